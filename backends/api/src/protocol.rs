@@ -1,0 +1,148 @@
+//! The protocol of a backend that is an executable: `describe`, `check FILE` and `worker DIR`, JSON lines on the
+//! standard streams.
+//!
+//! | call | prints | reads |
+//! |---|---|---|
+//! | `describe` | one [`Description`] | |
+//! | `check FILE` | one [`Checked`] for the job in FILE | |
+//! | `worker DIR` | [`FromWorker`] lines, the last one `done` or `failed` | [`ToWorker`] lines |
+//!
+//! Standard error is free for a person. A worker that loses its standard input stops as if asked to.
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Backend, DeviceInfo, Event, EventSink, Job, Problem, Report, RunSpec, Stop};
+
+/// Version of the protocol.
+pub const VERSION: u32 = 1;
+
+/// Answer of `describe`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// [`VERSION`] that it speaks.
+    pub protocol: u32,
+    /// Its name in `backend.name`.
+    pub name: String,
+    /// Devices it can use here.
+    pub devices: Vec<DeviceInfo>,
+}
+
+/// Answer of `check`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    /// The spec with what depends on the machine filled in.
+    pub spec: RunSpec,
+    /// What is wrong with it.
+    pub problems: Vec<Problem>,
+}
+
+/// A line from a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromWorker {
+    /// Something happened.
+    Event(Event),
+    /// Answer with [`ToWorker::Flushed`] once all events so far are on disk.
+    Flush,
+    /// The job ended.
+    Done(Report),
+    /// The job failed, with the reason.
+    Failed(String),
+}
+
+/// A line to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ToWorker {
+    /// Stop at the next step and write a checkpoint.
+    Stop,
+    /// All events so far are on disk.
+    Flushed,
+}
+
+/// Serves a backend on the standard streams: the whole `main` of an executable `exp-<name>`. Returns the exit code:
+/// 0 when the call was answered (a failed job is an answer too), 2 when it was not understood.
+pub fn serve(backend: &dyn Backend) -> u8 {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let answered = match words[..] {
+        ["describe"] => print_line(&Description {
+            protocol: VERSION,
+            name: backend.name().to_owned(),
+            devices: backend.devices(),
+        }),
+        ["check", file] => check(backend, Path::new(file)),
+        ["worker", dir] => worker(backend, Path::new(dir)),
+        _ => Err(std::io::Error::other("usage: describe | check FILE | worker DIR")),
+    };
+    match answered {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("exp-{}: {error}", backend.name());
+            2
+        }
+    }
+}
+
+fn check(backend: &dyn Backend, file: &Path) -> std::io::Result<()> {
+    let text = std::fs::read_to_string(file)?;
+    let job: Job = serde_json::from_str(&text)?;
+    let spec = backend.resolve(job.spec);
+    let problems = backend.check(&spec);
+    print_line(&Checked { spec, problems })
+}
+
+fn worker(backend: &dyn Backend, dir: &Path) -> std::io::Result<()> {
+    let stop = Stop::default();
+    let (flushed, acknowledged) = channel();
+    let asked = stop.clone();
+    // Ends with the process: it blocks on standard input for the job's whole life.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            match serde_json::from_str(&line) {
+                Ok(ToWorker::Flushed) => drop(flushed.send(())),
+                Ok(ToWorker::Stop) | Err(_) => asked.ask(),
+            }
+        }
+        asked.ask();
+    });
+    let mut sink = LineSink { acknowledged };
+    let outcome = match Job::open(dir) {
+        Ok(job) => backend.run(dir, &job, &mut sink, &stop).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    print_line(&match outcome {
+        Ok(report) => FromWorker::Done(report),
+        Err(reason) => FromWorker::Failed(reason),
+    })
+}
+
+/// Events as lines on standard output.
+struct LineSink {
+    acknowledged: Receiver<()>,
+}
+
+impl EventSink for LineSink {
+    fn emit(&mut self, event: Event) -> std::io::Result<()> {
+        print_line(&FromWorker::Event(event))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        print_line(&FromWorker::Flush)?;
+        self.acknowledged.recv().map_err(std::io::Error::other)
+    }
+}
+
+fn print_line(value: &impl Serialize) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(&line)?;
+    out.flush()
+}

@@ -1,0 +1,175 @@
+//! The schema: for every key of a run spec its kind, range and documentation, as data.
+//!
+//! The composer walks a configuration against it so that all problems are found at once, each where the user wrote
+//! it. The `group!` macro writes a serde struct and its schema from one declaration, so the two cannot drift apart.
+
+/// One key of a configuration group.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The key, as written in configuration and in `spec.json`.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Whether `null` (or absence) is a value of its own.
+    pub nullable: bool,
+    /// What the key means, for help and error texts.
+    pub doc: &'static str,
+}
+
+/// The kinds of values.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number between `min` and `max`, both included.
+    Int {
+        /// Smallest legal value.
+        min: u64,
+        /// Largest legal value.
+        max: u64,
+    },
+    /// A finite number; a whole number is accepted.
+    Float(Bounds),
+    /// Any text.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of values of one kind.
+    List {
+        /// The kind of each item.
+        item: &'static Kind,
+        /// Fewest items.
+        min: usize,
+    },
+    /// A map with exactly these keys.
+    Group(&'static [Field]),
+    /// A map whose key `name` selects which other keys it has.
+    Variants(&'static [Variant]),
+    /// A map of anything: carried along, never read.
+    Free,
+}
+
+/// One option of a [`Kind::Variants`] group.
+#[derive(Debug, Clone, Copy)]
+pub struct Variant {
+    /// The value of the key `name`.
+    pub name: &'static str,
+    /// Its other keys.
+    pub fields: &'static [Field],
+}
+
+/// A range of numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Lower end.
+    pub min: f64,
+    /// Upper end, included.
+    pub max: f64,
+    /// Whether `min` itself is out.
+    pub above: bool,
+}
+
+impl Bounds {
+    /// Whether `value` lies inside.
+    pub fn contains(&self, value: f64) -> bool {
+        value.is_finite() && value <= self.max && if self.above { value > self.min } else { value >= self.min }
+    }
+}
+
+/// A finite number.
+pub const NUMBER: Kind = Kind::Float(Bounds { min: f64::NEG_INFINITY, max: f64::INFINITY, above: false });
+/// A number above zero.
+pub const POSITIVE: Kind = Kind::Float(Bounds { min: 0.0, max: f64::INFINITY, above: true });
+/// A number of zero or more.
+pub const NON_NEGATIVE: Kind = Kind::Float(Bounds { min: 0.0, max: f64::INFINITY, above: false });
+/// A number from 0 to 1.
+pub const FRACTION: Kind = Kind::Float(Bounds { min: 0.0, max: 1.0, above: false });
+/// A whole number of zero or more. Configuration files hold 64-bit signed integers.
+pub const COUNT: Kind = at_least(0);
+
+/// A whole number of at least `min`.
+pub const fn at_least(min: u64) -> Kind {
+    Kind::Int { min, max: i64::MAX as u64 }
+}
+
+/// What the user may write, in words: `a number above 0`, `one of radam, adam`.
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Kind::Bool => f.write_str("true or false"),
+            Kind::Int { min: 0, .. } => f.write_str("a whole number"),
+            Kind::Int { min, .. } => write!(f, "a whole number of at least {min}"),
+            Kind::Float(b) if b.min.is_infinite() => f.write_str("a number"),
+            Kind::Float(b) if b.max.is_finite() => write!(f, "a number from {} to {}", b.min, b.max),
+            Kind::Float(b) if b.above => write!(f, "a number above {}", b.min),
+            Kind::Float(b) => write!(f, "a number of at least {}", b.min),
+            Kind::Text => f.write_str("text"),
+            Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Kind::List { item, .. } => write!(f, "a list, each item {item}"),
+            Kind::Group(_) | Kind::Variants(_) | Kind::Free => f.write_str("a map"),
+        }
+    }
+}
+
+/// Declares a configuration group: a serde struct that denies unknown keys, and its schema as `FIELDS`.
+///
+/// A field reads `name: Type => KIND` or `name?: Type => KIND` for `Option<Type>`.
+macro_rules! group {
+    ($(#[doc = $doc:literal])* pub struct $name:ident { $($(#[doc = $fdoc:literal])* $field:ident : $ty:ty => $kind:expr $(, $null:ident)?;)* }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name { $($(#[doc = $fdoc])* pub $field: $ty,)* }
+
+        impl $name {
+            /// The keys of this group.
+            pub const FIELDS: &'static [$crate::schema::Field] = &[$($crate::schema::Field {
+                name: stringify!($field),
+                kind: $kind,
+                nullable: group!(@nullable $($null)?),
+                doc: concat!($($fdoc),*),
+            },)*];
+        }
+    };
+    (@nullable) => { false };
+    (@nullable nullable) => { true };
+}
+
+/// Declares a closed set of words: an enum spelled in configuration as given, and its words as `WORDS`.
+macro_rules! choice {
+    ($(#[doc = $doc:literal])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident = $word:literal,)* }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[doc = $vdoc])* #[serde(rename = $word)] $variant,)* }
+
+        impl $name {
+            /// The words, in order.
+            pub const WORDS: &'static [&'static str] = &[$($word),*];
+
+            /// The word that stands for this value.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+/// Declares a group with options: an enum of group structs, selected by the key `name`, and its schema as `VARIANTS`.
+macro_rules! variants {
+    ($(#[doc = $doc:literal])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident($inner:ty) = $word:literal,)* }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(tag = "name")]
+        pub enum $name { $($(#[doc = $vdoc])* #[serde(rename = $word)] $variant($inner),)* }
+
+        impl $name {
+            /// The options and their keys.
+            pub const VARIANTS: &'static [$crate::schema::Variant] = &[$($crate::schema::Variant {
+                name: $word,
+                fields: <$inner>::FIELDS,
+            },)*];
+        }
+    };
+}
+
+pub(crate) use {choice, group, variants};

@@ -1,0 +1,65 @@
+//! What the orchestrator sees of burn.
+
+use std::num::NonZero;
+use std::path::Path;
+
+use exp_api::spec::{Precision, RunSpec};
+use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
+use exp_consistency::train::{self, Replicas};
+
+use crate::BurnEngine;
+
+/// Fewest images worth a replica of their own.
+const SHARE: u64 = 4;
+
+/// The burn backend.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BurnBackend;
+
+impl Backend for BurnBackend {
+    fn name(&self) -> &str {
+        "burn"
+    }
+
+    fn devices(&self) -> Vec<DeviceInfo> {
+        let threads = available_threads();
+        vec![DeviceInfo { name: "cpu".to_owned(), description: format!("burn flex, {threads} threads") }]
+    }
+
+    /// On the CPU each replica is one thread, so threads become replicas as far as the batch feeds them.
+    fn resolve(&self, mut spec: RunSpec) -> RunSpec {
+        let pass = spec.train.micro_batch.unwrap_or(spec.train.batch).min(spec.train.batch);
+        let backend = &mut spec.backend;
+        let threads = backend.threads.unwrap_or_else(available_threads);
+        let devices = backend.devices.get_or_insert_with(|| {
+            let replicas = threads.min(pass / SHARE).max(1);
+            vec![backend.device.clone(); replicas as usize]
+        });
+        backend.threads = Some(devices.len() as u64);
+        spec
+    }
+
+    fn check(&self, spec: &RunSpec) -> Vec<Problem> {
+        let mut problems = train::check(spec);
+        if spec.backend.precision != Precision::F32 {
+            problems.push(Problem::new("backend.precision", "expected f32: the burn backend has no other"));
+        }
+        let named = spec.backend.devices.iter().flatten().map(|device| ("backend.devices", device));
+        for (key, device) in named.chain([("backend.device", &spec.backend.device)]) {
+            if let Err(error) = BurnEngine::open(device) {
+                problems.push(Problem::new(key, error.to_string()));
+            }
+        }
+        problems
+    }
+
+    fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
+        let devices = job.spec.backend.devices.clone().unwrap_or_else(|| vec![job.spec.backend.device.clone()]);
+        let replicas = Replicas::open(&devices, BurnEngine::open)?;
+        train::run(&replicas, dir, job, events, stop)
+    }
+}
+
+fn available_threads() -> u64 {
+    std::thread::available_parallelism().map_or(1, NonZero::get) as u64
+}

@@ -1,0 +1,88 @@
+//! The seam's engine over burn.
+
+use std::sync::Arc;
+
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::{AutodiffBackend, Dispatch, DispatchDevice, FlexDevice, TensorData, TensorMetadata};
+use exp_consistency::engine::{Engine, Slot, Update, reference_update};
+use exp_consistency::params::Params;
+use exp_consistency::tensor::Tensor;
+
+use crate::kernels;
+use crate::tensor::{BurnTensor, without_tape};
+
+/// One of burn's devices. On the CPU it owns one thread, so that replicas run side by side and each repeats bit for
+/// bit whatever the others do.
+#[derive(Debug, Clone)]
+pub struct BurnEngine {
+    device: DispatchDevice,
+    thread: Arc<rayon::ThreadPool>,
+}
+
+/// Why an engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// No such device in this build.
+    #[error("burn has no device `{0}` here; it has: cpu")]
+    NoDevice(String),
+    /// The operating system gave no thread.
+    #[error("cannot start a compute thread: {0}")]
+    NoThread(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl BurnEngine {
+    /// Opens the device of this name.
+    pub fn open(device: &str) -> Result<BurnEngine, OpenError> {
+        let device = match device {
+            "cpu" => DispatchDevice::Flex(FlexDevice),
+            other => return Err(OpenError::NoDevice(other.to_owned())),
+        };
+        let thread = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+        Ok(BurnEngine { device, thread: Arc::new(thread) })
+    }
+}
+
+impl Engine for BurnEngine {
+    type T = BurnTensor;
+
+    fn from_host(&self, shape: &[usize], values: &[f32]) -> BurnTensor {
+        let data = TensorData::new(values.to_vec(), shape.to_vec());
+        BurnTensor(Dispatch::float_from_data(data, &self.device))
+    }
+
+    fn adopt(&self, tensor: &BurnTensor) -> BurnTensor {
+        BurnTensor(Dispatch::float_to_device(tensor.0.clone(), &self.device))
+    }
+
+    fn scope<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.thread.install(work)
+    }
+
+    fn value_and_grad<A>(
+        &self,
+        theta: &Params<BurnTensor>,
+        loss: impl FnOnce(&Params<BurnTensor>) -> (BurnTensor, A),
+    ) -> (BurnTensor, A, Params<BurnTensor>) {
+        let leaves = theta.map(|tensor| {
+            BurnTensor(Dispatch::float_set_require_grad(Dispatch::from_inner(without_tape(tensor.0.clone())), true))
+        });
+        let (value, kept) = loss(&leaves);
+        let mut tape = Dispatch::backward(value.0.clone());
+        let gradients = leaves.map(|leaf| match Dispatch::grad_remove(&leaf.0, &mut tape) {
+            Some(gradient) => BurnTensor(gradient),
+            None => self.from_host(&leaf.shape(), &vec![0.0; leaf.0.shape().num_elements()]),
+        });
+        (value.detach(), kept, gradients)
+    }
+
+    fn update(&self, rule: &Update, slot: &Slot<BurnTensor>, gradient: &BurnTensor) -> Slot<BurnTensor> {
+        let old = [&slot.param, &slot.ema, &slot.m, &slot.v, gradient].map(|tensor| &tensor.0);
+        match kernels::update(rule, old) {
+            Some(new) => {
+                let [param, ema, m, v] = new.map(BurnTensor);
+                Slot { param, ema, m, v }
+            }
+            None => reference_update(rule, slot, gradient),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The optimiser's update on the CPU: one pass over each parameter instead of a dozen.
+
+use exp_consistency::engine::Update;
+
+/// The state of one parameter and its gradient, as slices of one length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Old<'a> {
+    pub param: &'a [f32],
+    pub ema: &'a [f32],
+    pub m: &'a [f32],
+    pub v: &'a [f32],
+    pub gradient: &'a [f32],
+}
+
+/// The new parameter, average, first and second moment; the formula is that of [`Update`].
+pub(crate) fn update(rule: &Update, old: Old) -> [Vec<f32>; 4] {
+    let n = old.param.len();
+    let [b1, b2, lr, eps, keep] = [rule.b1, rule.b2, rule.lr, rule.eps, rule.ema].map(|k| k as f32);
+    let [c1, c2, give] = [1.0 - rule.b1, 1.0 - rule.b2, 1.0 - rule.ema].map(|k| k as f32);
+    let step = (rule.m_hat * rule.adapt.unwrap_or(1.0)) as f32;
+    let v_hat = rule.v_hat as f32;
+    let adapt = rule.adapt.is_some();
+    let mut new = [(); 4].map(|()| vec![0.0; n]);
+    let [param, ema, m, v] = &mut new;
+    let outputs = param.iter_mut().zip(ema).zip(m).zip(v);
+    let inputs = old.param.iter().zip(old.ema).zip(old.m).zip(old.v).zip(old.gradient);
+    for ((((param, ema), m), v), ((((p0, e0), m0), v0), g)) in outputs.zip(inputs) {
+        *m = m0 * b1 + g * c1;
+        *v = v0 * b2 + g * g * c2;
+        let direction = *m * step / if adapt { (*v * v_hat).sqrt() + eps } else { 1.0 };
+        *param = p0 - direction * lr;
+        *ema = e0 * keep + *param * give;
+    }
+    new
+}
+
+/// Sum of squares.
+pub(crate) fn sum_squares(values: &[f32]) -> f32 {
+    // Partial sums in f64: exact enough for any length, and one lane after another repeats bit for bit.
+    let mut lanes = [0.0_f64; 8];
+    let chunks = values.chunks_exact(8);
+    let rest: f64 = chunks.remainder().iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(value) * f64::from(value);
+        }
+    }
+    (lanes.iter().sum::<f64>() + rest) as f32
+}

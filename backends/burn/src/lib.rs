@@ -1,0 +1,12 @@
+//! The burn engine: tensors, autograd and devices behind the seam of `exp-consistency`.
+//!
+//! Holds no science. [`BurnEngine`] computes; [`BurnBackend`] is what the orchestrator sees.
+
+mod backend;
+mod engine;
+mod kernels;
+mod tensor;
+
+pub use backend::BurnBackend;
+pub use engine::{BurnEngine, OpenError};
+pub use tensor::BurnTensor;

@@ -1,0 +1,9 @@
+//! `exp-burn`: the burn backend as an executable of its own, for the orchestrator's protocol.
+
+use std::process::ExitCode;
+
+use exp_burn::BurnBackend;
+
+fn main() -> ExitCode {
+    ExitCode::from(exp_api::protocol::serve(&BurnBackend))
+}

@@ -1,0 +1,71 @@
+//! The manifest of a checkpoint: which files it has, and what they must hold.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// The content of `manifest.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub format: u32,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Its file, [`Manifest::STATE`].
+    pub file: FileEntry,
+    /// Figures measured at this step; the lowest `fd_pixel` marks the best checkpoint.
+    pub figures: Vec<(String, f64)>,
+    /// SHA-256 of this manifest with an empty seal: it vouches for itself.
+    pub seal: String,
+}
+
+/// A file of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Manifest {
+    /// The layout written here.
+    pub const FORMAT: u32 = 1;
+    /// The manifest's name.
+    pub const FILE: &'static str = "manifest.json";
+    /// The name of the file with all tensors.
+    pub const STATE: &'static str = "state.safetensors";
+
+    /// The same with its seal.
+    pub fn sealed(self) -> Manifest {
+        Manifest { seal: self.expected_seal(), ..self }
+    }
+
+    /// Whether nothing was changed since it was sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.seal == self.expected_seal()
+    }
+
+    fn expected_seal(&self) -> String {
+        let open = Manifest { seal: String::new(), ..self.clone() };
+        // Plain numbers and texts always have a JSON form.
+        sha256(&serde_json::to_vec(&open).unwrap_or_default())
+    }
+
+    /// The figure by which checkpoints compare, if it was measured.
+    pub fn score(&self) -> Option<f64> {
+        self.figures.iter().find(|(name, _)| name == "fd_pixel").map(|(_, value)| *value)
+    }
+}
+
+impl FileEntry {
+    /// The entry of a file with this content.
+    pub fn of(content: &[u8]) -> FileEntry {
+        FileEntry { bytes: content.len() as u64, sha256: sha256(content) }
+    }
+}
+
+fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,140 @@
+//! Writing and thinning out checkpoints.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::manifest::FileEntry;
+use super::read::{list, manifest_of};
+use super::{CheckpointError, FOLDER, HostTensor, Manifest, encode};
+
+/// Writes the checkpoint of `step` into the run directory `run`, whole or not at all.
+///
+/// # Errors
+/// A full or closed disk; then all older checkpoints are as they were.
+pub fn save(
+    run: &Path,
+    step: u64,
+    tensors: &[HostTensor],
+    figures: &[(String, f64)],
+) -> Result<(), CheckpointError> {
+    let folder = run.join(FOLDER);
+    let partial = folder.join(format!(".{step}.partial"));
+    let place = folder.join(step.to_string());
+    remove(&partial)?;
+    fs::create_dir_all(&partial).map_err(|e| files("cannot create", &partial, e))?;
+    let state = partial.join(Manifest::STATE);
+    let content = encode(tensors).map_err(|reason| CheckpointError::Damaged { path: state.clone(), reason })?;
+    write_flushed(&state, &content)?;
+    let (file, figures) = (FileEntry::of(&content), figures.to_vec());
+    let manifest = Manifest { format: Manifest::FORMAT, step, file, figures, seal: String::new() }.sealed();
+    let path = partial.join(Manifest::FILE);
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| files("cannot write", &path, e.into()))?;
+    write_flushed(&path, &text)?;
+    flush_folder(&partial)?;
+    // One of this number can only be there if it was found damaged, or was measured again: it is replaced.
+    remove(&place)?;
+    fs::rename(&partial, &place).map_err(|e| files("cannot rename to", &place, e))?;
+    flush_folder(&folder)
+}
+
+/// Removes all but the last `keep` checkpoints and the best one.
+///
+/// # Errors
+/// A checkpoint that cannot be removed.
+pub fn prune(run: &Path, keep: u64) -> Result<(), CheckpointError> {
+    let steps = list(run)?;
+    let scored = steps.iter().filter_map(|&step| Some((step, manifest_of(run, step).ok()?.score()?)));
+    let best = scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step);
+    let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
+    for step in steps[..old].iter().filter(|&&step| Some(step) != best) {
+        remove(&run.join(FOLDER).join(step.to_string()))?;
+    }
+    Ok(())
+}
+
+fn write_flushed(path: &Path, content: &[u8]) -> Result<(), CheckpointError> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    written.map_err(|e| files("cannot write", path, e))
+}
+
+/// Flushes the entries of a folder, so that a rename survives a power cut.
+fn flush_folder(path: &Path) -> Result<(), CheckpointError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| files("cannot flush", path, e))
+}
+
+fn remove(path: &Path) -> Result<(), CheckpointError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files("cannot remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn files(action: &'static str, path: &Path, source: std::io::Error) -> CheckpointError {
+    CheckpointError::Files { action, path: PathBuf::from(path), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::latest;
+    use super::*;
+
+    fn state(value: f32) -> Vec<HostTensor> {
+        vec![HostTensor { name: "param/w".into(), shape: vec![2, 3], values: vec![value; 6] }]
+    }
+
+    #[test]
+    fn the_newest_is_read_back() {
+        let run = tempfile::tempdir().unwrap();
+        for step in [5, 10] {
+            save(run.path(), step, &state(step as f32), &[]).unwrap();
+        }
+        let (loaded, rejected) = latest(run.path(), "").unwrap();
+        let loaded = loaded.unwrap();
+        assert_eq!((loaded.manifest.step, loaded.tensors, rejected.len()), (10, state(10.0), 0));
+    }
+
+    #[test]
+    fn any_flipped_byte_and_any_truncation_falls_back() {
+        let run = tempfile::tempdir().unwrap();
+        save(run.path(), 5, &state(5.0), &[]).unwrap();
+        save(run.path(), 10, &state(10.0), &[]).unwrap();
+        for name in [Manifest::STATE, Manifest::FILE] {
+            let file = run.path().join(FOLDER).join("10").join(name);
+            let sound = fs::read(&file).unwrap();
+            let flips = (0..sound.len()).map(|at| {
+                let mut torn = sound.clone();
+                torn[at] ^= 0x10;
+                torn
+            });
+            for torn in flips.chain((0..sound.len()).step_by(7).map(|len| sound[..len].to_vec())) {
+                fs::write(&file, torn).unwrap();
+                let (loaded, rejected) = latest(run.path(), "").unwrap();
+                assert_eq!((loaded.unwrap().manifest.step, rejected.len()), (5, 1), "{name}");
+            }
+            fs::write(&file, sound).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_partial_checkpoint_is_never_read() {
+        let run = tempfile::tempdir().unwrap();
+        save(run.path(), 5, &state(5.0), &[]).unwrap();
+        let folder = run.path().join(FOLDER);
+        fs::rename(folder.join("5"), folder.join(".5.partial")).unwrap();
+        assert!(latest(run.path(), "").unwrap().0.is_none());
+    }
+
+    #[test]
+    fn the_last_and_the_best_stay() {
+        let run = tempfile::tempdir().unwrap();
+        for (step, score) in [(1, 0.5), (2, 0.1), (3, 0.3), (4, 0.4), (5, 0.2)] {
+            save(run.path(), step, &state(0.0), &[("fd_pixel".into(), score)]).unwrap();
+            prune(run.path(), 2).unwrap();
+        }
+        assert_eq!(list(run.path()).unwrap(), [2, 4, 5]);
+    }
+}

@@ -1,0 +1,173 @@
+//! A data set in memory.
+//!
+//! Owns the layout (8 bits a value, one plane a channel: NCHW) and the one mapping from 8 bits to the numbers that a
+//! model sees. It does not read files and knows no order but the one that it was given.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::DataError;
+
+/// The extent of one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Planes: 1 is grey, 3 is red, green and blue.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// How many values one image has.
+    pub fn values(self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Images with labels: at least one, all of one shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    shape: Shape,
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Dataset {
+    /// A data set of `pixels` in NCHW order, with one label an image.
+    ///
+    /// # Errors
+    /// [`DataError::Extent`] when they do not fit together, when there is no image, or when a 32-bit number cannot
+    /// count them.
+    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Result<Dataset, DataError> {
+        let countable = u32::try_from(labels.len()).is_ok_and(|n| n > 0);
+        if !countable || shape.values() == 0 || pixels.len() != labels.len() * shape.values() {
+            return Err(DataError::Extent { pixels: pixels.len(), labels: labels.len(), shape });
+        }
+        Ok(Dataset { shape, pixels, labels })
+    }
+
+    /// The shape of every image.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How many images there are; never 0.
+    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The class of every image.
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// The pixels of image `index`, plane by plane.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let values = self.shape.values();
+        &self.pixels[index * values..(index + 1) * values]
+    }
+
+    /// The first `n` images in their own order, never flipped; all of them when there are fewer.
+    pub fn first(&self, n: usize) -> Batch {
+        self.range(0..n.min(self.len()))
+    }
+
+    /// The images of `range` in their own order, never flipped.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    pub fn range(&self, range: Range<usize>) -> Batch {
+        let mut batch = Batch::default();
+        for index in range {
+            batch.push(self, index, false);
+        }
+        batch
+    }
+}
+
+/// Images as a model sees them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Values in [-1, 1], NCHW.
+    pub images: Vec<f32>,
+    /// One class an image.
+    pub labels: Vec<u8>,
+}
+
+impl Batch {
+    /// Appends image `index` of `data`, mirrored left to right if `flip`.
+    pub(super) fn push(&mut self, data: &Dataset, index: usize, flip: bool) {
+        let pixels = data.image(index);
+        if flip {
+            let rows = pixels.chunks_exact(data.shape.width);
+            self.images.extend(rows.flat_map(|row| row.iter().rev().map(|&v| signed(v))));
+        } else {
+            self.images.extend(pixels.iter().map(|&v| signed(v)));
+        }
+        self.labels.push(data.labels[index]);
+    }
+}
+
+/// From 8 bits to [-1, 1], in this order of operations: v / 255 * 2 - 1.
+fn signed(value: u8) -> f32 {
+    f32::from(value) / 255.0 * 2.0 - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape { channels: 2, height: 1, width: 3 };
+
+    #[test]
+    fn eight_bits_span_the_interval() {
+        assert_eq!((signed(0), signed(255)), (-1.0, 1.0));
+        assert!((0..=254).all(|v| signed(v) < signed(v + 1)));
+        assert!((signed(51) + 0.6).abs() < 1e-7);
+    }
+
+    #[test]
+    fn a_flip_mirrors_the_rows_of_each_plane() -> Result<(), DataError> {
+        let data = Dataset::new(SHAPE, vec![0, 51, 102, 153, 204, 255], vec![7])?;
+        let mut batch = Batch::default();
+        batch.push(&data, 0, true);
+        assert_eq!(batch.images, [102, 51, 0, 255, 204, 153].map(signed));
+        assert_eq!(batch.labels, [7]);
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_images_keep_their_order() -> Result<(), DataError> {
+        let data = Dataset::new(SHAPE, (0..18).collect(), vec![2, 1, 0])?;
+        assert_eq!(data.image(1), [6, 7, 8, 9, 10, 11]);
+        let batch = data.first(2);
+        assert_eq!(batch.images, (0..12).map(signed).collect::<Vec<_>>());
+        assert_eq!(batch.labels, [2, 1]);
+        assert_eq!(data.range(1..3).labels, [1, 0]);
+        assert_eq!(data.first(99).labels, [2, 1, 0]);
+        Ok(())
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for (pixels, labels) in [(0, 0), (6, 2), (7, 1), (5, 1)] {
+            let text = Dataset::new(SHAPE, vec![0; pixels], vec![0; labels]).map_err(|e| e.to_string());
+            assert_eq!(
+                text,
+                Err(format!("{pixels} pixels and {labels} labels do not make a data set of 2x1x3 images"))
+            );
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The seam's upper half: what the science asks of an engine.
+
+use crate::params::Params;
+use crate::tensor::Tensor;
+
+/// A device with its tensors and its autograd.
+///
+/// An engine is cheap to clone; clones share the device.
+pub trait Engine: Clone + Send + Sync + 'static {
+    /// Its tensors.
+    type T: Tensor;
+
+    /// Values in row-major order, brought to the device.
+    fn from_host(&self, shape: &[usize], values: &[f32]) -> Self::T;
+
+    /// A tensor of another engine of the same kind, brought to this device. Replicas share parameters this way.
+    fn adopt(&self, tensor: &Self::T) -> Self::T;
+
+    /// Runs `work` with this engine's share of the machine (its threads, its stream).
+    fn scope<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        work()
+    }
+
+    /// The value of `loss` at `theta` and its gradients.
+    ///
+    /// `loss` is called once, with parameters that record a tape; it returns a tensor of one value, and anything
+    /// else that the caller wants to keep. A parameter that the loss does not depend on has a gradient of zeros.
+    fn value_and_grad<A>(
+        &self,
+        theta: &Params<Self::T>,
+        loss: impl FnOnce(&Params<Self::T>) -> (Self::T, A),
+    ) -> (Self::T, A, Params<Self::T>);
+
+    /// One optimiser update of one parameter tensor; see [`Update`].
+    fn update(&self, rule: &Update, slot: &Slot<Self::T>, gradient: &Self::T) -> Slot<Self::T> {
+        reference_update(rule, slot, gradient)
+    }
+}
+
+/// The state of one parameter tensor.
+#[derive(Debug, Clone)]
+pub struct Slot<T> {
+    /// The weights.
+    pub param: T,
+    /// Their moving average.
+    pub ema: T,
+    /// First moment of the gradient.
+    pub m: T,
+    /// Second moment of the gradient.
+    pub v: T,
+}
+
+/// Coefficients of one update, by the optimiser's rule for this step.
+///
+/// m <- b1 m + (1-b1) g; v <- b2 v + (1-b2) g^2; u = `m_hat` m `adapt` / (sqrt(`v_hat` v) + eps), or `m_hat` m where
+/// `adapt` is none (RAdam before its variance is tractable); param <- param - lr u;
+/// ema <- `ema` ema + (1-`ema`) param.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Update {
+    /// Learning rate.
+    pub lr: f64,
+    /// Decay of the first moment.
+    pub b1: f64,
+    /// Decay of the second moment.
+    pub b2: f64,
+    /// Added to the denominator.
+    pub eps: f64,
+    /// Bias correction of the first moment, 1/(1-b1^t).
+    pub m_hat: f64,
+    /// Bias correction of the second moment, 1/(1-b2^t).
+    pub v_hat: f64,
+    /// Factor of the adaptive update (RAdam's rectifier; 1 for Adam).
+    pub adapt: Option<f64>,
+    /// Share of the old average kept.
+    pub ema: f64,
+}
+
+/// [`Engine::update`] in terms of primitives.
+pub fn reference_update<T: Tensor>(rule: &Update, slot: &Slot<T>, gradient: &T) -> Slot<T> {
+    let m = slot.m.scale(rule.b1).add(&gradient.scale(1.0 - rule.b1));
+    let v = slot.v.scale(rule.b2).add(&gradient.square().scale(1.0 - rule.b2));
+    let direction = match rule.adapt {
+        Some(r) => m.scale(rule.m_hat * r).div(&v.scale(rule.v_hat).sqrt().offset(rule.eps)),
+        None => m.scale(rule.m_hat),
+    };
+    let param = slot.param.sub(&direction.scale(rule.lr));
+    let ema = slot.ema.scale(rule.ema).add(&param.scale(1.0 - rule.ema));
+    Slot { param, ema, m, v }
+}

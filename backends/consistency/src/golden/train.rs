@@ -1,0 +1,226 @@
+//! Golden steps of the joint training: losses, gradients, weights and averages, with given noise and levels.
+
+use std::collections::BTreeMap;
+
+use exp_api::spec::{EmaSpec, HuberNorm, HuberSpec, LossKind, LossSpec, ScheduleKind, ScheduleSpec, TrainSpec};
+use serde_json::Value;
+
+use super::optimizer::{double, start, train};
+use super::{Case, number};
+use crate::engine::{Engine, Slot};
+use crate::loss::{Clean, Noised, Terms, joint};
+use crate::optim;
+use crate::params::{ParamSpec, Params};
+use crate::schedule::Ict;
+use crate::tensor::Tensor;
+
+/// The two networks, as parameter names and the case's tensors call them.
+const NETWORKS: [&str; 2] = ["torso", "head"];
+
+/// Follows the steps of the case from its initial weights; every loss, norm and tensor that it lists must agree.
+pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result<(), String> {
+    let setup = Setup::read(case)?;
+    let network = super::network(case)?;
+    let mut state = start(&super::params(engine, &network, weights)?);
+    let mut sum: Option<Params<E::T>> = None;
+    for call in (1..).take_while(|call| case.has(&format!("step{call}/out/gradient_step"))) {
+        let step = Step { case, call };
+        let (done, after) = ((call - 1) / setup.parts, call / setup.parts);
+        let batch = setup.batch(engine, &step, done)?;
+        let before = state.map(|slot| slot.param.clone());
+        let (_, terms, gradients) = engine.value_and_grad(&before, |theta| {
+            let terms = joint(&network, &setup.loss, theta, &batch);
+            (terms.total.clone(), terms)
+        });
+        step.losses(&terms, setup.loss.kind)?;
+        step.gradients(&gradients)?;
+
+        let share = gradients.map(|gradient| gradient.scale((setup.parts as f64).recip()));
+        let mean = sum.take().map_or_else(|| share.clone(), |sum| sum.zip(&share, |a, b| a.add(b)));
+        if after > done {
+            state = setup.update(engine, done, &state, mean);
+        } else {
+            sum = Some(mean);
+        }
+        step.close("gradient_step", &[after as f64])?;
+        step.state(&before, &state)?;
+    }
+    Ok(())
+}
+
+/// The configuration of the case, in our words.
+struct Setup {
+    loss: LossSpec,
+    train: TrainSpec,
+    ema: EmaSpec,
+    levels: Levels,
+    /// Calls of one update.
+    parts: u64,
+}
+
+/// How the case's numbers become pairs of noise levels.
+enum Levels {
+    /// Indices of the lower level on the grid of the curriculum.
+    Index(Ict),
+    /// Standard normal numbers, and the levels of a grid on which the lower level is one place below.
+    Normal(ScheduleSpec, f64),
+}
+
+impl Setup {
+    fn read(case: &Case) -> Result<Setup, String> {
+        let config = &case.config["framework"]["diffusion"];
+        let train = train(&config["train"])?;
+        let whole = |path: &str| number(config, path).map(|n| n as u64);
+        let schedule = ScheduleSpec {
+            kind: ScheduleKind::Ict,
+            s0: whole("/params_ema_for_training/1")?,
+            s1: whole("/params_ema_for_training/2")?,
+            sigma_min: number(config, "/sigma_min")?,
+            sigma_max: number(config, "/sigma_max")?,
+            rho: number(config, "/rho")?,
+            p_mean: -1.1,
+            p_std: 2.0,
+            horizon: None,
+        };
+        let levels = match config["sigma_sampling_joint"].as_str() {
+            Some("iCT") => Levels::Index(Ict::new(&schedule, train.steps)),
+            Some("EDM") => Levels::Normal(schedule, number(config, "/n_timestep")?),
+            other => return Err(format!("no test draws noise levels by {other:?}")),
+        };
+        Ok(Setup {
+            loss: loss(config)?,
+            parts: train.batch / train.micro_batch.unwrap_or(train.batch),
+            train,
+            ema: EmaSpec { beta: number(&case.config, "/ema/beta")?, warmup: false },
+            levels,
+        })
+    }
+
+    /// The batch of a step that comes after `done` updates.
+    fn batch<E: Engine>(&self, engine: &E, step: &Step, done: u64) -> Result<Noised<E::T>, String> {
+        let (shape, y) = step.case.image(&step.name("in/y"))?;
+        let (_, noise) = step.case.image(&step.name("in/noise"))?;
+        let pairs: Vec<(f64, f64)> = match &self.levels {
+            Levels::Index(schedule) => {
+                let sigmas = &schedule.at(done).sigmas;
+                let indices = step.case.values(&step.name("in/sigma_index"))?;
+                indices.iter().map(|&i| (sigmas[i as usize + 1], sigmas[i as usize])).collect()
+            }
+            Levels::Normal(schedule, n) => {
+                let z = step.case.values(&step.name("in/sigma_z"))?;
+                z.iter().map(|&z| one_place_below(schedule, *n, (1.2 * z - 1.2).exp())).collect()
+            }
+        };
+        Ok(Noised::with(engine, &Clean { images: &y, shape, first: 0 }, &noise, &pairs, 0))
+    }
+
+    /// The state after one more than `done` updates, each network at its own rate.
+    fn update<E: Engine>(
+        &self,
+        engine: &E,
+        done: u64,
+        state: &Params<Slot<E::T>>,
+        gradients: Params<E::T>,
+    ) -> Params<Slot<E::T>> {
+        let gradients = optim::clip(&self.train, gradients);
+        let rule = |lr| optim::rule(&self.train, &self.ema, done, self.train.steps, lr);
+        let rules = [rule(self.train.lr), rule(self.train.head_lr.unwrap_or(self.train.lr))];
+        Params::build(state.plan(), |(i, spec)| {
+            let rule = &rules[usize::from(spec.name.starts_with(NETWORKS[1]))];
+            engine.update(rule, &state.tensors()[i], &gradients.tensors()[i])
+        })
+    }
+}
+
+fn loss(config: &Value) -> Result<LossSpec, String> {
+    let kind = match config["loss"].as_str() {
+        Some("huber") => LossKind::Huber,
+        Some("l2") => LossKind::L2,
+        other => return Err(format!("no loss is called {other:?}")),
+    };
+    Ok(LossSpec {
+        kind,
+        lambda: number(config, "/joint_training_weight")?,
+        gradient_flow: config["gradient_flow_from_head"].as_bool().ok_or("gradient_flow_from_head is missing")?,
+        huber: HuberSpec { c: config["pseudo_huber_loss_c"].as_f64(), norm: HuberNorm::Element },
+    })
+}
+
+/// The level `sigma`, and the level one place below it on a grid of `n` levels, between whose places it may lie.
+pub(super) fn one_place_below(schedule: &ScheduleSpec, n: f64, sigma: f64) -> (f64, f64) {
+    let root = |sigma: f64| sigma.powf(schedule.rho.recip());
+    let (low, high) = (root(schedule.sigma_min), root(schedule.sigma_max));
+    let place = (root(sigma) - low) / (high - low) - 1.0 / (n - 1.0);
+    (sigma, (low + place.max(0.0) * (high - low)).powf(schedule.rho))
+}
+
+/// One call of the case.
+struct Step<'a> {
+    case: &'a Case,
+    call: u64,
+}
+
+impl Step<'_> {
+    fn name(&self, tensor: &str) -> String {
+        format!("step{}/{tensor}", self.call)
+    }
+
+    /// Compares with an output of the step, if the case lists it.
+    fn close(&self, output: &str, found: &[f64]) -> Result<(), String> {
+        let name = self.name(&format!("out/{output}"));
+        if self.case.has(&name) { self.case.close(&name, found) } else { Ok(()) }
+    }
+
+    fn losses<T: Tensor>(&self, terms: &Terms<T>, kind: LossKind) -> Result<(), String> {
+        self.close("total_loss", &double(&terms.total))?;
+        for (part, value) in &terms.parts {
+            let logged = if *part == "dsm" { "head_dsm_loss" } else { kind.word() };
+            self.close(&format!("log/train/{logged}"), &double(value))?;
+        }
+        Ok(())
+    }
+
+    fn gradients<T: Tensor>(&self, gradients: &Params<T>) -> Result<(), String> {
+        self.close("log/train/grad_l2_norms", &double(&optim::global_norm(gradients, "torso")))?;
+        for network in NETWORKS {
+            self.close(&format!("{network}_grad_norm"), &double(&optim::global_norm(gradients, network)))?;
+        }
+        self.tensors("grad", gradients)
+    }
+
+    fn state<T: Tensor>(&self, before: &Params<T>, after: &Params<Slot<T>>) -> Result<(), String> {
+        let weights = after.map(|slot| slot.param.clone());
+        let moved = optim::global_norm(&weights.zip(before, |a, b| a.sub(b)), "torso");
+        self.close("log/train/weight_update_distance", &double(&moved))?;
+        self.tensors("param", &weights)?;
+        self.tensors("ema", &after.map(|slot| slot.ema.clone()))
+    }
+
+    /// Compares norms and values of each network's tensors: `what` is `grad`, `param` or `ema`.
+    fn tensors<T: Tensor>(&self, what: &str, tensors: &Params<T>) -> Result<(), String> {
+        for network in NETWORKS {
+            let own = |(spec, tensor): (&ParamSpec, &T)| {
+                let name = spec.name.strip_prefix(network)?.strip_prefix('/')?;
+                Some((name.to_owned(), reference_order(&double(tensor), &spec.shape)))
+            };
+            let own: BTreeMap<String, Vec<f64>> = tensors.iter().filter_map(own).collect();
+            let norm = |name: &Value| {
+                let values = own.get(name.as_str()?)?;
+                Some(values.iter().map(|v| v * v).sum::<f64>().sqrt())
+            };
+            let listed = self.case.entry[format!("{network}_param_names")].as_array().ok_or("no parameter names")?;
+            let norms: Option<Vec<f64>> = listed.iter().map(norm).collect();
+            let norms = norms.ok_or_else(|| format!("a parameter of the {network} is missing"))?;
+            self.close(&format!("{network}_{what}_norms"), &norms)?;
+            own.iter().try_for_each(|(name, values)| self.close(&format!("{network}_{what}/{name}"), values))?;
+        }
+        Ok(())
+    }
+}
+
+/// Values of a kernel `[O,I,H,W]` in the reference's order `[H,W,I,O]`; others as they are.
+fn reference_order(values: &[f64], shape: &[usize]) -> Vec<f64> {
+    let [outputs, inputs, h, w] = *shape else { return values.to_vec() };
+    let places = (0..h * w).flat_map(|pixel| (0..inputs).flat_map(move |i| (0..outputs).map(move |o| (o, i, pixel))));
+    places.map(|(o, i, pixel)| values[(o * inputs + i) * h * w + pixel]).collect()
+}

@@ -1,0 +1,19 @@
+//! Consistency training, written once over a narrow tensor seam.
+//!
+//! Never names an engine: an engine crate implements [`tensor::Tensor`] and [`engine::Engine`] and calls
+//! [`train::run`].
+
+pub mod checkpoint;
+pub mod data;
+pub mod engine;
+pub mod eval;
+pub mod loss;
+pub mod net;
+pub mod optim;
+pub mod params;
+pub mod picture;
+pub mod rng;
+pub mod sample;
+pub mod schedule;
+pub mod tensor;
+pub mod train;

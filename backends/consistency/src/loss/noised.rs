@@ -1,0 +1,137 @@
+//! Clean images at two neighbouring noise levels, along one noise.
+
+use crate::data::Shape;
+use crate::engine::Engine;
+use crate::rng::{Draw, Purpose};
+use crate::schedule::Ict;
+use crate::tensor::Tensor;
+
+/// A batch as the losses see it.
+#[derive(Debug, Clone)]
+pub struct Noised<T> {
+    /// Clean images in [-1, 1], `[B,C,H,W]`.
+    pub y: T,
+    /// y + t z.
+    pub x_t: T,
+    /// y + r z.
+    pub x_r: T,
+    /// The higher noise level of each image, `[B]`.
+    pub t: T,
+    /// The lower noise level of each image, `[B]`.
+    pub r: T,
+    /// Key of the dropout masks.
+    pub dropout: u64,
+}
+
+/// Consecutive images of one step on the host.
+#[derive(Debug, Clone, Copy)]
+pub struct Clean<'a> {
+    /// Values in [-1, 1], image by image, NCHW.
+    pub images: &'a [f32],
+    /// The extent of one image.
+    pub shape: Shape,
+    /// Place of the first of them in the step's batch.
+    pub first: u64,
+}
+
+impl<T: Tensor> Noised<T> {
+    /// The batch of `step`, or a part of it. What an image gets depends on its place in the step alone, not on how the
+    /// step is split; only dropout masks, which have the shape of a part, are drawn for each part.
+    pub fn draw<E: Engine<T = T>>(engine: &E, schedule: &Ict, clean: &Clean, seed: u64, step: u64) -> Noised<T> {
+        let mut noise = vec![0.0; clean.images.len()];
+        let mut pairs = Vec::new();
+        for (z, place) in noise.chunks_mut(clean.shape.values()).zip(clean.first..) {
+            Draw::new(seed, Purpose::Noise, step).image(place).fill_normal(z);
+            pairs.push(schedule.pair(step, Draw::new(seed, Purpose::Sigma, step).image(place).uniform()));
+        }
+        let dropout = Draw::new(seed, Purpose::Dropout, step).image(clean.first).below(u64::MAX);
+        Noised::with(engine, clean, &noise, &pairs, dropout)
+    }
+
+    /// The batch with given noise, of the images' shape, and a given pair (t, r) for each image.
+    pub fn with<E: Engine<T = T>>(
+        engine: &E,
+        clean: &Clean,
+        noise: &[f32],
+        pairs: &[(f64, f64)],
+        dropout: u64,
+    ) -> Noised<T> {
+        let (batch, size) = (pairs.len(), clean.shape.values());
+        let shape = [batch, clean.shape.channels, clean.shape.height, clean.shape.width];
+        let t: Vec<f32> = pairs.iter().map(|pair| pair.0 as f32).collect();
+        let r: Vec<f32> = pairs.iter().map(|pair| pair.1 as f32).collect();
+        // Noised on the host: three uploads, and the same bits on every engine.
+        let at = |levels: &[f32]| -> Vec<f32> {
+            let values = clean.images.iter().zip(noise).enumerate();
+            values.map(|(i, (y, z))| y + levels[i / size] * z).collect()
+        };
+        Noised {
+            y: engine.from_host(&shape, clean.images),
+            x_t: engine.from_host(&shape, &at(&t)),
+            x_r: engine.from_host(&shape, &at(&r)),
+            t: engine.from_host(&[batch], &t),
+            r: engine.from_host(&[batch], &r),
+            dropout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use exp_api::spec::{ScheduleKind, ScheduleSpec};
+
+    use super::*;
+    use crate::sample::host::{Host, HostEngine};
+
+    const SHAPE: Shape = Shape { channels: 2, height: 1, width: 3 };
+
+    fn schedule() -> Ict {
+        let spec = ScheduleSpec {
+            kind: ScheduleKind::Ict,
+            s0: 10,
+            s1: 1280,
+            sigma_min: 0.002,
+            sigma_max: 80.0,
+            rho: 7.0,
+            p_mean: -1.1,
+            p_std: 2.0,
+            horizon: Some(400_000),
+        };
+        Ict::new(&spec, 1)
+    }
+
+    fn draw(images: &[f32], first: u64, seed: u64, step: u64) -> Noised<Host> {
+        Noised::draw(&HostEngine, &schedule(), &Clean { images, shape: SHAPE, first }, seed, step)
+    }
+
+    #[test]
+    fn an_image_does_not_know_how_the_step_is_split() {
+        let images: Vec<f32> = (0..24).map(|i| i as f32 / 24.0).collect();
+        let whole = draw(&images, 0, 1, 9);
+        let parts = [draw(&images[..6], 0, 1, 9), draw(&images[6..], 1, 1, 9)];
+        let tensors = |b: &Noised<Host>| [b.y.clone(), b.x_t.clone(), b.x_r.clone(), b.t.clone(), b.r.clone()];
+        let [left, right] = parts.each_ref().map(tensors);
+        for (i, tensor) in tensors(&whole).iter().enumerate() {
+            assert_eq!(*tensor, Host::cat(&[&left[i], &right[i]], 0));
+        }
+        assert_ne!(parts[0].dropout, parts[1].dropout);
+        for other in [draw(&images, 0, 2, 9), draw(&images, 0, 1, 10)] {
+            assert!(other.x_t != whole.x_t && other.t != whole.t && other.dropout != whole.dropout);
+        }
+    }
+
+    #[test]
+    fn both_levels_lie_on_one_noise() {
+        let images: Vec<f32> = (0..24).map(|i| i as f32 / 24.0).collect();
+        let batch = draw(&images, 0, 1, 0);
+        let along = |t: &Host| t.reshape(&[4, 1, 1, 1]);
+        let z_t = batch.x_t.sub(&batch.y).div(&along(&batch.t));
+        let z_r = batch.x_r.sub(&batch.y).div(&along(&batch.r));
+        assert_eq!(batch.x_t.shape, [4, 2, 1, 3]);
+        assert!(z_t.values.iter().zip(&z_r.values).all(|(a, b)| (a - b).abs() < 1e-3 && a.abs() < 5.0));
+        let levels = &schedule().at(0).sigmas.iter().map(|&s| f64::from(s as f32)).collect::<Vec<_>>();
+        for (t, r) in batch.t.values.iter().zip(&batch.r.values) {
+            assert!(levels.windows(2).any(|pair| pair == [*r, *t]));
+        }
+    }
+}

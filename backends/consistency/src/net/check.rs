@@ -1,0 +1,131 @@
+//! What a model's configuration cannot combine, found before anything is planned.
+//!
+//! Widths that do not split into groups or attention heads are found while planning, where the widths are known.
+
+use exp_api::Problem;
+use exp_api::spec::{BlockType, HeadSpec, ModelSpec, NcsnppSpec, Progressive, TorsoSpec};
+
+/// The widest feature map that anyone could mean, in channels.
+const WIDEST: u64 = 1 << 20;
+/// UNet++ names resolutions by their share of 32 pixels, which ends at 1.
+const DEEPEST: usize = 6;
+
+/// Sizes with which no network can be planned.
+pub fn sizes(spec: &ModelSpec, side: usize) -> Vec<Problem> {
+    let mut found = Vec::new();
+    match &spec.torso {
+        TorsoSpec::Ncsnpp(spec) => {
+            resolutions(&mut found, "model.torso.ch_mult", &spec.ch_mult, 32, side);
+            width(&mut found, "model.torso.nf", spec.nf, &spec.ch_mult);
+            filter(&mut found, "model.torso.fir_kernel", &spec.fir_kernel);
+        }
+        TorsoSpec::Unetpp(spec) => {
+            resolutions(&mut found, "model.torso.ch_mults", &spec.ch_mults, DEEPEST, side);
+            width(&mut found, "model.torso.n_channels", spec.n_channels, &spec.ch_mults);
+            filter(&mut found, "model.torso.resample_filter", &spec.resample_filter);
+        }
+    }
+    match &spec.head {
+        Some(HeadSpec::Unetpp(spec)) => {
+            resolutions(&mut found, "model.head.ch_mults", &spec.ch_mults, DEEPEST, side);
+            width(&mut found, "model.head.n_channels", spec.n_channels, &spec.ch_mults);
+            filter(&mut found, "model.head.resample_filter", &spec.resample_filter);
+        }
+        Some(HeadSpec::Baseline(spec)) => width(&mut found, "model.head.n_channels", spec.n_channels, &[1]),
+        Some(HeadSpec::Conv(_)) | None => {}
+    }
+    found
+}
+
+/// Choices that contradict each other.
+pub fn choices(spec: &ModelSpec) -> Vec<Problem> {
+    let mut found = Vec::new();
+    match &spec.torso {
+        TorsoSpec::Ncsnpp(torso) => ncsnpp(&mut found, torso, spec.head.is_some()),
+        TorsoSpec::Unetpp(torso) => {
+            attention(&mut found, "model.torso", &torso.is_atten, &torso.ch_mults);
+            even(&mut found, "model.torso.resample_filter", &torso.resample_filter);
+            pair(&mut found, "model.torso.n_channels", torso.n_channels);
+            block(&mut found, torso.resblock_type, [BlockType::Standard, BlockType::Biggan]);
+        }
+    }
+    if let Some(HeadSpec::Unetpp(head)) = &spec.head {
+        attention(&mut found, "model.head", &head.is_atten, &head.ch_mults);
+        even(&mut found, "model.head.resample_filter", &head.resample_filter);
+        pair(&mut found, "model.head.n_channels", head.n_channels);
+    }
+    found
+}
+
+fn resolutions(found: &mut Vec<Problem>, key: &str, mults: &[u64], deepest: usize, side: usize) {
+    let (levels, halvings) = (mults.len(), mults.len().saturating_sub(1));
+    if levels == 0 || levels > deepest {
+        found.push(Problem::new(key, format!("expected 1 to {deepest} resolutions, found {levels}")));
+    } else if side == 0 || (side.trailing_zeros() as usize) < halvings {
+        let message = format!("{levels} resolutions halve the side {halvings} times, and {side} does not allow it");
+        found.push(Problem::new(key, message));
+    }
+}
+
+fn width(found: &mut Vec<Problem>, key: &str, base: u64, mults: &[u64]) {
+    let widest = mults.iter().map(|mult| base.saturating_mul(*mult)).max().unwrap_or(base).max(base);
+    if base == 0 || mults.contains(&0) || widest > WIDEST {
+        found.push(Problem::new(key, format!("expected widths from 1 to {WIDEST} channels, found up to {widest}")));
+    }
+}
+
+fn filter(found: &mut Vec<Problem>, key: &str, taps: &[f64]) {
+    let sum: f64 = taps.iter().sum();
+    if taps.len() < 2 || !sum.is_finite() || sum == 0.0 {
+        found.push(Problem::new(key, format!("expected two or more taps with a sum other than 0, found {taps:?}")));
+    }
+}
+
+fn ncsnpp(found: &mut Vec<Problem>, torso: &NcsnppSpec, head: bool) {
+    block(found, torso.resblock_type, [BlockType::Ddpm, BlockType::Biggan]);
+    if torso.double_heads {
+        found.push(Problem::new(
+            "model.torso.double_heads",
+            "expected false: a denoiser makes one image, and double heads make two",
+        ));
+    }
+    if head && torso.progressive == Progressive::OutputSkip {
+        found.push(Problem::new(
+            "model.torso.progressive",
+            "output_skip leaves no last features for a head; expected none or residual, or model.head=null",
+        ));
+    }
+    if head && !torso.conditional {
+        found.push(Problem::new(
+            "model.torso.conditional",
+            "false leaves no embedding for a head; expected true, or model.head=null",
+        ));
+    }
+}
+
+fn attention(found: &mut Vec<Problem>, group: &str, attends: &[bool], mults: &[u64]) {
+    if attends.len() != mults.len() {
+        let message = format!("expected one value a resolution, {} as in ch_mults, found {}", mults.len(), attends.len());
+        found.push(Problem::new(format!("{group}.is_atten"), message));
+    }
+}
+
+fn even(found: &mut Vec<Problem>, key: &str, taps: &[f64]) {
+    if taps.len() % 2 == 1 {
+        let message = format!("expected an even number of taps, which double a side exactly, found {}", taps.len());
+        found.push(Problem::new(key, message));
+    }
+}
+
+fn pair(found: &mut Vec<Problem>, key: &str, channels: u64) {
+    if channels < 2 {
+        found.push(Problem::new(key, "expected at least 2: the embedding needs a sine and a cosine"));
+    }
+}
+
+fn block(found: &mut Vec<Problem>, kind: BlockType, legal: [BlockType; 2]) {
+    if !legal.contains(&kind) {
+        let [a, b] = legal.map(BlockType::word);
+        found.push(Problem::new("model.torso.resblock_type", format!("expected {a} or {b}, found {}", kind.word())));
+    }
+}

@@ -1,0 +1,228 @@
+//! The elementary layers: what a layer's parameters are called, how they start, and what it computes.
+//!
+//! Two families of names live side by side, those of NCSN++ (`kernel`, `W`) and those of UNet++ (`weight`). A layer
+//! holds the places of its parameters, never a tensor; `apply` takes the set to read them from.
+
+use exp_api::spec::Nonlinearity;
+
+use super::scope::Scope;
+use crate::params::{Init, ParamId, Params};
+use crate::tensor::Tensor;
+
+/// Added to the variance of every normalisation.
+const EPS: f64 = 1e-6;
+
+/// A convolution over square kernels, with a bias.
+#[derive(Debug, Clone)]
+pub struct Conv {
+    kernel: ParamId,
+    bias: ParamId,
+    stride: usize,
+    padding: usize,
+}
+
+impl Conv {
+    /// Plans `kernel` and `bias`, `inputs` to `outputs` channels, keeping the size of the image.
+    pub fn kernel(scope: &mut Scope, inputs: usize, outputs: usize, size: usize, scale: f64) -> Conv {
+        Conv::plan(scope, "kernel", [outputs, inputs, size, size], scale)
+    }
+
+    /// The same with the kernel called `weight`.
+    pub fn weight(scope: &mut Scope, inputs: usize, outputs: usize, size: usize, scale: f64) -> Conv {
+        Conv::plan(scope, "weight", [outputs, inputs, size, size], scale)
+    }
+
+    /// Every `stride`-th pixel only, with `padding` zeros on all sides.
+    pub fn with(self, stride: usize, padding: usize) -> Conv {
+        Conv { stride, padding, ..self }
+    }
+
+    /// `[B,inputs,H,W]` to `[B,outputs,H',W']`.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
+        x.conv2d(&theta[self.kernel], Some(&theta[self.bias]), self.stride, self.padding)
+    }
+
+    /// The same, where something linear happens to the image between convolving and adding the bias.
+    pub fn apply_around<T: Tensor>(&self, theta: &Params<T>, x: &T, between: impl FnOnce(&T) -> T) -> T {
+        let bias = &theta[self.bias];
+        let convolved = between(&x.conv2d(&theta[self.kernel], None, self.stride, self.padding));
+        convolved.add(&bias.reshape(&[1, bias.shape()[0], 1, 1]))
+    }
+
+    fn plan(scope: &mut Scope, name: &str, shape: [usize; 4], scale: f64) -> Conv {
+        let [outputs, inputs, size, _] = shape;
+        let init = variance_scaling(scale, size * size * inputs, size * size * outputs);
+        let kernel = scope.param(name, &shape, init);
+        Conv { kernel, bias: scope.param("bias", &[outputs], Init::Zeros), stride: 1, padding: size / 2 }
+    }
+}
+
+/// A dense layer, with a bias.
+#[derive(Debug, Clone)]
+pub struct Dense {
+    weight: ParamId,
+    bias: ParamId,
+}
+
+impl Dense {
+    /// Plans `kernel` and `bias`.
+    pub fn kernel(scope: &mut Scope, inputs: usize, outputs: usize) -> Dense {
+        Dense::plan(scope, "kernel", inputs, outputs)
+    }
+
+    /// Plans `weight` and `bias`.
+    pub fn weight(scope: &mut Scope, inputs: usize, outputs: usize) -> Dense {
+        Dense::plan(scope, "weight", inputs, outputs)
+    }
+
+    /// `[B,inputs]` to `[B,outputs]`.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
+        x.linear(&theta[self.weight], &theta[self.bias])
+    }
+
+    /// `[B,outputs]` of a condition `[B,inputs]`, added to every pixel of `image` `[B,outputs,H,W]`.
+    pub fn shift<T: Tensor>(&self, theta: &Params<T>, image: &T, condition: &T) -> T {
+        let shift = self.apply(theta, condition);
+        let [batch, outputs] = [shift.shape()[0], shift.shape()[1]];
+        image.add(&shift.reshape(&[batch, outputs, 1, 1]))
+    }
+
+    fn plan(scope: &mut Scope, name: &str, inputs: usize, outputs: usize) -> Dense {
+        let weight = scope.param(name, &[inputs, outputs], variance_scaling(1.0, inputs, outputs));
+        Dense { weight, bias: scope.param("bias", &[outputs], Init::Zeros) }
+    }
+}
+
+/// A dense layer over the channels of each pixel ("network in network").
+#[derive(Debug, Clone)]
+pub struct Nin {
+    weight: ParamId,
+    bias: ParamId,
+}
+
+impl Nin {
+    /// Plans `W` `[inputs,outputs]` and `b`.
+    pub fn plan(scope: &mut Scope, inputs: usize, outputs: usize, scale: f64) -> Nin {
+        let weight = scope.param("W", &[inputs, outputs], variance_scaling(scale, inputs, outputs));
+        Nin { weight, bias: scope.param("b", &[outputs], Init::Zeros) }
+    }
+
+    /// `[B,inputs,H,W]` to `[B,outputs,H,W]`.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
+        let weight = &theta[self.weight];
+        let kernel = weight.permute(&[1, 0]).reshape(&[weight.shape()[1], weight.shape()[0], 1, 1]);
+        x.conv2d(&kernel, Some(&theta[self.bias]), 1, 0)
+    }
+}
+
+/// Group normalisation.
+#[derive(Debug, Clone)]
+pub struct GroupNorm {
+    scale: ParamId,
+    bias: ParamId,
+    groups: usize,
+}
+
+impl GroupNorm {
+    /// Plans `scale` and `bias` for `channels` in `groups` of equal size.
+    pub fn plan(scope: &mut Scope, channels: usize, groups: usize) -> GroupNorm {
+        if channels.checked_rem(groups) != Some(0) {
+            scope.problem(format!("makes {channels} channels, which do not split into {groups} groups of equal size"));
+        }
+        let scale = scope.param("scale", &[channels], Init::Ones);
+        GroupNorm { scale, bias: scope.param("bias", &[channels], Init::Zeros), groups }
+    }
+
+    /// The same with a group for every four channels, and no more than 32 groups (Song et al. 2021).
+    pub fn by_width(scope: &mut Scope, channels: usize) -> GroupNorm {
+        GroupNorm::plan(scope, channels, (channels / 4).min(32))
+    }
+
+    /// Normalises `[B,channels,H,W]`.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
+        x.group_norm(self.groups, &theta[self.scale], &theta[self.bias], EPS)
+    }
+
+    /// Normalises, then activates.
+    pub fn activated<T: Tensor>(&self, theta: &Params<T>, x: &T, act: Nonlinearity) -> T {
+        match act {
+            Nonlinearity::Swish => x.group_norm_silu(self.groups, &theta[self.scale], &theta[self.bias], EPS),
+            _ => activate(act, &self.apply(theta, x)),
+        }
+    }
+}
+
+/// Layer normalisation over axis 1.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    scale: ParamId,
+    bias: ParamId,
+}
+
+impl LayerNorm {
+    /// Plans `scale` and `bias`.
+    pub fn plan(scope: &mut Scope, channels: usize) -> LayerNorm {
+        let scale = scope.param("scale", &[channels], Init::Ones);
+        LayerNorm { scale, bias: scope.param("bias", &[channels], Init::Zeros) }
+    }
+
+    /// Normalises `[B,channels]` or `[B,channels,H,W]`.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
+        x.layer_norm(&theta[self.scale], &theta[self.bias], EPS)
+    }
+}
+
+/// The activation, elementwise.
+pub fn activate<T: Tensor>(act: Nonlinearity, x: &T) -> T {
+    match act {
+        Nonlinearity::Swish => x.silu(),
+        Nonlinearity::Elu => x.relu().add(&x.clamp(f64::NEG_INFINITY, 0.0).exp().offset(-1.0)),
+        Nonlinearity::Relu => x.relu(),
+        Nonlinearity::Lrelu => x.relu().scale(0.8).add(&x.scale(0.2)),
+    }
+}
+
+/// Uniform with variance `scale` over the mean of fan-in and fan-out (Glorot & Bengio 2010, for a scale of 1).
+fn variance_scaling(scale: f64, fan_in: usize, fan_out: usize) -> Init {
+    match scale {
+        0.0 => Init::Zeros,
+        _ => Init::Uniform((6.0 * scale / (fan_in + fan_out) as f64).sqrt()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Plan;
+
+    #[test]
+    fn kernels_start_within_the_bound_of_their_fans() {
+        let (mut plan, mut problems) = (Plan::default(), Vec::new());
+        let mut scope = Scope::new(&mut plan, &mut problems, "k");
+        Conv::kernel(&mut scope, 4, 2, 3, 1.0);
+        Conv::weight(&mut scope, 4, 2, 3, 0.0);
+        Nin::plan(&mut scope, 10, 14, 0.1);
+        let inits: Vec<Init> = plan.specs().iter().map(|spec| spec.init).collect();
+        // sqrt(6 / (9 (4 + 2))) and sqrt(6 * 0.1 / 24).
+        assert_eq!(inits[0], Init::Uniform(1.0 / 3.0));
+        assert_eq!(inits[2], Init::Zeros);
+        assert_eq!(inits[4], Init::Uniform(0.025f64.sqrt()));
+    }
+
+    #[test]
+    fn channels_that_do_not_split_are_a_problem() {
+        let (mut plan, mut problems) = (Plan::default(), Vec::new());
+        let mut scope = Scope::new(&mut plan, &mut problems, "model.torso.nf");
+        GroupNorm::by_width(&mut scope, 128);
+        GroupNorm::by_width(&mut scope, 132);
+        GroupNorm::by_width(&mut scope, 3);
+        let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "makes 132 channels, which do not split into 32 groups of equal size",
+                "makes 3 channels, which do not split into 0 groups of equal size"
+            ]
+        );
+    }
+}

@@ -1,0 +1,147 @@
+//! The blocks of NCSN++: residual, of the DDPM and of the BigGAN kind, and attention.
+
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use exp_api::spec::{BlockType, NcsnppSpec, Nonlinearity};
+
+use crate::net::dropout::{Dropout, Pass};
+use crate::net::layers::{Conv, Dense, GroupNorm, Nin};
+use crate::net::resample::Resample;
+use crate::net::scope::Scope;
+use crate::params::Params;
+use crate::tensor::{Tensor, image_shape};
+
+/// What every block of one forward pass sees.
+pub struct Forward<'a, T> {
+    /// The parameters.
+    pub theta: &'a Params<T>,
+    /// The activated embedding of the noise level, `[B,4 nf]`.
+    pub condition: Option<T>,
+    /// What the pass is for.
+    pub pass: Pass,
+}
+
+/// A residual block.
+#[derive(Debug, Clone)]
+pub struct Block {
+    norm_in: GroupNorm,
+    resample: Option<Resample>,
+    conv_in: Conv,
+    condition: Option<Dense>,
+    norm_out: GroupNorm,
+    dropout: Dropout,
+    conv_out: Conv,
+    shortcut: Shortcut,
+    act: Nonlinearity,
+    rescale: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Shortcut {
+    Identity,
+    Conv(Conv),
+    Nin(Nin),
+}
+
+impl Block {
+    /// Plans a block from `inputs` to `outputs` channels; a BigGAN block may resample.
+    pub fn plan(
+        scope: &mut Scope,
+        spec: &NcsnppSpec,
+        inputs: usize,
+        outputs: usize,
+        resample: Option<Resample>,
+    ) -> Block {
+        let biggan = spec.resblock_type == BlockType::Biggan;
+        let class = if biggan { "ResnetBlockBigGANpp" } else { "ResnetBlockDDPMpp" };
+        scope.next(class, |s| Block {
+            norm_in: s.next("GroupNorm", |s| GroupNorm::by_width(s, inputs)),
+            conv_in: s.next("Conv", |s| Conv::kernel(s, inputs, outputs, 3, 1.0)),
+            condition: spec
+                .conditional
+                .then(|| s.next("Dense", |s| Dense::kernel(s, 4 * spec.nf as usize, outputs))),
+            norm_out: s.next("GroupNorm", |s| GroupNorm::by_width(s, outputs)),
+            dropout: Dropout::plan(s, spec.dropout),
+            conv_out: s.next("Conv", |s| Conv::kernel(s, outputs, outputs, 3, init_scale(spec))),
+            shortcut: match biggan {
+                true if inputs != outputs || resample.is_some() => {
+                    Shortcut::Conv(s.next("Conv", |s| Conv::kernel(s, inputs, outputs, 1, 1.0)))
+                }
+                false if inputs != outputs => Shortcut::Nin(s.next("NIN", |s| Nin::plan(s, inputs, outputs, 0.1))),
+                _ => Shortcut::Identity,
+            },
+            resample,
+            act: spec.nonlinearity,
+            rescale: spec.skip_rescale,
+        })
+    }
+
+    /// `[B,inputs,H,W]` to `[B,outputs,H',W']`.
+    pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
+        let theta = forward.theta;
+        let mut h = self.norm_in.activated(theta, x, self.act);
+        let mut x = x.clone();
+        if let Some(resample) = &self.resample {
+            h = resample.apply(&h);
+            x = resample.apply(&x);
+        }
+        h = self.conv_in.apply(theta, &h);
+        if let (Some(dense), Some(condition)) = (&self.condition, &forward.condition) {
+            h = dense.shift(theta, &h, condition);
+        }
+        h = self.norm_out.activated(theta, &h, self.act);
+        h = self.conv_out.apply(theta, &self.dropout.apply(&h, forward.pass));
+        let x = match &self.shortcut {
+            Shortcut::Identity => x,
+            Shortcut::Conv(conv) => conv.apply(theta, &x),
+            Shortcut::Nin(nin) => nin.apply(theta, &x),
+        };
+        residual(&x, &h, self.rescale)
+    }
+}
+
+/// Self-attention over all pixels, with one head.
+#[derive(Debug, Clone)]
+pub struct Attention {
+    norm: GroupNorm,
+    query: Nin,
+    key: Nin,
+    value: Nin,
+    output: Nin,
+    rescale: bool,
+}
+
+impl Attention {
+    /// Plans attention over `channels`.
+    pub fn plan(scope: &mut Scope, spec: &NcsnppSpec, channels: usize) -> Attention {
+        scope.next("AttnBlockpp", |s| Attention {
+            norm: s.next("GroupNorm", |s| GroupNorm::by_width(s, channels)),
+            query: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
+            key: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
+            value: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
+            output: s.next("NIN", |s| Nin::plan(s, channels, channels, init_scale(spec))),
+            rescale: spec.skip_rescale,
+        })
+    }
+
+    /// `[B,channels,H,W]` to the same.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
+        let [b, c, h, w] = image_shape(&x.shape());
+        let normal = self.norm.apply(theta, x);
+        let pixels = |nin: &Nin| nin.apply(theta, &normal).reshape(&[b, c, h * w]);
+        let seen = pixels(&self.query).attention(&pixels(&self.key), &pixels(&self.value));
+        let seen = self.output.apply(theta, &seen.reshape(&[b, c, h, w]));
+        residual(x, &seen, self.rescale)
+    }
+}
+
+/// The sum of a trunk and a branch, of unit variance when both are (if `rescale`).
+pub fn residual<T: Tensor>(trunk: &T, branch: &T, rescale: bool) -> T {
+    let sum = trunk.add(branch);
+    if rescale { sum.scale(FRAC_1_SQRT_2) } else { sum }
+}
+
+/// Zero would leave a branch without a gradient at the start; the original puts a tiny scale in its place.
+pub fn init_scale(spec: &NcsnppSpec) -> f64 {
+    if spec.init_scale == 0.0 { 1e-10 } else { spec.init_scale }
+}

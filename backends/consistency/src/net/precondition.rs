@@ -1,0 +1,36 @@
+//! Preconditioning: the scales that make a bare network a denoiser of unit-variance inputs and targets.
+//!
+//! EDM's (Karras et al. 2022, table 1), shifted by `sigma_min` as consistency models need it (Song et al. 2023,
+//! appendix C): D(x, `sigma_min`) = x exactly. With `sigma_min` = 0 it is EDM's own.
+
+use crate::tensor::Tensor;
+
+/// Standard deviation of the data; part of the method, not of the configuration.
+const SIGMA_DATA: f64 = 0.5;
+
+/// The scales of a batch.
+pub struct Precondition<T> {
+    /// c_in = 1 / sqrt(sigma^2 + s^2), `[B,1,1,1]`.
+    pub input: T,
+    /// c_noise = ln(sigma) / 4, `[B]`.
+    pub noise: T,
+    skip: T,
+    output: T,
+}
+
+impl<T: Tensor> Precondition<T> {
+    /// The scales for noise levels `sigma` `[B]`.
+    pub fn at(sigma: &T, sigma_min: f64) -> Precondition<T> {
+        let level = sigma.reshape(&[sigma.shape()[0], 1, 1, 1]);
+        let above = level.offset(-sigma_min);
+        let input = level.square().offset(SIGMA_DATA * SIGMA_DATA).sqrt().recip();
+        let skip = above.square().offset(SIGMA_DATA * SIGMA_DATA).recip().scale(SIGMA_DATA * SIGMA_DATA);
+        Precondition { noise: sigma.log().scale(0.25), skip, output: above.mul(&input).scale(SIGMA_DATA), input }
+    }
+
+    /// D = c_skip x + c_out F, with c_skip = s^2 / ((sigma - min)^2 + s^2) and
+    /// c_out = (sigma - min) s / sqrt(sigma^2 + s^2).
+    pub fn denoised(&self, x: &T, raw: &T) -> T {
+        self.skip.mul(x).add(&self.output.mul(raw))
+    }
+}

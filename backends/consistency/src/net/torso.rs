@@ -1,0 +1,67 @@
+//! The torso: whichever network denoises, seen through one interface.
+
+use exp_api::spec::TorsoSpec;
+
+use super::dropout::Pass;
+use super::ncsnpp::Ncsnpp;
+use super::scope::Scope;
+use super::unetpp::{Edges, Unetpp};
+use crate::params::Params;
+use crate::tensor::Tensor;
+
+/// What a bare network gives, before preconditioning.
+pub struct Output<T> {
+    /// F(x), `[B,C,H,W]`.
+    pub image: T,
+    /// The embedding of the noise level, `[B,E]`.
+    pub embedding: T,
+    /// The last features, `[B,F,H,W]`.
+    pub features: T,
+}
+
+/// The planned network.
+#[derive(Debug, Clone)]
+pub enum Torso {
+    /// NCSN++.
+    Ncsnpp(Box<Ncsnpp>),
+    /// UNet++.
+    Unetpp(Unetpp),
+}
+
+impl Torso {
+    /// Plans the network for images of `channels` and `side`.
+    pub fn plan(scope: &mut Scope, spec: &TorsoSpec, channels: usize, side: usize) -> Torso {
+        match spec {
+            TorsoSpec::Ncsnpp(spec) => Torso::Ncsnpp(Box::new(Ncsnpp::plan(scope, spec, channels, side))),
+            TorsoSpec::Unetpp(spec) => {
+                let edges = Edges { inputs: channels, outputs: channels, side, joined: None };
+                Torso::Unetpp(scope.child("UNetpp_0", |s| Unetpp::plan(s, spec, edges)))
+            }
+        }
+    }
+
+    /// The output for `x` `[B,C,H,W]` at `noise` `[B]`, which is ln(sigma) / 4.
+    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T, noise: &T, pass: Pass) -> Output<T> {
+        match self {
+            Torso::Ncsnpp(network) => network.apply(theta, x, noise, pass),
+            Torso::Unetpp(network) => network.apply(theta, x, noise, None, pass),
+        }
+    }
+}
+
+/// The key that sets the torso's width.
+pub fn width_key(spec: &TorsoSpec) -> &'static str {
+    match spec {
+        TorsoSpec::Ncsnpp(_) => "model.torso.nf",
+        TorsoSpec::Unetpp(_) => "model.torso.n_channels",
+    }
+}
+
+/// Channels of the torso's last features, and width of its embedding.
+pub fn output_widths(spec: &TorsoSpec) -> (usize, usize) {
+    let (base, mults) = match spec {
+        TorsoSpec::Ncsnpp(spec) => (spec.nf as usize, &spec.ch_mult),
+        TorsoSpec::Unetpp(spec) => (spec.n_channels as usize, &spec.ch_mults),
+    };
+    (base * mults.first().copied().unwrap_or(1) as usize, 4 * base)
+}

@@ -1,0 +1,13 @@
+//! Optimisers, written once: the coefficients of each update, bounds on gradients, and their norms.
+//!
+//! Owns what an update is for a step ([`rule`]), in f64 on the host; the arithmetic on tensors is
+//! [`Engine::update`](crate::engine::Engine::update). Keeps no state. In: `TrainSpec` and `EmaSpec`, and the number of
+//! updates done. Out: an [`Update`](crate::engine::Update), clipped gradients.
+
+mod clip;
+mod ema;
+mod rate;
+mod rule;
+
+pub use clip::{clip, global_norm};
+pub use rule::{check, rule};

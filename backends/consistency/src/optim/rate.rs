@@ -1,0 +1,44 @@
+//! The learning rate's course: a linear rise, a constant, a linear fall.
+
+use exp_api::spec::TrainSpec;
+
+/// The share of the full rate that update `k` of `steps` gets (the first is 0): k/W over the first W = `warmup` updates,
+/// (steps - k)/D over the last D = `lr_decay` `steps`, 1 elsewhere, and the product where they meet. The fall would
+/// reach 0 one update after the last.
+pub(super) fn share(train: &TrainSpec, k: u64, steps: u64) -> f64 {
+    let ramp = |done: u64, length: f64| if (done as f64) < length { done as f64 / length } else { 1.0 };
+    ramp(k, train.warmup as f64) * ramp(steps.saturating_sub(k), train.lr_decay * steps as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::rule::tests::train;
+
+    #[test]
+    fn the_rate_rises_stays_and_falls() {
+        let spec = TrainSpec { warmup: 4, lr_decay: 0.25, ..train() };
+        let course: Vec<f64> = (0..=16).map(|k| share(&spec, k, 16)).collect();
+        let expected = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0];
+        assert_eq!(course, expected);
+    }
+
+    #[test]
+    fn without_either_it_is_constant() {
+        assert!((0..100).all(|k| share(&train(), k, 100) == 1.0));
+    }
+
+    #[test]
+    fn the_last_update_still_moves() {
+        for lr_decay in [0.001, 0.4, 1.0] {
+            let spec = TrainSpec { lr_decay, ..train() };
+            assert!(share(&spec, 99, 100) > 0.0);
+        }
+    }
+
+    #[test]
+    fn overlapping_ramps_multiply() {
+        let spec = TrainSpec { warmup: 10, lr_decay: 1.0, ..train() };
+        assert_eq!(share(&spec, 5, 10), 0.25);
+    }
+}

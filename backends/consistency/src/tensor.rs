@@ -1,0 +1,206 @@
+//! The seam's lower half: what the science asks of a tensor.
+//!
+//! One layout everywhere above the kernels: images and features are NCHW, convolution kernels OIHW, dense weights
+//! (in, out). Binary operations broadcast axes of size 1 between tensors of equal rank; ranks are 1 to 4. Composites
+//! have a reference body in terms of primitives; an engine may override one with a faster equal one, and
+//! [`crate::conformance`] holds it equal.
+
+use crate::rng::{Draw, Purpose};
+
+/// An n-dimensional array of `f32` on some device, possibly recorded on a tape.
+pub trait Tensor: Clone + Send + Sync + 'static {
+    /// Sizes of the axes.
+    fn shape(&self) -> Vec<usize>;
+    /// The values in row-major order, on the host. Waits for the device.
+    fn to_host(&self) -> Vec<f32>;
+    /// A constant on this tensor's device; `values` in row-major order.
+    fn constant(&self, shape: &[usize], values: &[f32]) -> Self;
+    /// The same values, with no tape.
+    fn detach(&self) -> Self;
+
+    /// a + b.
+    fn add(&self, other: &Self) -> Self;
+    /// a - b.
+    fn sub(&self, other: &Self) -> Self;
+    /// a b, elementwise.
+    fn mul(&self, other: &Self) -> Self;
+    /// a / b, elementwise.
+    fn div(&self, other: &Self) -> Self;
+    /// k a.
+    fn scale(&self, factor: f64) -> Self;
+    /// a + k.
+    fn offset(&self, term: f64) -> Self;
+    /// e^a.
+    fn exp(&self) -> Self;
+    /// ln a.
+    fn log(&self) -> Self;
+    /// Square root.
+    fn sqrt(&self) -> Self;
+    /// 1 / a.
+    fn recip(&self) -> Self;
+    /// a^2.
+    fn square(&self) -> Self;
+    /// Sine.
+    fn sin(&self) -> Self;
+    /// Cosine.
+    fn cos(&self) -> Self;
+    /// 1 / (1 + e^-a).
+    fn sigmoid(&self) -> Self;
+    /// The value limited to [low, high]; no gradient outside.
+    fn clamp(&self, low: f64, high: f64) -> Self;
+
+    /// Sum over `axes`, which stay as size 1.
+    fn sum(&self, axes: &[usize]) -> Self;
+    /// Mean over `axes`, which stay as size 1.
+    fn mean(&self, axes: &[usize]) -> Self;
+    /// Softmax over the last axis.
+    fn softmax(&self) -> Self;
+
+    /// The same values under another shape.
+    fn reshape(&self, shape: &[usize]) -> Self;
+    /// Axes in another order.
+    fn permute(&self, order: &[usize]) -> Self;
+    /// `len` entries of an axis from `start`.
+    fn narrow(&self, axis: usize, start: usize, len: usize) -> Self;
+    /// Tensors joined along an axis.
+    fn cat(parts: &[&Self], axis: usize) -> Self;
+
+    /// Matrix product over the last two axes; leading axes are equal.
+    fn matmul(&self, other: &Self) -> Self;
+    /// Cross-correlation of `[N,C,H,W]` with `[O,C,k,k]`, zero padding on all sides, and a bias `[O]`.
+    fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self;
+
+    // Composites.
+
+    /// max(a, 0).
+    fn relu(&self) -> Self {
+        self.clamp(0.0, f64::INFINITY)
+    }
+
+    /// a sigmoid(a), also called swish.
+    fn silu(&self) -> Self {
+        self.mul(&self.sigmoid())
+    }
+
+    /// Mean over all values, as shape `[1]`.
+    fn mean_all(&self) -> Self {
+        let axes: Vec<usize> = (0..self.shape().len()).collect();
+        self.mean(&axes).reshape(&[1])
+    }
+
+    /// Sum over all values, as shape `[1]`.
+    fn sum_all(&self) -> Self {
+        let axes: Vec<usize> = (0..self.shape().len()).collect();
+        self.sum(&axes).reshape(&[1])
+    }
+
+    /// Sum of squares over all values, as shape `[1]`.
+    fn sum_squares(&self) -> Self {
+        self.square().sum_all()
+    }
+
+    /// Dense layer: `[N,in]` with weight `[in,out]` and bias `[out]`.
+    fn linear(&self, weight: &Self, bias: &Self) -> Self {
+        let out = bias.shape()[0];
+        self.matmul(weight).add(&bias.reshape(&[1, out]))
+    }
+
+    /// Group normalisation of `[N,C,H,W]`: zero mean and unit (biased) variance over each of `groups` runs of
+    /// consecutive channels, then `scale` and `bias` of shape `[C]` (Wu & He 2018).
+    fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
+        reference::group_norm(self, groups, scale, bias, eps)
+    }
+
+    /// [`group_norm`](Tensor::group_norm), then [`silu`](Tensor::silu): the pair that opens every residual block.
+    fn group_norm_silu(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
+        self.group_norm(groups, scale, bias, eps).silu()
+    }
+
+    /// Layer normalisation of `[N,C]` or `[N,C,H,W]` over axis 1 (biased variance), then `scale`, `bias` `[C]`.
+    fn layer_norm(&self, scale: &Self, bias: &Self, eps: f64) -> Self {
+        let mut along = vec![1; self.shape().len()];
+        along[1] = self.shape()[1];
+        let centred = self.sub(&self.mean(&[1]));
+        let deviation = centred.square().mean(&[1]).offset(eps).sqrt();
+        centred.div(&deviation).mul(&scale.reshape(&along)).add(&bias.reshape(&along))
+    }
+
+    /// Scaled dot-product attention: softmax(k^T q / sqrt(C)) over the keys, for `[N,C,L]` queries, keys, values.
+    fn attention(&self, keys: &Self, values: &Self) -> Self {
+        let channels = self.shape()[1] as f64;
+        let weights = self.permute(&[0, 2, 1]).matmul(keys).scale(channels.sqrt().recip()).softmax();
+        values.matmul(&weights.permute(&[0, 2, 1]))
+    }
+
+    /// Zeros around an image `[N,C,H,W]`.
+    fn pad(&self, top: usize, bottom: usize, left: usize, right: usize) -> Self {
+        let zeros = |shape: &[usize]| self.constant(shape, &vec![0.0; shape.iter().product()]);
+        let mut image = self.clone();
+        for (axis, before, after) in [(2, top, bottom), (3, left, right)] {
+            let mut shape = image.shape();
+            shape[axis] = before;
+            let head = (before > 0).then(|| zeros(&shape));
+            shape[axis] = after;
+            let tail = (after > 0).then(|| zeros(&shape));
+            let parts: Vec<&Self> = head.iter().chain([&image]).chain(&tail).collect();
+            image = if parts.len() == 1 { image.clone() } else { Self::cat(&parts, axis) };
+        }
+        image
+    }
+
+    /// Each pixel of `[N,C,H,W]` four times: `[N,C,2H,2W]`.
+    fn upsample_nearest(&self) -> Self {
+        let [n, c, h, w] = image_shape(&self.shape());
+        let column = self.reshape(&[n * c * h, w, 1]);
+        let rows = Self::cat(&[&column, &column], 2).reshape(&[n * c * h, 1, 2 * w]);
+        Self::cat(&[&rows, &rows], 1).reshape(&[n, c, 2 * h, 2 * w])
+    }
+
+    /// Means of 2x2 pixels of `[N,C,H,W]`: `[N,C,H/2,W/2]`.
+    fn average_pool(&self) -> Self {
+        let [n, c, h, w] = image_shape(&self.shape());
+        let columns = self.reshape(&[n * c * h, w / 2, 2]).mean(&[2]);
+        columns.reshape(&[n * c * h / 2, 2, w / 2]).mean(&[1]).reshape(&[n, c, h / 2, w / 2])
+    }
+
+    /// Inverted dropout: each value kept with probability 1 - `rate` and divided by it. The mask is a pure function
+    /// of (`key`, shape), so that two passes with one key drop the same values.
+    fn dropout(&self, rate: f64, key: u64) -> Self {
+        if rate == 0.0 {
+            return self.clone();
+        }
+        let shape = self.shape();
+        let kept = (1.0 / (1.0 - rate)) as f32;
+        let mut stream = Draw::new(key, Purpose::Dropout, 0).image(0);
+        let mask: Vec<f32> =
+            (0..shape.iter().product()).map(|_| if stream.uniform() < rate { 0.0 } else { kept }).collect();
+        self.mul(&self.constant(&shape, &mask))
+    }
+}
+
+/// Composites in terms of primitives, for engines whose own kernel does not apply to every case.
+pub mod reference {
+    use super::Tensor;
+
+    /// [`Tensor::group_norm`].
+    pub fn group_norm<T: Tensor>(x: &T, groups: usize, scale: &T, bias: &T, eps: f64) -> T {
+        let shape = x.shape();
+        let (n, c) = (shape[0], shape[1]);
+        let grouped = x.reshape(&[n, groups, shape.iter().product::<usize>() / (n * groups)]);
+        let centred = grouped.sub(&grouped.mean(&[2]));
+        let deviation = centred.square().mean(&[2]).offset(eps).sqrt();
+        let normal = centred.div(&deviation).reshape(&shape);
+        normal.mul(&scale.reshape(&[1, c, 1, 1])).add(&bias.reshape(&[1, c, 1, 1]))
+    }
+}
+
+/// The four sizes of an image tensor.
+///
+/// # Panics
+/// When the rank is not 4, which is an error of the caller's code.
+pub fn image_shape(shape: &[usize]) -> [usize; 4] {
+    match *shape {
+        [n, c, h, w] => [n, c, h, w],
+        _ => panic!("an image tensor has four axes, not {shape:?}"),
+    }
+}

@@ -1,0 +1,76 @@
+//! Drawing images from a set of weights, over all replicas, and showing them.
+
+use std::path::Path;
+
+use exp_api::BackendError;
+use exp_api::spec::{Method, SampleSpec, ScheduleSpec};
+
+use super::Replicas;
+use crate::data::Shape;
+use crate::engine::Engine;
+use crate::net::Network;
+use crate::params::Params;
+use crate::picture::{Picture, legible_scale, panels};
+use crate::sample::Sampler;
+
+/// Images of one forward pass. Fixed, since an engine may round batches of different sizes differently.
+const BATCH: usize = 64;
+/// Images of a panel.
+const PANEL: u64 = 64;
+/// Columns of a panel.
+const COLUMNS: usize = 8;
+
+/// A network as a source of pictures.
+pub(super) struct Gallery<'a, E> {
+    pub(super) network: &'a Network,
+    pub(super) shape: Shape,
+    pub(super) schedule: &'a ScheduleSpec,
+    pub(super) replicas: &'a Replicas<E>,
+}
+
+impl<E: Engine> Gallery<'_, E> {
+    /// `spec.n` images by `spec.method` with weights `theta`, NCHW.
+    pub(super) fn draw(&self, theta: &Params<E::T>, spec: &SampleSpec) -> Vec<f32> {
+        let n = spec.n as usize;
+        let batches = n.div_ceil(BATCH);
+        let parts = self.replicas.split(batches, |engine, range| {
+            let theta = Replicas::adopt(engine, theta);
+            let sampler =
+                Sampler { network: self.network, theta: &theta, shape: self.shape, schedule: self.schedule };
+            let mut images = Vec::new();
+            for batch in range {
+                let first = batch * BATCH;
+                images.extend(sampler.draw(engine, spec, first as u64..(first + BATCH).min(n) as u64));
+            }
+            images
+        });
+        parts.concat()
+    }
+
+    /// One panel a method, side by side, as a PNG at `path`.
+    pub(super) fn show(
+        &self,
+        theta: &Params<E::T>,
+        spec: &SampleSpec,
+        methods: &[Method],
+        path: &Path,
+    ) -> Result<(), BackendError> {
+        let failed = |error: crate::picture::PictureError| BackendError::Files(format!("{}: {error}", path.display()));
+        let mut shown = Vec::new();
+        for &method in methods {
+            let images = self.draw(theta, &SampleSpec { n: PANEL, method, ..spec.clone() });
+            let picture = Picture::grid(&images, self.shape, COLUMNS, legible_scale(self.shape)).map_err(failed)?;
+            shown.push((caption(method), picture));
+        }
+        panels(&shown).save(path).map_err(failed)
+    }
+}
+
+fn caption(method: Method) -> &'static str {
+    match method {
+        Method::OneStep => "one step",
+        Method::TwoStep => "two steps",
+        Method::Multistep => "several steps",
+        Method::Heun => "Heun with the head",
+    }
+}

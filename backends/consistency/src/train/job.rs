@@ -1,0 +1,86 @@
+//! What a job asks of an engine: train a run, or draw images from one. The whole of an engine's `Backend::run` and
+//! `Backend::check`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use exp_api::spec::RunSpec;
+use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
+
+use super::gallery::Gallery;
+use super::replicas::guarded;
+use super::trainer::{Trainer, last_average};
+use super::Replicas;
+use crate::data::{self, Shape};
+use crate::engine::Engine;
+use crate::net::Network;
+use crate::picture::{Picture, PictureError, legible_scale};
+use crate::{optim, sample, schedule};
+
+/// Everything wrong with a spec that no engine could train.
+pub fn check(spec: &RunSpec) -> Vec<Problem> {
+    let (channels, side) = spec.dataset.shape();
+    let mut problems = data::check(&spec.dataset);
+    problems.extend(Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).err().unwrap_or_default());
+    problems.extend(schedule::check(&spec.schedule));
+    problems.extend(optim::check(&spec.train));
+    problems.extend(sample::check(&spec.sample, &spec.schedule, spec.model.head.is_some()));
+    problems
+}
+
+/// Does a job in directory `dir` on the devices of `replicas`.
+///
+/// # Errors
+/// What stopped it; see [`BackendError`].
+pub fn run<E: Engine>(
+    replicas: &Replicas<E>,
+    dir: &Path,
+    job: &Job,
+    events: &mut dyn EventSink,
+    stop: &Stop,
+) -> Result<Report, BackendError> {
+    let spec = &job.spec;
+    let (channels, side) = spec.dataset.shape();
+    let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min)
+        .map_err(|problems| BackendError::Checkpoint(problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect()))?;
+    guarded(|| match &job.task {
+        Task::Train => {
+            let data = data::open(&spec.dataset).map_err(|error| BackendError::Data(error.to_string()))?;
+            Trainer { dir, spec, data: Arc::new(data), network: &network, replicas, events, stop }.run()
+        }
+        Task::Sample { run } => {
+            let shape = Shape { channels, height: side, width: side };
+            let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas };
+            draw(&gallery, dir, &dir.join(run), spec, events)
+        }
+    })
+}
+
+/// Draws the images of `spec.sample` from the averaged weights of `run`, one PNG each and a grid.
+fn draw<E: Engine>(
+    gallery: &Gallery<E>,
+    dir: &Path,
+    run: &Path,
+    spec: &RunSpec,
+    events: &mut dyn EventSink,
+) -> Result<Report, BackendError> {
+    let theta = last_average(gallery.replicas.first(), gallery.network, run)?;
+    let sample = &spec.sample;
+    events.emit(Event::Log {
+        level: Level::Info,
+        message: format!("drawing {} images by {}", sample.n, sample.method.word()),
+    })?;
+    let images = gallery.draw(&theta, sample);
+    let written = |path: &Path, picture: Result<Picture, PictureError>| {
+        picture
+            .and_then(|picture| picture.save(path))
+            .map_err(|error| BackendError::Files(format!("{}: {error}", path.display())))
+    };
+    for (i, image) in images.chunks(gallery.shape.values()).enumerate() {
+        written(&dir.join(format!("{i:06}.png")), Picture::grid(image, gallery.shape, 1, 1))?;
+    }
+    let columns = (sample.n as f64).sqrt().ceil() as usize;
+    let grid = "grid.png";
+    written(&dir.join(grid), Picture::grid(&images, gallery.shape, columns, legible_scale(gallery.shape)))?;
+    Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: Some(grid.to_owned()) })
+}

@@ -1,0 +1,15 @@
+//! Training: the state, one step of it, the loop around the step, and the judging of its images.
+//!
+//! Reading order: [`run`] (what a job is), `trainer` (the loop), `step` (one update), `state` (what a checkpoint
+//! holds), `judge` and `gallery` (figures and pictures of drawn images).
+
+mod gallery;
+mod job;
+mod judge;
+mod replicas;
+mod state;
+mod step;
+mod trainer;
+
+pub use job::{check, run};
+pub use replicas::Replicas;

@@ -1,0 +1,82 @@
+//! Several devices that share the work of one step, or of one drawing of images.
+//!
+//! Work is split by place alone and results are taken in the order of the replicas, so the outcome is a function of
+//! their number, never of which one is faster.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use exp_api::BackendError;
+
+use crate::engine::Engine;
+use crate::params::Params;
+
+/// One engine a device; the first one holds the state.
+#[derive(Debug, Clone)]
+pub struct Replicas<E> {
+    engines: Vec<E>,
+}
+
+impl<E: Engine> Replicas<E> {
+    /// Replicas on these devices, opened by `open`.
+    ///
+    /// # Errors
+    /// The first device that cannot be opened, and an empty list.
+    pub fn open<Error: std::fmt::Display>(
+        devices: &[String],
+        open: impl Fn(&str) -> Result<E, Error>,
+    ) -> Result<Replicas<E>, BackendError> {
+        let engines: Result<Vec<E>, BackendError> =
+            devices.iter().map(|device| open(device).map_err(|e| BackendError::Device(e.to_string()))).collect();
+        let engines = engines?;
+        match engines.is_empty() {
+            true => Err(BackendError::Device("backend.devices is empty".to_owned())),
+            false => Ok(Replicas { engines }),
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.engines.len()
+    }
+
+    /// The one that holds the state.
+    pub fn first(&self) -> &E {
+        &self.engines[0]
+    }
+
+    /// Splits `0..n` evenly and runs `work` on each part at once, one part a replica; results in the order of parts.
+    /// With fewer items than replicas some have nothing to do.
+    pub fn split<R: Send>(&self, n: usize, work: impl Fn(&E, Range<usize>) -> R + Sync) -> Vec<R> {
+        let count = self.count();
+        let part = |i: usize| n * i / count..n * (i + 1) / count;
+        let busy: Vec<(&E, Range<usize>)> =
+            self.engines.iter().enumerate().map(|(i, engine)| (engine, part(i))).filter(|(_, r)| !r.is_empty()).collect();
+        if let [(engine, range)] = &busy[..] {
+            return vec![engine.scope(|| work(engine, range.clone()))];
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let running: Vec<_> =
+                busy.into_iter().map(|(engine, range)| scope.spawn(move || engine.scope(|| work(engine, range)))).collect();
+            running.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
+    }
+
+    /// Parameters on the device of one replica.
+    pub fn adopt(engine: &E, theta: &Params<E::T>) -> Params<E::T> {
+        theta.map(|tensor| engine.adopt(tensor))
+    }
+}
+
+/// Runs `work`; a panic of a device library becomes an error with its message.
+pub(super) fn guarded<R>(work: impl FnOnce() -> Result<R, BackendError>) -> Result<R, BackendError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Err(BackendError::Device(format!("the device library failed: {message}")))
+    })
+}

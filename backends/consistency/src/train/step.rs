@@ -1,0 +1,134 @@
+//! One step: a batch, its loss and gradients over all replicas, and the update.
+
+use exp_api::spec::RunSpec;
+
+use super::Replicas;
+use super::state::TrainState;
+use crate::data::{Batch, Shape};
+use crate::engine::{Engine, Slot};
+use crate::loss::{Clean, Noised, joint};
+use crate::net::Network;
+use crate::optim;
+use crate::params::Params;
+use crate::schedule::Ict;
+use crate::tensor::Tensor;
+
+/// What a step is made of, fixed for the run.
+pub(super) struct Recipe<'a, E> {
+    pub(super) spec: &'a RunSpec,
+    pub(super) shape: Shape,
+    pub(super) network: &'a Network,
+    pub(super) schedule: &'a Ict,
+    pub(super) replicas: &'a Replicas<E>,
+}
+
+/// Values of one step, on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Values {
+    /// The total loss.
+    pub(super) loss: f64,
+    /// Its parts by name.
+    pub(super) parts: Vec<(&'static str, f64)>,
+    /// Norms of the gradients of each network, before clipping.
+    pub(super) norms: Vec<(&'static str, f64)>,
+}
+
+impl Values {
+    /// The first value that is not finite, by its name in `metrics.jsonl`.
+    pub(super) fn not_finite(&self) -> Option<String> {
+        let parts = self.parts.iter().map(|(name, value)| (format!("loss/{name}"), *value));
+        let norms = self.norms.iter().map(|(name, value)| (format!("grad_norm/{name}"), *value));
+        parts.chain(norms).find(|(_, value)| !value.is_finite()).map(|(name, _)| name)
+    }
+}
+
+impl<E: Engine> Recipe<'_, E> {
+    /// Loss and gradients of `batch` at the weights of `state`.
+    pub(super) fn gradients(&self, state: &TrainState<E::T>, batch: &Batch) -> (Values, Params<E::T>) {
+        let size = batch.images.len() / self.shape.values();
+        let micro = self.spec.train.micro_batch.map_or(size, |micro| micro as usize).min(size);
+        let theta = state.theta();
+        let mut done: Vec<Part<E::T>> = Vec::new();
+        for first in (0..size).step_by(micro) {
+            let len = micro.min(size - first);
+            done.extend(self.replicas.split(len, |engine, range| {
+                let range = first + range.start..first + range.end;
+                self.part(engine, &theta, batch, range, size, state.step)
+            }));
+        }
+        let engine = self.replicas.first();
+        engine.scope(|| summed(engine, done))
+    }
+
+    /// The state after an update by `gradients`.
+    pub(super) fn updated(&self, state: &TrainState<E::T>, gradients: Params<E::T>) -> TrainState<E::T> {
+        let (train, ema) = (&self.spec.train, &self.spec.ema);
+        let rule = |lr| optim::rule(train, ema, state.step, train.steps, lr);
+        let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
+        let engine = self.replicas.first();
+        let slots = engine.scope(|| {
+            let gradients = optim::clip(train, gradients);
+            let named = state.slots.iter().map(|(spec, slot)| (spec, slot));
+            let mut new: Vec<Slot<E::T>> = Vec::new();
+            for ((spec, slot), gradient) in named.zip(gradients.tensors()) {
+                let rule = if spec.name.starts_with("head/") { &head } else { &torso };
+                new.push(engine.update(rule, slot, gradient));
+            }
+            let mut new = new.into_iter();
+            state.slots.map(|old| new.next().unwrap_or_else(|| old.clone()))
+        });
+        TrainState { step: state.step + 1, slots }
+    }
+
+    fn part(
+        &self,
+        engine: &E,
+        theta: &Params<E::T>,
+        batch: &Batch,
+        range: std::ops::Range<usize>,
+        size: usize,
+        step: u64,
+    ) -> Part<E::T> {
+        let images = &batch.images[range.start * self.shape.values()..range.end * self.shape.values()];
+        let clean = Clean { images, shape: self.shape, first: range.start as u64 };
+        let noised = Noised::draw(engine, self.schedule, &clean, self.spec.seed, step);
+        let theta = Replicas::adopt(engine, theta);
+        // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
+        let share = range.len() as f64 / size as f64;
+        let (loss, parts, gradients) = engine.value_and_grad(&theta, |theta| {
+            let terms = joint(self.network, &self.spec.loss, theta, &noised);
+            (terms.total.scale(share), terms.parts)
+        });
+        let parts = parts.into_iter().map(|(name, value)| (name, host_scalar(&value) * share)).collect();
+        Part { loss: host_scalar(&loss), parts, gradients }
+    }
+}
+
+/// Loss and gradients of a part of the batch, weighted by its share.
+struct Part<T> {
+    loss: f64,
+    parts: Vec<(&'static str, f64)>,
+    gradients: Params<T>,
+}
+
+/// Adds parts in their order, on the first device.
+fn summed<E: Engine>(engine: &E, parts: Vec<Part<E::T>>) -> (Values, Params<E::T>) {
+    let mut parts = parts.into_iter();
+    let Some(first) = parts.next() else {
+        unreachable!("a batch has at least one image");
+    };
+    let sum = parts.fold(first, |sum, part| Part {
+        loss: sum.loss + part.loss,
+        parts: sum.parts.iter().zip(&part.parts).map(|((name, a), (_, b))| (*name, a + b)).collect(),
+        gradients: sum.gradients.zip(&part.gradients, |a, b| a.add(&engine.adopt(b))),
+    });
+    let norm = |network| (network, host_scalar(&optim::global_norm(&sum.gradients, network)));
+    let has_head = sum.gradients.plan().count("head/") > 0;
+    let networks = if has_head { vec!["torso", "head"] } else { vec!["torso"] };
+    let norms = networks.into_iter().map(norm).collect();
+    (Values { loss: sum.loss, parts: sum.parts, norms }, sum.gradients)
+}
+
+fn host_scalar<T: Tensor>(tensor: &T) -> f64 {
+    tensor.to_host().first().copied().map_or(f64::NAN, f64::from)
+}

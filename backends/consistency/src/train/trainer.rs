@@ -1,0 +1,264 @@
+//! The loop: batch, gradients, guard, update, and what falls out at each cadence. One clock, the optimiser's step.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use exp_api::spec::{Method, Metric, RunSpec};
+use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
+
+use super::gallery::Gallery;
+use super::judge::Judge;
+use super::state::{TrainState, place};
+use super::step::{Recipe, Values};
+use super::Replicas;
+use crate::checkpoint::{self, CheckpointError};
+use crate::data::{Dataset, Feed};
+use crate::engine::Engine;
+use crate::net::Network;
+use crate::params::Params;
+use crate::schedule::Ict;
+
+/// Time between two reports of progress, and between two rows of `system.jsonl`.
+const PROGRESS: Duration = Duration::from_millis(100);
+const SYSTEM: Duration = Duration::from_secs(1);
+
+/// A run that is being trained.
+pub(super) struct Trainer<'a, E: Engine> {
+    pub(super) dir: &'a Path,
+    pub(super) spec: &'a RunSpec,
+    pub(super) data: Arc<Dataset>,
+    pub(super) network: &'a Network,
+    pub(super) replicas: &'a Replicas<E>,
+    pub(super) events: &'a mut dyn EventSink,
+    pub(super) stop: &'a Stop,
+}
+
+impl<E: Engine> Trainer<'_, E> {
+    /// Trains from the last checkpoint, or from the start, to `train.steps` or to a stop.
+    pub(super) fn run(&mut self) -> Result<Report, BackendError> {
+        let train = &self.spec.train;
+        let mut state = self.start()?;
+        let schedule = Ict::new(&self.spec.schedule, train.steps);
+        let judge = Judge::new(&self.data, self.spec)?;
+        let recipe = Recipe {
+            spec: self.spec,
+            shape: self.data.shape(),
+            network: self.network,
+            schedule: &schedule,
+            replicas: self.replicas,
+        };
+        let mut feed = Feed::new(Arc::clone(&self.data), self.spec.seed, train.batch as usize, self.spec.dataset.flip());
+        let mut pace = Pace::new(state.step);
+        let mut saved = state.step;
+        while state.step < train.steps && !self.stop.asked() {
+            let batch = feed.batch(state.step);
+            let (values, gradients) = recipe.gradients(&state, &batch);
+            if let Some(term) = values.not_finite() {
+                return Err(self.not_finite(state.step, term, saved));
+            }
+            state = recipe.updated(&state, gradients);
+            let step = state.step;
+            self.progress(&mut pace, step, values.loss)?;
+            if due(Some(train.log_every), step) {
+                self.log(&mut pace, step, &values)?;
+            }
+            if due(train.preview_every, step) {
+                self.gallery().show(&state.ema(), &self.spec.sample, &self.methods(), &self.preview(step)?)?;
+            }
+            let mut figures = Vec::new();
+            if due(train.eval_every, step) && self.spec.eval.metrics.contains(&Metric::FdPixel) {
+                figures = self.measure(&judge, &state)?;
+            }
+            if due(train.checkpoint_every, step) {
+                self.save(&state, &figures)?;
+                saved = step;
+            }
+        }
+        if state.step < train.steps {
+            if saved < state.step {
+                self.save(&state, &[])?;
+            }
+            return Ok(Report { step: state.step, interrupted: true, figures: Vec::new(), grid: None });
+        }
+        self.finish(&judge, &state, saved)
+    }
+
+    /// The state to start from, and the news of it.
+    fn start(&mut self) -> Result<TrainState<E::T>, BackendError> {
+        let (engine, plan) = (self.replicas.first(), self.network.params());
+        let (loaded, rejected) = checkpoint::latest(self.dir, "").map_err(files)?;
+        for bad in rejected {
+            self.say(Level::Warn, format!("{} is passed over: {}", bad.path.display(), bad.reason))?;
+        }
+        let state = match loaded {
+            Some(loaded) => {
+                let step = loaded.manifest.step;
+                TrainState::restored(engine, plan, step, loaded.tensors)
+                    .map_err(|reason| files(CheckpointError::Mismatch { path: loaded.path, reason }))?
+            }
+            None => self.first_state()?,
+        };
+        let (torso, head) = (plan.count("torso/"), plan.count("head/"));
+        self.say(Level::Info, format!("{torso} parameters in the torso, {head} in the head"))?;
+        let train = &self.spec.train;
+        self.events.emit(Event::Started { step: state.step, steps: train.steps, batch: train.batch })?;
+        Ok(state)
+    }
+
+    /// Weights as drawn, or the average of another run's.
+    fn first_state(&self) -> Result<TrainState<E::T>, BackendError> {
+        let (engine, plan) = (self.replicas.first(), self.network.params());
+        let mut state = TrainState::fresh(engine, plan, self.spec.seed);
+        if let Some(run) = &self.spec.init_from {
+            let weights = last_average(engine, self.network, Path::new(run))?;
+            state.slots = state.slots.zip(&weights, |slot, weight| crate::engine::Slot {
+                param: weight.clone(),
+                ema: weight.clone(),
+                ..slot.clone()
+            });
+        }
+        Ok(state)
+    }
+
+    fn progress(&mut self, pace: &mut Pace, step: u64, loss: f64) -> Result<(), BackendError> {
+        if pace.progress.elapsed() >= PROGRESS || step == self.spec.train.steps {
+            pace.progress = Instant::now();
+            self.events.emit(Event::Progress { step, loss })?;
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, pace: &mut Pace, step: u64, values: &Values) -> Result<(), BackendError> {
+        let mut row = vec![("loss".to_owned(), values.loss)];
+        row.extend(values.parts.iter().map(|(name, value)| (format!("loss/{name}"), *value)));
+        row.extend(values.norms.iter().map(|(name, value)| (format!("grad_norm/{name}"), *value)));
+        self.events.emit(Event::Metrics { step, values: row })?;
+        let seconds = pace.system.elapsed().as_secs_f64();
+        if seconds >= SYSTEM.as_secs_f64() {
+            let rate = (step - pace.step) as f64 / seconds;
+            (pace.system, pace.step) = (Instant::now(), step);
+            let values = vec![
+                ("steps_per_second".to_owned(), rate),
+                ("images_per_second".to_owned(), rate * self.spec.train.batch as f64),
+                ("seconds".to_owned(), pace.start.elapsed().as_secs_f64()),
+            ];
+            self.events.emit(Event::System { step, values })?;
+        }
+        Ok(())
+    }
+
+    /// The cheap figure, as a row of metrics.
+    fn measure(&mut self, judge: &Judge, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
+        let value = judge.fd_pixel(&self.gallery(), &state.ema(), &self.spec.sample, Method::OneStep)?;
+        let figures = vec![("fd_pixel".to_owned(), value)];
+        self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
+        Ok(figures)
+    }
+
+    fn save(&mut self, state: &TrainState<E::T>, figures: &[(String, f64)]) -> Result<(), BackendError> {
+        // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
+        self.events.flush()?;
+        checkpoint::save(self.dir, state.step, &state.tensors(), figures).map_err(files)?;
+        checkpoint::prune(self.dir, self.spec.train.keep).map_err(files)
+    }
+
+    /// Judges and shows the trained weights.
+    fn finish(&mut self, judge: &Judge, state: &TrainState<E::T>, saved: u64) -> Result<Report, BackendError> {
+        if saved < state.step {
+            self.save(state, &[])?;
+        }
+        let (ema, sample) = (state.ema(), &self.spec.sample);
+        let mut figures = Vec::new();
+        if self.spec.eval.metrics.contains(&Metric::FdPixel) {
+            self.say(Level::Info, format!("judging {} images", self.spec.eval.n))?;
+            let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
+            let gallery = self.gallery();
+            let fd = |theta: &Params<E::T>, method| judge.fd_pixel(&gallery, theta, sample, method);
+            figures.push(("fd_pixel".to_owned(), fd(&ema, Method::OneStep)?));
+            figures.push(("fd_pixel_untrained".to_owned(), fd(&untrained, Method::OneStep)?));
+            for &method in self.spec.eval.methods.iter().filter(|&&method| method != Method::OneStep) {
+                figures.push((format!("fd_pixel/{}", method.word()), fd(&ema, method)?));
+            }
+        }
+        let grid = "samples/grid.png";
+        self.folder("samples")?;
+        self.gallery().show(&ema, sample, &self.methods(), &self.dir.join(grid))?;
+        Ok(Report { step: state.step, interrupted: false, figures, grid: Some(grid.to_owned()) })
+    }
+
+    fn preview(&self, step: u64) -> Result<std::path::PathBuf, BackendError> {
+        self.folder("samples/previews")?;
+        Ok(self.dir.join(format!("samples/previews/{step}.png")))
+    }
+
+    fn folder(&self, name: &str) -> Result<(), BackendError> {
+        let path = self.dir.join(name);
+        std::fs::create_dir_all(&path).map_err(|e| BackendError::Files(format!("cannot create {}: {e}", path.display())))
+    }
+
+    /// The panels of a grid.
+    fn methods(&self) -> Vec<Method> {
+        let heun = self.spec.model.head.is_some().then_some(Method::Heun);
+        [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect()
+    }
+
+    fn gallery(&self) -> Gallery<'_, E> {
+        Gallery {
+            network: self.network,
+            shape: self.data.shape(),
+            schedule: &self.spec.schedule,
+            replicas: self.replicas,
+        }
+    }
+
+    fn not_finite(&self, step: u64, term: String, saved: u64) -> BackendError {
+        let kept = match saved {
+            0 => "there is no checkpoint yet".to_owned(),
+            saved => format!("the checkpoint of step {saved} is good"),
+        };
+        BackendError::NonFinite { step: step + 1, term, kept }
+    }
+
+    fn say(&mut self, level: Level, message: String) -> Result<(), BackendError> {
+        Ok(self.events.emit(Event::Log { level, message })?)
+    }
+}
+
+/// The averaged weights of a run's last checkpoint.
+pub(super) fn last_average<E: Engine>(
+    engine: &E,
+    network: &Network,
+    run: &Path,
+) -> Result<Params<E::T>, BackendError> {
+    let (loaded, _) = checkpoint::latest(run, "ema/").map_err(files)?;
+    let Some(loaded) = loaded else {
+        return Err(BackendError::Checkpoint(format!("{} has no sound checkpoint", run.display())));
+    };
+    place(engine, network.params(), "ema/", &loaded.tensors)
+        .map_err(|reason| files(CheckpointError::Mismatch { path: loaded.path, reason }))
+}
+
+/// Whether a cadence fires at `step`.
+fn due(every: Option<u64>, step: u64) -> bool {
+    every.is_some_and(|every| step.is_multiple_of(every))
+}
+
+fn files(error: CheckpointError) -> BackendError {
+    BackendError::Checkpoint(error.to_string())
+}
+
+/// When things were last reported.
+struct Pace {
+    start: Instant,
+    progress: Instant,
+    system: Instant,
+    step: u64,
+}
+
+impl Pace {
+    fn new(step: u64) -> Pace {
+        let now = Instant::now();
+        Pace { start: now, progress: now, system: now, step }
+    }
+}

@@ -1,0 +1,164 @@
+//! A composed configuration, and the views that `--cfg` prints.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+
+use super::defaults::Load;
+use super::emit;
+use super::hydra_node;
+use super::interpolate::{Resolver, Scope};
+use super::node::{Node, Value};
+use super::problem::Problem;
+use super::python;
+use super::world::World;
+
+/// A composed configuration. Interpolations stay in the tree until they are asked for.
+#[derive(Clone, Debug)]
+pub struct Composed {
+    /// The job's configuration and the `hydra` node.
+    pub tree: Node,
+    /// The files it was made of, in the order of merging.
+    pub loads: Vec<Load>,
+    /// The option of every group; `None` for a group with nothing chosen.
+    pub choices: IndexMap<String, Option<String>>,
+    /// The overrides of the job, as typed.
+    pub task_overrides: Vec<String>,
+    /// The overrides of the `hydra` node, as typed.
+    pub hydra_overrides: Vec<String>,
+    /// What is odd but no error.
+    pub warnings: Vec<Problem>,
+    /// The world that resolvers see.
+    pub world: World,
+}
+
+/// What of a configuration is printed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// The part of the tree.
+    pub part: Part,
+    /// The dotted path below which to print; `_global_` is everything.
+    pub package: Option<String>,
+    /// Whether interpolations are replaced by their values.
+    pub resolve: bool,
+}
+
+impl View {
+    fn package(&self) -> Option<&str> {
+        self.package.as_deref().filter(|package| *package != "_global_")
+    }
+}
+
+/// A part of the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The job's configuration.
+    #[default]
+    Job,
+    /// The `hydra` node.
+    Hydra,
+    /// Both.
+    All,
+}
+
+impl Composed {
+    /// The node at a dotted path with its interpolations resolved; `None` if nothing is there.
+    ///
+    /// # Errors
+    /// An interpolation has no value.
+    pub fn resolve(&self, path: &str) -> Result<Option<Node>, Problem> {
+        self.resolver(Scope::All).resolve(path)
+    }
+
+    /// The text at a dotted path, such as `hydra.run.dir`.
+    ///
+    /// # Errors
+    /// Nothing is there, it is no plain value, or it cannot be resolved.
+    pub fn text(&self, path: &str) -> Result<String, Problem> {
+        match self.resolve(path)? {
+            Some(node) if !node.value.is_container() && !node.value.is_missing() => Ok(python::str(&node.value)),
+            Some(node) => {
+                let found = if node.value.is_missing() { "???" } else { node.value.kind() };
+                Err(Problem::new(format!("expected a value, found {found}")).key(path).trail(&node.trail))
+            }
+            None => Err(Problem::new("there is no such key").key(path)),
+        }
+    }
+
+    /// The job's configuration with all interpolations resolved: what a job is given.
+    ///
+    /// # Errors
+    /// An interpolation has no value.
+    pub fn job(&self) -> Result<Node, Problem> {
+        let resolved = self.resolver(Scope::Job).resolve("")?;
+        Ok(resolved.unwrap_or_else(Node::empty_map))
+    }
+
+    /// Writes where the run's files go into the `hydra` node.
+    pub fn set_output_dir(&mut self, dir: &Path) {
+        if let Some(hydra) = self.tree.child_mut("hydra") {
+            hydra_node::set(hydra, "runtime.output_dir", Value::str(dir.to_string_lossy()));
+        }
+    }
+
+    /// The part of the tree that a view shows.
+    ///
+    /// # Errors
+    /// The package is not there, or an interpolation has no value.
+    pub fn view(&self, view: &View) -> Result<Node, Problem> {
+        let scope = match view.part {
+            Part::Job => Scope::Job,
+            Part::Hydra => Scope::Hydra,
+            Part::All => Scope::All,
+        };
+        let path = view.package().unwrap_or_default();
+        let resolver = self.resolver(scope);
+        let found = if view.resolve { resolver.resolve(path)? } else { resolver.select(path)? };
+        let found = found.filter(|node| node.value != Value::Null && !node.value.is_missing());
+        let Some(mut node) = found else {
+            return Err(Problem::new(format!("there is no package `{path}` in this configuration")));
+        };
+        if view.part == Part::Hydra {
+            hide_help(&mut node, path);
+        }
+        Ok(node)
+    }
+
+    /// The text that `--cfg` prints for a view: YAML, or a scalar as it is.
+    ///
+    /// # Errors
+    /// As [`Composed::view`].
+    pub fn print(&self, view: &View) -> Result<String, Problem> {
+        let node = self.view(view)?;
+        if !node.value.is_container() {
+            return Ok(format!("{}\n", python::str(&node.value)));
+        }
+        let header = view.package().map(|package| format!("# @package {package}\n"));
+        Ok(header.unwrap_or_default() + &emit::yaml(&node))
+    }
+
+    /// The words that span a sweep: `hydra.sweeper.params`, then the task's overrides.
+    pub fn sweep_words(&self) -> Vec<String> {
+        let params = self.tree.at("hydra.sweeper.params").and_then(Node::as_map);
+        let params = params.into_iter().flatten();
+        let params = params.map(|(key, node)| format!("{key}={}", python::str(&node.value)));
+        params.chain(self.task_overrides.iter().cloned()).collect()
+    }
+
+    fn resolver(&self, scope: Scope) -> Resolver<'_> {
+        Resolver::new(&self.tree, &self.world, scope)
+    }
+}
+
+/// The templates of help texts are long and of no interest among the settings.
+fn hide_help(node: &mut Node, path: &str) {
+    let hydra = match path {
+        "" => node.child_mut("hydra"),
+        "hydra" => Some(node),
+        _ => None,
+    };
+    if let Some(map) = hydra.and_then(Node::as_map_mut) {
+        map.shift_remove("help");
+        map.shift_remove("hydra_help");
+    }
+}

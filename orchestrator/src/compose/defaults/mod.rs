@@ -1,0 +1,117 @@
+//! The defaults list: which files make up a configuration, in which order, and where in the tree
+//! each one's content goes.
+//!
+//! `item` is one entry and its names, `choices` is what the command line and `override` entries
+//! decide, `tree` expands entries recursively. The result is a flat list of [`Load`]s.
+
+mod choices;
+mod item;
+mod tree;
+
+use std::collections::HashSet;
+
+use indexmap::IndexMap;
+
+pub use item::Item;
+
+use choices::Choices;
+use tree::{Expander, Tree};
+
+use super::fragment::Library;
+use super::origin::Origin;
+use super::overrides::Override;
+use super::problem::{Problem, Problems};
+use super::world::World;
+
+/// One file to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The file, from the root of the configuration and without `.yaml`.
+    pub path: String,
+    /// The dotted path where its content goes.
+    pub package: String,
+    /// The file that asked for it.
+    pub parent: Option<String>,
+    /// Whether it came from the file's `_self_`.
+    pub is_self: bool,
+    /// Whether it is the primary configuration.
+    pub primary: bool,
+    /// Where it was asked for.
+    pub origin: Origin,
+}
+
+/// The outcome of choosing.
+#[derive(Debug)]
+pub struct Selection {
+    /// The files, in the order in which they are merged.
+    pub loads: Vec<Load>,
+    /// The option of every group; `None` for a group with nothing chosen.
+    pub choices: IndexMap<String, Option<String>>,
+    /// The overrides that set values.
+    pub values: Vec<Override>,
+}
+
+/// Works out what to load.
+///
+/// # Errors
+/// Files that are not there, entries that contradict each other, overrides that meet nothing.
+pub fn select(
+    library: &Library,
+    primary: &str,
+    overrides: Vec<Override>,
+    world: &World,
+    skip_missing: bool,
+) -> Result<Selection, Problems> {
+    let choices = Choices::new(&library.search, overrides)?;
+    let mut expander = Expander::new(library, world, choices, skip_missing);
+    let roots = expander.roots(primary)?;
+    let mut flat = Flat::default();
+    for root in &roots {
+        flat.add(root, None)?;
+    }
+    expander.choices.all_used()?;
+    let Choices { known, values, .. } = expander.choices;
+    Ok(Selection { loads: flat.loads, choices: known, values })
+}
+
+#[derive(Default)]
+struct Flat {
+    loads: Vec<Load>,
+    keys: HashSet<String>,
+}
+
+impl Flat {
+    /// Adds the files below an entry, depth first.
+    fn add(&mut self, tree: &Tree, parent: Option<&Tree>) -> Result<(), Problem> {
+        let item = &tree.item;
+        if !tree.children.is_empty() {
+            for child in &tree.children {
+                match (child.item.is_self(), parent) {
+                    (true, parent) => self.loads.push(load(tree, parent, true)),
+                    (false, _) => self.add(child, Some(tree))?,
+                }
+            }
+            return Ok(());
+        }
+        if item.deleted || item.is_missing() || item.name().is_none() {
+            return Ok(());
+        }
+        let key = item.override_key();
+        if item.choice().is_some() && !self.keys.insert(key.clone()) {
+            return Err(Problem::new("chosen more than once").key(key).origin(&item.origin));
+        }
+        self.loads.push(load(tree, parent, false));
+        Ok(())
+    }
+}
+
+fn load(tree: &Tree, parent: Option<&Tree>, is_self: bool) -> Load {
+    Load {
+        path: tree.item.config_path(),
+        package: tree.item.package(),
+        parent: parent.map(|parent| parent.item.config_path()),
+        is_self,
+        primary: tree.item.primary,
+        origin: tree.item.origin.clone(),
+    }
+}

@@ -1,0 +1,124 @@
+//! One configuration file: its package header, its defaults list, and its body.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::defaults::Item;
+use super::node::{Node, Value};
+use super::origin::Origin;
+use super::problem::Problem;
+use super::search::SearchPath;
+use super::yaml;
+
+/// How much of a file is searched for its header, in characters.
+const HEADER_CHARS: usize = 512;
+
+/// A file in parts.
+#[derive(Clone, Debug)]
+pub struct Fragment {
+    /// The package of its `# @package` header.
+    pub header: Option<String>,
+    /// Its defaults list, in order.
+    pub defaults: Vec<Item>,
+    /// The rest.
+    pub body: Node,
+}
+
+impl Fragment {
+    /// Reads the text of a file that messages call `path`.
+    fn parse(path: &Arc<str>, text: &str) -> Result<Self, Problem> {
+        let header = header(path, text)?;
+        let mut body = yaml::load(path, text)?;
+        let listed = body.as_map_mut().and_then(|map| map.shift_remove("defaults"));
+        let defaults = match listed {
+            None => Vec::new(),
+            Some(Node { value: Value::List(items), .. }) => items.iter().map(Item::parse).collect::<Result<_, _>>()?,
+            Some(node) => {
+                let found = node.value.kind();
+                return Err(Problem::new(format!("the defaults must be a list, found {found}"))
+                    .key("defaults")
+                    .trail(&node.trail));
+            }
+        };
+        Ok(Self { header, defaults, body })
+    }
+}
+
+/// The files of a search path, each read at most once.
+pub struct Library {
+    /// Where they are.
+    pub search: SearchPath,
+    read: RefCell<HashMap<String, Option<Rc<Fragment>>>>,
+}
+
+impl Library {
+    /// A library that has read nothing yet.
+    pub fn new(search: SearchPath) -> Self {
+        Self { search, read: RefCell::default() }
+    }
+
+    /// The file of that name, `None` if there is none.
+    ///
+    /// # Errors
+    /// It cannot be read or understood.
+    pub fn load(&self, name: &str) -> Result<Option<Rc<Fragment>>, Problem> {
+        if let Some(known) = self.read.borrow().get(name) {
+            return Ok(known.clone());
+        }
+        let fragment = match self.search.read(name)? {
+            Some(found) => Some(Rc::new(Fragment::parse(&found.shown.as_str().into(), &found.text)?)),
+            None => None,
+        };
+        self.read.borrow_mut().insert(name.to_owned(), fragment.clone());
+        Ok(fragment)
+    }
+}
+
+/// The package of the header: comment lines `# @package NAME` before anything else.
+fn header(path: &Arc<str>, text: &str) -> Result<Option<String>, Problem> {
+    let end = text.char_indices().nth(HEADER_CHARS).map_or(text.len(), |(at, _)| at);
+    let mut package = None;
+    for (n, line) in text[..end].lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        if !line.starts_with('#') || !line[1..].trim_start().starts_with('@') {
+            break;
+        }
+        let words: Vec<&str> =
+            line.trim_start_matches('#').split(' ').map(str::trim).filter(|w| !w.is_empty()).collect();
+        match words[..] {
+            ["@package", name] => package = Some(name.to_owned()),
+            [_, _] => {}
+            _ => {
+                let origin = Origin::File { path: path.clone(), line: n + 1, col: 1 };
+                return Err(Problem::new(format!("expected `# @package NAME`, found `{line}`")).origin(&origin));
+            }
+        }
+    }
+    Ok(package)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers() {
+        let path: Arc<str> = "conf/a.yaml".into();
+        for (text, want) in [
+            ("# @package _global_\na: 1", Some("_global_")),
+            ("\n#@package x.y\n", Some("x.y")),
+            ("# note\n# @package x\n", None),
+            ("---\n# @package x\n", None),
+            ("a: 1", None),
+        ] {
+            assert_eq!(header(&path, text).ok().flatten().as_deref(), want, "{text}");
+        }
+        assert!(header(&path, "# @package\n").is_err());
+        assert!(header(&path, "# @package a b\n").is_err());
+    }
+}

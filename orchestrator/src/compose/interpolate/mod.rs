@@ -1,0 +1,27 @@
+//! `${...}`: references between values, and resolvers such as `${oc.env:HOME}`.
+//!
+//! `grammar` says what an interpolation is, `parser` reads one, `resolve` finds its value in a
+//! tree, `resolvers` holds the functions. Interpolations stay text in the tree until asked for.
+
+mod grammar;
+mod parser;
+mod resolve;
+mod resolvers;
+
+pub use resolve::{Resolver, Scope};
+
+use super::problem::Problem;
+
+/// Whether a text with `${` in it follows the grammar; any other text is fine.
+///
+/// # Errors
+/// What is wrong, and at which column.
+pub fn check(text: &str) -> Result<(), Problem> {
+    if !text.contains("${") {
+        return Ok(());
+    }
+    parser::text(text).map(drop).map_err(|error| {
+        let column = text.get(..error.at).map_or(0, |before| before.chars().count()) + 1;
+        Problem::new(format!("`{text}`: {} at column {column} of the text", error.message))
+    })
+}

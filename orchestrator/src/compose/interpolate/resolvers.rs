@@ -1,0 +1,184 @@
+//! The functions of interpolations: OmegaConf's `oc.*`, and Hydra's `hydra` and `now`.
+
+use super::parser;
+use super::resolve::{Failure, Path, Resolver, Scope, Target};
+use crate::compose::node::{Key, Map, Node, Value};
+use crate::compose::origin::Trail;
+use crate::compose::problem::Problem;
+use crate::compose::python;
+
+const NAMES: [&str; 9] = [
+    "hydra",
+    "now",
+    "oc.create",
+    "oc.decode",
+    "oc.deprecated",
+    "oc.dict.keys",
+    "oc.dict.values",
+    "oc.env",
+    "oc.select",
+];
+
+/// Calls a resolver for a text that stands at `place`.
+pub(super) fn call<'a>(
+    resolver: &Resolver<'a>,
+    name: &str,
+    mut arguments: Vec<Value>,
+    place: &[Key],
+) -> Result<Target<'a>, Failure> {
+    let (least, most) = match name {
+        "oc.env" | "oc.select" | "oc.deprecated" => (1, 2),
+        _ => (1, 1),
+    };
+    if !NAMES.contains(&name) {
+        return Err(problem(Problem::new(format!("unknown resolver `{name}`")).nearest(name, NAMES)));
+    }
+    if arguments.len() < least || arguments.len() > most {
+        let count = arguments.len();
+        return Err(failure(format!("`{name}` does not take {count} arguments")));
+    }
+    let second = if arguments.len() > 1 { arguments.pop() } else { None };
+    let first = arguments.pop().unwrap_or(Value::Null);
+    match name {
+        "oc.env" => env(resolver, &python::str(&first), second),
+        "oc.create" => create(first),
+        "oc.decode" => decode(resolver, &first, place),
+        "oc.select" => select(resolver, &text(&first)?, second, place),
+        "oc.deprecated" => {
+            // The warning is Hydra's to give; the value is what counts here.
+            let key = text(&first)?;
+            found(resolver, &key, place)?.ok_or_else(|| failure(format!("there is no `{key}`")))
+        }
+        "oc.dict.keys" => {
+            let (_, map) = map_at(resolver, name, &text(&first)?, place)?;
+            let keys = map.keys().map(Key::to_value).map(made);
+            Ok(Target::Made(Value::List(keys.collect())))
+        }
+        "oc.dict.values" => {
+            let (path, map) = map_at(resolver, name, &text(&first)?, place)?;
+            let mut values = Vec::with_capacity(map.len());
+            for key in map.keys() {
+                let mut path = path.clone();
+                path.push(key.clone());
+                let target = resolver.look_up(&path)?.ok_or_else(|| failure("a value vanished"))?;
+                values.push(made(resolver.value(target)?));
+            }
+            Ok(Target::Made(Value::List(values)))
+        }
+        "hydra" => {
+            let all = resolver.with_scope(Scope::All);
+            let path = format!("hydra.{}", text(&first)?);
+            match found(&all, &path, &[]) {
+                Ok(None) | Err(Failure::Missing) => Ok(Target::Made(Value::Null)),
+                // The hydra node refers to the whole tree, whatever this text may see.
+                Ok(Some(Target::Place(place, node))) if node.value.is_container() => {
+                    all.value(Target::Place(place, node)).map(Target::Made)
+                }
+                Ok(Some(target)) => Ok(target),
+                Err(failure) => Err(failure),
+            }
+        }
+        _ => now(resolver, &text(&first)?),
+    }
+}
+
+fn problem(problem: Problem) -> Failure {
+    Failure::Problem(problem)
+}
+
+fn failure(message: impl Into<String>) -> Failure {
+    problem(Problem::new(message))
+}
+
+fn made(value: Value) -> Node {
+    Node { value, trail: Trail::default() }
+}
+
+fn text(value: &Value) -> Result<String, Failure> {
+    match value {
+        Value::Str(text) => Ok(text.clone()),
+        other => Err(failure(format!("expected a string, found {}", other.kind()))),
+    }
+}
+
+/// The environment holds text: a default becomes text too, but for null.
+fn env<'a>(resolver: &Resolver<'a>, name: &str, default: Option<Value>) -> Result<Target<'a>, Failure> {
+    match (resolver.world.env.get(name), default) {
+        (Some(value), _) => Ok(Target::Made(Value::str(value))),
+        (None, Some(Value::Null)) => Ok(Target::Made(Value::Null)),
+        (None, Some(default)) => Ok(Target::Made(Value::Str(python::str(&default)))),
+        (None, None) => {
+            let names = resolver.world.env.keys().map(String::as_str).collect::<Vec<_>>();
+            let problem = Problem::new(format!("environment variable `{name}` is not set"));
+            Err(self::problem(match crate::compose::problem::nearest(name, &names) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint(format!("give a default: ${{oc.env:{name},DEFAULT}}")),
+            }))
+        }
+    }
+}
+
+fn create<'a>(value: Value) -> Result<Target<'a>, Failure> {
+    match value {
+        Value::List(_) | Value::Map(_) | Value::Null => Ok(Target::Made(value)),
+        other => Err(failure(format!("`oc.create` takes a list or a map, found {}", other.kind()))),
+    }
+}
+
+/// Parses a string as an argument of a resolver would be parsed.
+fn decode<'a>(resolver: &Resolver<'a>, value: &Value, place: &[Key]) -> Result<Target<'a>, Failure> {
+    if *value == Value::Null {
+        return Ok(Target::Made(Value::Null));
+    }
+    let text = text(value)?;
+    let argument =
+        parser::argument(&text).map_err(|error| failure(format!("`oc.decode`: `{text}`: {}", error.message)))?;
+    match resolver.argument(&argument, place)? {
+        value if value.is_container() => {
+            Err(failure(format!("`oc.decode` cannot give {}; `oc.create` can", value.kind())))
+        }
+        value => Ok(Target::Made(value)),
+    }
+}
+
+fn select<'a>(
+    resolver: &Resolver<'a>,
+    key: &str,
+    default: Option<Value>,
+    place: &[Key],
+) -> Result<Target<'a>, Failure> {
+    match found(resolver, key, place) {
+        Ok(Some(target)) => Ok(target),
+        Ok(None) | Err(Failure::Missing) => Ok(Target::Made(default.unwrap_or(Value::Null))),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// The target of a path given as text, relative if it starts with dots.
+fn found<'a>(resolver: &Resolver<'a>, key: &str, place: &[Key]) -> Result<Option<Target<'a>>, Failure> {
+    resolver.look_up(&path(resolver, key, place)?)
+}
+
+fn path(resolver: &Resolver<'_>, key: &str, place: &[Key]) -> Result<Path, Failure> {
+    let relative = key.trim_start_matches('.');
+    let mut path = resolver.base(key.len() - relative.len(), place)?;
+    let keys = relative.split(['.', '[', ']']).filter(|key| !key.is_empty());
+    path.extend(keys.map(Key::from));
+    Ok(path)
+}
+
+fn map_at<'a>(resolver: &Resolver<'a>, name: &str, key: &str, place: &[Key]) -> Result<(Path, Map), Failure> {
+    match found(resolver, key, place)? {
+        Some(Target::Place(path, Node { value: Value::Map(map), .. })) => Ok((path, map.clone())),
+        Some(Target::Made(Value::Map(map))) => Ok((path(resolver, key, place)?, map)),
+        Some(_) => Err(failure(format!("`{name}` takes a map, and `{key}` is none"))),
+        None => Err(failure(format!("`{name}`: there is no `{key}`"))),
+    }
+}
+
+/// The instant of the request, in the words of `strftime`.
+fn now<'a>(resolver: &Resolver<'a>, format: &str) -> Result<Target<'a>, Failure> {
+    jiff::fmt::strtime::format(format, &resolver.world.now)
+        .map(|text| Target::Made(Value::Str(text)))
+        .map_err(|error| failure(format!("`now:{format}`: {error}")))
+}

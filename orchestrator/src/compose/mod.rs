@@ -1,0 +1,52 @@
+//! Composes configuration as Hydra 1.3.2 does: files and words in, one typed tree out.
+//!
+//! Pure: reads configuration files and nothing else of the world, prints nothing, starts nothing.
+//! What the environment, the clock and the command line say comes in with the [`Request`].
+//!
+//! | step | module | in -> out |
+//! |---|---|---|
+//! | find | [`search`], [`fragment`], `yaml` | name -> file in parts, every value with its line |
+//! | parse | [`overrides`] | word -> [`Override`] |
+//! | select | [`defaults`] | defaults lists and choices -> files in order, with their packages |
+//! | stack | `merge` | files -> one tree |
+//! | edit | `overrides::apply` | `a=1`, `+a=1`, `~a` -> the tree changed |
+//! | finish | `hydra_node` | the `hydra` node checked and filled in |
+//! | ask | [`composed`], `interpolate`, `emit` | path -> value; tree -> YAML |
+//! | sweep | [`sweep`] | words -> the words of each job |
+//!
+//! Everything that is wrong comes back as [`Problems`], with who set the value and what to type.
+
+mod builtin;
+pub mod composed;
+pub mod defaults;
+mod emit;
+pub mod fragment;
+mod glob;
+mod hydra_node;
+mod interpolate;
+mod lexeme;
+mod merge;
+pub mod node;
+pub mod origin;
+pub mod overrides;
+pub mod problem;
+mod python;
+mod request;
+mod scalar;
+pub mod search;
+pub mod sweep;
+mod world;
+mod yaml;
+mod yaml_text;
+
+pub use composed::{Composed, Part, View};
+pub use emit::yaml as to_yaml;
+pub use fragment::Library;
+pub use node::{Key, Map, Node, Value};
+pub use origin::{Origin, Trail};
+pub use overrides::Override;
+pub use problem::{Problem, Problems};
+pub use python::float as float_text;
+pub use request::{Mode, Request, compose};
+pub use search::{Place, SearchPath};
+pub use world::World;

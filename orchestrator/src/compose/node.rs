@@ -1,0 +1,278 @@
+//! The configuration tree: a value with its origin trail, maps in insertion order.
+//!
+//! Owns the data type and plain navigation. Interpolations are still ordinary strings here
+//! (`interpolate` gives them meaning), and so is `???`, the mark of a value that must be set.
+
+use std::hash::{Hash, Hasher};
+
+use indexmap::{Equivalent, IndexMap};
+
+use super::origin::{Origin, Trail};
+use super::python;
+
+/// The text of a value that must be given before use.
+pub const MISSING: &str = "???";
+
+/// A value and who set it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Who set it, last wins.
+    pub trail: Trail,
+}
+
+/// A configuration value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// An integer.
+    Int(i128),
+    /// A floating point number.
+    Float(f64),
+    /// Text; also an interpolation not yet resolved, and `???`.
+    Str(String),
+    /// Bytes, from `!!binary`.
+    Bytes(Vec<u8>),
+    /// A list.
+    List(Vec<Node>),
+    /// A map in insertion order.
+    Map(Map),
+}
+
+/// A map in insertion order.
+pub type Map = IndexMap<Key, Node>;
+
+/// A key of a map. Only string keys can be reached by a dotted path.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// The usual kind.
+    Str(String),
+    /// An integer key.
+    Int(i128),
+    /// A floating point key.
+    Float(f64),
+    /// A boolean key (`on: 1` has the key `true`).
+    Bool(bool),
+    /// Bytes, from `!!binary`.
+    Bytes(Vec<u8>),
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Str(a), Self::Str(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    // A string key hashes as its text, so that a map can be asked with a `&str`.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Str(text) => text.as_str().hash(state),
+            Self::Int(n) => n.hash(state),
+            Self::Float(x) => x.to_bits().hash(state),
+            Self::Bool(b) => b.hash(state),
+            Self::Bytes(bytes) => bytes.hash(state),
+        }
+    }
+}
+
+impl Equivalent<Key> for str {
+    fn equivalent(&self, key: &Key) -> bool {
+        matches!(key, Key::Str(text) if text == self)
+    }
+}
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Self::Str(text.to_owned())
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&python::str(&self.to_value()))
+    }
+}
+
+impl Key {
+    /// The key as a value (for printing and `oc.dict.keys`).
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Str(text) => Value::Str(text.clone()),
+            Self::Int(n) => Value::Int(*n),
+            Self::Float(x) => Value::Float(*x),
+            Self::Bool(b) => Value::Bool(*b),
+            Self::Bytes(bytes) => Value::Bytes(bytes.clone()),
+        }
+    }
+
+    /// A value as a key; `None` for null, lists and maps, which cannot be keys.
+    pub fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Str(text) => Some(Self::Str(text)),
+            Value::Int(n) => Some(Self::Int(n)),
+            Value::Float(x) => Some(Self::Float(x)),
+            Value::Bool(b) => Some(Self::Bool(b)),
+            Value::Bytes(bytes) => Some(Self::Bytes(bytes)),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+}
+
+impl Value {
+    /// Text as a value.
+    pub fn str(text: impl Into<String>) -> Self {
+        Self::Str(text.into())
+    }
+
+    /// Whether this is `???`.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Str(text) if text == MISSING)
+    }
+
+    /// Whether this is text that holds an interpolation, escaped or not.
+    pub fn is_interpolated(&self) -> bool {
+        matches!(self, Self::Str(text) if text.contains("${"))
+    }
+
+    /// Whether this is a list or a map.
+    pub fn is_container(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Map(_))
+    }
+
+    /// The text, if this is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What this is, in a word that users know.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) => "an integer",
+            Self::Float(_) => "a float",
+            Self::Str(_) => "a string",
+            Self::Bytes(_) => "bytes",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a map",
+        }
+    }
+
+    /// Equality as `~key=value` means it: numbers by value, maps in any order, origins ignored.
+    pub fn same(&self, other: &Self) -> bool {
+        match (self.number(), other.number()) {
+            (Some(a), Some(b)) => return a == b,
+            (None, None) => {}
+            _ => return false,
+        }
+        match (self, other) {
+            (Self::List(a), Self::List(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.value.same(&y.value))
+            }
+            (Self::Map(a), Self::Map(b)) => {
+                a.len() == b.len() && a.iter().all(|(k, x)| b.get(k).is_some_and(|y| x.value.same(&y.value)))
+            }
+            _ => self == other,
+        }
+    }
+
+    fn number(&self) -> Option<f64> {
+        match self {
+            Self::Bool(b) => Some(f64::from(u8::from(*b))),
+            Self::Int(n) => Some(*n as f64),
+            Self::Float(x) => Some(*x),
+            _ => None,
+        }
+    }
+}
+
+impl Node {
+    /// A value with a one-step trail.
+    pub fn new(value: Value, origin: Origin) -> Self {
+        Self { value, trail: Trail::new(origin) }
+    }
+
+    /// A value the composer computed.
+    pub fn builtin(value: Value) -> Self {
+        Self::new(value, Origin::Builtin)
+    }
+
+    /// An empty map of no particular origin.
+    pub fn empty_map() -> Self {
+        Self { value: Value::Map(Map::new()), trail: Trail::default() }
+    }
+
+    /// The map, if this is one.
+    pub fn as_map(&self) -> Option<&Map> {
+        match &self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The map, if this is one.
+    pub fn as_map_mut(&mut self) -> Option<&mut Map> {
+        match &mut self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// The child under a string key, or at an index of a list.
+    pub fn child(&self, key: &str) -> Option<&Node> {
+        match &self.value {
+            Value::Map(map) => map.get(key),
+            Value::List(items) => items.get(index(key)?),
+            _ => None,
+        }
+    }
+
+    /// The child under a string key, or at an index of a list.
+    pub fn child_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.value {
+            Value::Map(map) => map.get_mut(key),
+            Value::List(items) => items.get_mut(index(key)?),
+            _ => None,
+        }
+    }
+
+    /// The node at a dotted path, interpolations not followed. The empty path is this node.
+    pub fn at(&self, path: &str) -> Option<&Node> {
+        keys(path).try_fold(self, Node::child)
+    }
+
+    /// Puts this node under a dotted path of otherwise empty maps.
+    pub fn nested(self, path: &str) -> Node {
+        let trail = self.trail.clone();
+        keys(path).rev().fold(self, |inner, key| Node {
+            value: Value::Map(Map::from_iter([(Key::from(key), inner)])),
+            trail: trail.clone(),
+        })
+    }
+}
+
+/// The keys of a dotted path; none for the empty path.
+pub fn keys(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('.').filter(move |_| !path.is_empty())
+}
+
+fn index(key: &str) -> Option<usize> {
+    key.parse().ok().filter(|_| key.bytes().all(|b| b.is_ascii_digit()))
+}

@@ -1,0 +1,111 @@
+//! Where a value came from.
+//!
+//! Every node of a configuration tree carries a [`Trail`]: who set it, in order. This module owns
+//! the vocabulary and its one-line rendering; it does not decide when an origin is recorded (the
+//! loader, the merge and the overrides do).
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One place that set a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of a configuration file, named as the user would name it (`conf/loss/ict.yaml`).
+    File {
+        /// Path with the configuration directory's name in front, or `<built-in>/...`.
+        path: Arc<str>,
+        /// Line, counted from 1.
+        line: usize,
+        /// Column, counted from 1.
+        col: usize,
+    },
+    /// A word of the command line, as typed.
+    Override {
+        /// The whole word, for example `loss.huber.c=-0.03`.
+        text: Arc<str>,
+    },
+    /// Computed by the composer itself (the run-time part of the `hydra` node).
+    Builtin,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line, .. } => write!(f, "{path}:{line}"),
+            Self::Override { text } => write!(f, "command line: `{text}`"),
+            Self::Builtin => f.write_str("set by exp"),
+        }
+    }
+}
+
+/// Who set a value, first to last; the last one won.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail(Vec<Origin>);
+
+impl Trail {
+    /// A trail with one step.
+    pub fn new(origin: Origin) -> Self {
+        Self(vec![origin])
+    }
+
+    /// The origin that won, if any is known.
+    pub fn winner(&self) -> Option<&Origin> {
+        self.0.last()
+    }
+
+    /// All origins, first to last.
+    pub fn origins(&self) -> &[Origin] {
+        &self.0
+    }
+
+    /// Puts `earlier` in front: this value replaced one that had that trail.
+    pub fn overriding(self, earlier: &Trail) -> Self {
+        let mut steps = earlier.0.clone();
+        for origin in self.0 {
+            if steps.last() != Some(&origin) {
+                steps.push(origin);
+            }
+        }
+        Self(steps)
+    }
+}
+
+impl fmt::Display for Trail {
+    /// `--> <winner>`, and below it what the winner overrode.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((winner, earlier)) = self.0.split_last() else {
+            return Ok(());
+        };
+        write!(f, "--> {winner}")?;
+        for (n, origin) in earlier.iter().rev().enumerate() {
+            f.write_str(if n == 0 { "\noverrides " } else { ", which overrides " })?;
+            write!(f, "{origin}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(line: usize) -> Origin {
+        Origin::File { path: "conf/a.yaml".into(), line, col: 1 }
+    }
+
+    #[test]
+    fn a_trail_reads_from_the_winner_back() {
+        let word = Origin::Override { text: "a=3".into() };
+        let trail = Trail::new(word).overriding(&Trail::new(file(7)).overriding(&Trail::new(file(3))));
+        assert_eq!(
+            trail.to_string(),
+            "--> command line: `a=3`\noverrides conf/a.yaml:7, which overrides conf/a.yaml:3"
+        );
+    }
+
+    #[test]
+    fn setting_a_value_twice_in_one_place_is_one_step() {
+        let trail = Trail::new(file(1)).overriding(&Trail::new(file(1)));
+        assert_eq!(trail.origins().len(), 1);
+    }
+}

@@ -1,0 +1,189 @@
+//! Carries value overrides out on a composed tree.
+//!
+//! The tree is closed: a plain `key=value` needs the key, `+` adds one, `~` takes one away.
+
+use super::{Element, Kind, Override, Parsed};
+use crate::compose::interpolate::{self, Resolver, Scope};
+use crate::compose::merge::{self, Keys};
+use crate::compose::node::{self, Key, Node, Value};
+use crate::compose::problem::{Problem, Problems};
+use crate::compose::world::World;
+
+/// How many keys a path may have.
+const MAX_KEYS: usize = 64;
+
+/// Applies overrides in order.
+///
+/// # Errors
+/// All overrides that cannot be applied.
+pub fn apply(root: &mut Node, overrides: &[Override], world: &World) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for item in overrides {
+        let done = apply_one(root, item, world).map_err(|problem| {
+            let problem = problem.origin(&item.origin());
+            if problem.key.is_some() { problem } else { problem.key(&*item.key) }
+        });
+        problems.collect(done);
+    }
+    problems.or_ok(())
+}
+
+fn apply_one(root: &mut Node, item: &Override, world: &World) -> Result<(), Problem> {
+    if item.package.is_some() {
+        let message = format!("`@` belongs to groups, and there is no group `{}`", item.key);
+        return Err(Problem::new(message));
+    }
+    if node::keys(&item.key).count() > MAX_KEYS {
+        return Err(Problem::new(format!("the path has more than {MAX_KEYS} keys")));
+    }
+    let value = match &item.value {
+        None => None,
+        Some(Parsed::Element(element)) => Some(to_node(element, item)?),
+        Some(Parsed::Sweep(_)) => {
+            return Err(Problem::new("a sweep needs --multirun"));
+        }
+    };
+    match (item.kind, value) {
+        (Kind::Delete, value) => delete(root, item, value, world),
+        (_, None) => Err(Problem::new("expected a value")),
+        (Kind::Change, Some(value)) => update(root, item, value, world, Keys::Closed),
+        (Kind::ForceAdd, Some(value)) => update(root, item, value, world, Keys::Open),
+        (Kind::Add, Some(value)) => {
+            let current = select(root, &item.key, world)?;
+            if current.is_some() && !value.value.is_container() {
+                let trail = root.at(&item.key).map(|node| node.trail.clone()).unwrap_or_default();
+                return Err(Problem::new("cannot be added: there is a value already")
+                    .trail(&crate::compose::origin::Trail::new(item.origin()).overriding(&trail))
+                    .hint(format!("to change it, drop the +: {}", item.text.trim_start_matches('+'))));
+            }
+            update(root, item, value, world, Keys::Open)
+        }
+    }
+}
+
+fn to_node(element: &Element, item: &Override) -> Result<Node, Problem> {
+    let node = element.to_node(&item.origin()).map_err(Problem::new)?;
+    check_interpolations(&node)?;
+    Ok(node)
+}
+
+fn check_interpolations(node: &Node) -> Result<(), Problem> {
+    match &node.value {
+        Value::Str(text) => interpolate::check(text),
+        Value::List(items) => items.iter().try_for_each(check_interpolations),
+        Value::Map(map) => map.values().try_for_each(check_interpolations),
+        _ => Ok(()),
+    }
+}
+
+/// The value at a path, interpolations followed; `None` if it is absent, null or `???`.
+fn select(root: &Node, path: &str, world: &World) -> Result<Option<Node>, Problem> {
+    let found = match Resolver::new(root, world, Scope::All).resolve(path) {
+        Ok(found) => found,
+        // Below a scalar there is nothing, and that is no error here.
+        Err(problem) if root.at(path).is_some() => return Err(problem),
+        Err(_) => None,
+    };
+    Ok(found.filter(|node| node.value != Value::Null && !node.value.is_missing()))
+}
+
+fn update(root: &mut Node, item: &Override, value: Node, world: &World, keys: Keys) -> Result<(), Problem> {
+    let path: Vec<&str> = node::keys(&item.key).collect();
+    let Some((last, parents)) = path.split_last() else {
+        return Err(Problem::new("the key is empty"));
+    };
+    let mut place = Vec::new();
+    for key in parents {
+        let parent = child_place(root, &place, key)?;
+        // What stands in the way of a path is replaced by a map, if keys may be added at all.
+        let passable = merge::node_at(root, &parent).is_some_and(|node| node.value.is_container());
+        if !passable {
+            if keys == Keys::Closed {
+                return Err(unknown(root, &place, key, item));
+            }
+            set(root, &place, &parent, Node { value: Value::Map(node::Map::new()), ..value.clone() })?;
+        }
+        place = parent;
+    }
+    let target = child_place(root, &place, last)?;
+    match merge::node_at(root, &target) {
+        Some(node) if node.value.is_container() && value.value.is_container() => {
+            merge::merge_at(root, &target, value, world, keys).map_err(|problem| added(problem, item))
+        }
+        None if keys == Keys::Closed => Err(unknown(root, &place, last, item)),
+        _ => set(root, &place, &target, value),
+    }
+}
+
+/// The place of a child: in a list, its index.
+fn child_place(root: &mut Node, parent: &[Key], key: &str) -> Result<Vec<Key>, Problem> {
+    let key = match merge::node_at(root, parent).map(|node| &node.value) {
+        Some(Value::List(items)) => match key.parse::<usize>() {
+            Ok(n) if n < items.len() => Key::Int(n as i128),
+            _ => {
+                let message = format!("a list of {} has no element `{key}`", items.len());
+                return Err(Problem::new(message));
+            }
+        },
+        _ => Key::from(key),
+    };
+    let mut place = parent.to_vec();
+    place.push(key);
+    Ok(place)
+}
+
+fn set(root: &mut Node, parent: &[Key], target: &[Key], value: Node) -> Result<(), Problem> {
+    if let Some(node) = merge::node_at(root, target) {
+        let trail = value.trail.overriding(&node.trail);
+        *node = Node { value: value.value, trail };
+        return Ok(());
+    }
+    match (merge::node_at(root, parent).and_then(Node::as_map_mut), target.last()) {
+        (Some(map), Some(key)) => {
+            map.insert(key.clone(), value);
+            Ok(())
+        }
+        _ => Err(Problem::new("nothing to set")),
+    }
+}
+
+/// An unknown key, with the key that was probably meant.
+fn unknown(root: &mut Node, parent: &[Key], key: &str, item: &Override) -> Problem {
+    let names: Vec<String> = match merge::node_at(root, parent).map(|node| &node.value) {
+        Some(Value::Map(map)) => map.keys().map(Key::to_string).filter(|k| k != "hydra").collect(),
+        _ => Vec::new(),
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let problem = Problem::new(format!("there is no key `{key}` here"));
+    match crate::compose::problem::nearest(key, &names) {
+        Some(near) => problem.hint(format!("did you mean `{near}`? To add a key: +{}", item.text)),
+        None => added(problem, item),
+    }
+}
+
+fn added(problem: Problem, item: &Override) -> Problem {
+    if problem.hint.is_some() { problem } else { problem.hint(format!("to add a key: +{}", item.text)) }
+}
+
+fn delete(root: &mut Node, item: &Override, expected: Option<Node>, world: &World) -> Result<(), Problem> {
+    let Some(current) = select(root, &item.key, world)? else {
+        return Err(Problem::new("cannot be deleted: it does not exist"));
+    };
+    if let Some(expected) = expected.filter(|node| node.value != Value::Null)
+        && !expected.value.same(&current.value)
+    {
+        let (found, asked) =
+            (crate::compose::python::str(&current.value), crate::compose::python::str(&expected.value));
+        let trail = crate::compose::origin::Trail::new(item.origin()).overriding(&current.trail);
+        return Err(Problem::new(format!("cannot be deleted: it is {found} and not {asked}")).trail(&trail));
+    }
+    let (parent, last) = item.key.rsplit_once('.').unwrap_or(("", &item.key));
+    let keys: Vec<Key> = node::keys(parent).map(Key::from).collect();
+    match merge::node_at(root, &keys).and_then(Node::as_map_mut) {
+        Some(map) => {
+            map.shift_remove(last);
+            Ok(())
+        }
+        None => Err(Problem::new("only the key of a map can be deleted")),
+    }
+}

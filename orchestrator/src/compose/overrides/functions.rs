@@ -1,0 +1,296 @@
+//! The functions of the override grammar: casts, sweeps, `sort`, `shuffle`, `tag`.
+//!
+//! Pure but for nothing: `shuffle` only marks a sweep, whoever expands it brings the randomness.
+
+use super::cast::{self, Cast};
+use super::value::{Element, Number, Parsed, Sweep, SweepValues};
+use crate::compose::node::Value;
+use crate::compose::problem::nearest;
+
+const NAMES: [&str; 11] =
+    ["bool", "choice", "float", "glob", "int", "interval", "range", "shuffle", "sort", "str", "tag"];
+
+/// One argument of a call.
+#[derive(Debug)]
+pub struct Argument {
+    /// The name, for `name=value`.
+    pub name: Option<String>,
+    /// The value.
+    pub value: Parsed,
+}
+
+/// Evaluates `name(arguments)`.
+///
+/// # Errors
+/// A message: the function is unknown, or refuses its arguments.
+pub fn call(name: &str, arguments: Vec<Argument>) -> Result<Parsed, String> {
+    let mut arguments = Arguments::new(arguments)?;
+    let result = match name {
+        "int" => cast::cast(Cast::Int, arguments.casting()?),
+        "float" => cast::cast(Cast::Float, arguments.casting()?),
+        "str" => cast::cast(Cast::Str, arguments.casting()?),
+        "bool" => cast::cast(Cast::Bool, arguments.casting()?),
+        "choice" => choice(arguments.rest()?),
+        "range" => range(&mut arguments),
+        "interval" => interval(&mut arguments),
+        "glob" => glob(&mut arguments),
+        "tag" => tag(&mut arguments),
+        "sort" => sort(&mut arguments),
+        "shuffle" => shuffle(&mut arguments),
+        unknown => {
+            let hint = nearest(unknown, &NAMES).map(|n| format!(", did you mean `{n}`?"));
+            let names = NAMES.join(", ");
+            return Err(format!("unknown function `{unknown}`{}: one of {names}", hint.unwrap_or_default()));
+        }
+    };
+    let result = result.map_err(|message| format!("{name}: {message}"))?;
+    arguments.done(name)?;
+    Ok(result)
+}
+
+/// The arguments not yet taken; quotes are dropped, as functions never see them.
+struct Arguments {
+    positional: std::collections::VecDeque<Parsed>,
+    named: Vec<(String, Parsed)>,
+}
+
+impl Arguments {
+    fn new(arguments: Vec<Argument>) -> Result<Self, String> {
+        let (mut positional, mut named) = (std::collections::VecDeque::new(), Vec::new());
+        for Argument { name, value } in arguments {
+            let value = match value {
+                Parsed::Element(Element::Quoted(text, _)) => Parsed::Element(Element::text(text)),
+                other => other,
+            };
+            match name {
+                None => positional.push_back(value),
+                Some(name) if named.iter().any(|(earlier, _)| *earlier == name) => {
+                    return Err(format!("`{name}` is given twice"));
+                }
+                Some(name) => named.push((name, value)),
+            }
+        }
+        Ok(Self { positional, named })
+    }
+
+    /// The argument of that name.
+    fn named(&mut self, name: &str) -> Option<Parsed> {
+        let at = self.named.iter().position(|(n, _)| n == name)?;
+        Some(self.named.remove(at).1)
+    }
+
+    /// The argument of that name, else the next one in order.
+    fn next(&mut self, name: &str) -> Option<Parsed> {
+        self.named(name).or_else(|| self.positional.pop_front())
+    }
+
+    /// All positional arguments.
+    fn rest(&mut self) -> Result<Vec<Parsed>, String> {
+        Ok(std::mem::take(&mut self.positional).into())
+    }
+
+    /// What a cast applies to: one value, or several as a sweep.
+    fn casting(&mut self) -> Result<Parsed, String> {
+        let value = self.named("value");
+        let mut rest = self.rest()?;
+        match (value, rest.len()) {
+            (Some(value), 0) => Ok(value),
+            (Some(_), _) => Err("takes positional arguments or `value`, not both".to_owned()),
+            (None, 0) => Err("nothing to cast".to_owned()),
+            (None, 1) => Ok(rest.remove(0)),
+            (None, _) => Ok(Parsed::Sweep(simple_choice(rest)?)),
+        }
+    }
+
+    fn done(self, function: &str) -> Result<(), String> {
+        match (self.positional.is_empty(), self.named.first()) {
+            (true, None) => Ok(()),
+            (_, Some((name, _))) => Err(format!("{function}: unexpected argument `{name}`")),
+            (false, None) => Err(format!("{function}: too many arguments")),
+        }
+    }
+}
+
+fn simple_choice(values: Vec<Parsed>) -> Result<Sweep, String> {
+    Ok(SweepValues::Choice { items: elements(values)?, simple: true }.into())
+}
+
+fn elements(values: Vec<Parsed>) -> Result<Vec<Element>, String> {
+    values
+        .into_iter()
+        .map(|value| match value {
+            Parsed::Element(element) => Ok(element),
+            Parsed::Sweep(_) => Err("a sweep cannot stand among other values".to_owned()),
+        })
+        .collect()
+}
+
+fn choice(mut values: Vec<Parsed>) -> Result<Parsed, String> {
+    if values.is_empty() {
+        return Err("at least one value is needed".to_owned());
+    }
+    if let [Parsed::Sweep(sweep)] = &mut values[..] {
+        return match &mut sweep.values {
+            SweepValues::Choice { simple, .. } if *simple => {
+                *simple = false;
+                Ok(Parsed::Sweep(sweep.clone()))
+            }
+            _ => Err("choices cannot be nested".to_owned()),
+        };
+    }
+    let items = elements(values)?;
+    if items.contains(&Element::Plain(Value::Null)) {
+        return Err("null cannot be a choice here: write a,null instead".to_owned());
+    }
+    Ok(Parsed::Sweep(SweepValues::Choice { items, simple: false }.into()))
+}
+
+fn number(value: Option<Parsed>, name: &str) -> Result<Number, String> {
+    match value {
+        Some(Parsed::Element(Element::Plain(Value::Int(n)))) => Ok(Number::Int(n)),
+        Some(Parsed::Element(Element::Plain(Value::Float(x)))) => Ok(Number::Float(x)),
+        Some(_) => Err(format!("`{name}` is not a number")),
+        None => Err(format!("`{name}` is missing")),
+    }
+}
+
+fn range(arguments: &mut Arguments) -> Result<Parsed, String> {
+    let first = number(arguments.next("start"), "start")?;
+    let second = arguments.next("stop");
+    let step = match arguments.next("step") {
+        None => Number::Int(1),
+        step => number(step, "step")?,
+    };
+    let (start, stop) = match second {
+        None | Some(Parsed::Element(Element::Plain(Value::Null))) => (Number::Int(0), first),
+        stop => (first, number(stop, "stop")?),
+    };
+    Ok(Parsed::Sweep(SweepValues::Range { start, stop, step }.into()))
+}
+
+fn interval(arguments: &mut Arguments) -> Result<Parsed, String> {
+    let start = Number::Float(number(arguments.next("start"), "start")?.as_f64());
+    let end = Number::Float(number(arguments.next("end"), "end")?.as_f64());
+    Ok(Parsed::Sweep(SweepValues::Interval { start, end }.into()))
+}
+
+fn glob(arguments: &mut Arguments) -> Result<Parsed, String> {
+    let include = patterns(arguments.next("include"), "include")?.ok_or("`include` is missing")?;
+    let exclude = patterns(arguments.next("exclude"), "exclude")?.unwrap_or_default();
+    Ok(Parsed::Sweep(SweepValues::Glob { include, exclude }.into()))
+}
+
+fn patterns(value: Option<Parsed>, name: &str) -> Result<Option<Vec<String>>, String> {
+    let text = |element: Element| match element {
+        Element::Plain(Value::Str(text)) | Element::Quoted(text, _) => Ok(text),
+        _ => Err(format!("`{name}` takes a string or a list of strings")),
+    };
+    match value {
+        None | Some(Parsed::Element(Element::Plain(Value::Null))) => Ok(None),
+        Some(Parsed::Element(Element::List(items))) => items.into_iter().map(text).collect::<Result<_, _>>().map(Some),
+        Some(Parsed::Element(element)) => Ok(Some(vec![text(element)?])),
+        Some(Parsed::Sweep(_)) => Err(format!("`{name}` takes a string or a list of strings")),
+    }
+}
+
+fn tag(arguments: &mut Arguments) -> Result<Parsed, String> {
+    let mut values = arguments.rest()?;
+    values.extend(arguments.named("sweep"));
+    let Some(Parsed::Sweep(mut sweep)) = values.pop() else {
+        return Err("the last argument must be a sweep".to_owned());
+    };
+    sweep.tags = values
+        .into_iter()
+        .map(|value| match value {
+            Parsed::Element(Element::Plain(Value::Str(text))) => Ok(text),
+            _ => Err("tags are strings".to_owned()),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Parsed::Sweep(sweep))
+}
+
+/// The one argument of `sort` and `shuffle`, however it is given; several are a sweep.
+fn sequence(arguments: &mut Arguments) -> Result<Parsed, String> {
+    if let Some(value) = arguments.named("list").or_else(|| arguments.named("sweep")) {
+        return Ok(value);
+    }
+    let mut values = arguments.rest()?;
+    match values.len() {
+        0 => Err("at least one value is needed".to_owned()),
+        1 => Ok(values.remove(0)),
+        _ => Ok(Parsed::Sweep(simple_choice(values)?)),
+    }
+}
+
+fn shuffle(arguments: &mut Arguments) -> Result<Parsed, String> {
+    match sequence(arguments)? {
+        Parsed::Sweep(Sweep { values: SweepValues::Interval { .. } | SweepValues::Glob { .. }, .. }) => {
+            Err("takes a choice, a range or values".to_owned())
+        }
+        Parsed::Sweep(sweep) => Ok(Parsed::Sweep(Sweep { shuffled: true, ..sweep })),
+        Parsed::Element(_) => Err("takes a sweep: a list has no random order here".to_owned()),
+    }
+}
+
+fn sort(arguments: &mut Arguments) -> Result<Parsed, String> {
+    let reverse = match arguments.named("reverse") {
+        None => false,
+        Some(Parsed::Element(Element::Plain(Value::Bool(reverse)))) => reverse,
+        Some(_) => return Err("`reverse` is true or false".to_owned()),
+    };
+    Ok(match sequence(arguments)? {
+        Parsed::Element(Element::List(items)) => Parsed::Element(Element::List(sorted(items, reverse)?)),
+        Parsed::Element(element) => Parsed::Element(element),
+        Parsed::Sweep(sweep) => {
+            let values = match sweep.values {
+                SweepValues::Choice { items, simple } => SweepValues::Choice { items: sorted(items, reverse)?, simple },
+                SweepValues::Range { start, stop, step } => sorted_range(start, stop, step, reverse),
+                _ => return Err("takes a choice, a range or values".to_owned()),
+            };
+            Parsed::Sweep(Sweep { values, ..sweep })
+        }
+    })
+}
+
+fn sorted(mut items: Vec<Element>, reverse: bool) -> Result<Vec<Element>, String> {
+    let number = |element: &Element| match element {
+        Element::Plain(Value::Int(n)) => Some(*n as f64),
+        Element::Plain(Value::Float(x)) => Some(*x),
+        Element::Plain(Value::Bool(b)) => Some(f64::from(u8::from(*b))),
+        _ => None,
+    };
+    let text = |element: &Element| match element {
+        Element::Plain(Value::Str(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if items.len() > 1 && !items.iter().all(|x| number(x).is_some()) && !items.iter().all(|x| text(x).is_some()) {
+        return Err("values of different types have no order".to_owned());
+    }
+    // Equal values keep their order, in both directions, as Python's `sorted` has it.
+    items.sort_by(|a, b| {
+        let order = match (number(a), number(b)) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => text(a).cmp(&text(b)),
+        };
+        if reverse { order.reverse() } else { order }
+    });
+    Ok(items)
+}
+
+/// Hydra recomputes the bounds, which misses the values of a range whose step does not divide it.
+fn sorted_range(start: Number, stop: Number, step: Number, reverse: bool) -> SweepValues {
+    let backwards = if reverse { start.as_f64() < stop.as_f64() } else { start.as_f64() > stop.as_f64() };
+    if !backwards {
+        return SweepValues::Range { start, stop, step };
+    }
+    let shift = |n: Number, by: Number, sign: i128| match (n, by) {
+        (Number::Int(n), Number::Int(by)) => Number::Int(n.saturating_add(sign * by.saturating_abs())),
+        (n, by) => Number::Float(n.as_f64() + sign as f64 * by.as_f64().abs()),
+    };
+    let sign = if reverse { -1 } else { 1 };
+    let negated = match step {
+        Number::Int(n) => Number::Int(n.saturating_neg()),
+        Number::Float(x) => Number::Float(-x),
+    };
+    SweepValues::Range { start: shift(stop, step, sign), stop: shift(start, step, sign), step: negated }
+}

@@ -1,0 +1,166 @@
+//! What went wrong, as data, and the one place that turns it into text.
+//!
+//! Every stage of composing returns [`Problem`]s: what is wrong, with which key, who set the
+//! value, and what to type instead. Nothing here prints.
+
+use std::fmt;
+
+use super::origin::{Origin, Trail};
+
+/// One thing that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Problem {
+    /// What is wrong, without a full stop.
+    pub message: String,
+    /// The dotted path of the value concerned, where there is one.
+    pub key: Option<String>,
+    /// Who set the value concerned.
+    pub trail: Trail,
+    /// The nearest valid name, or what to type instead.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem of which only the message is known.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), key: None, trail: Trail::default(), hint: None }
+    }
+
+    /// Names the key concerned.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// Says who set the value concerned.
+    pub fn trail(mut self, trail: &Trail) -> Self {
+        self.trail = trail.clone();
+        self
+    }
+
+    /// Says where the value concerned was set, if that is not known yet.
+    pub fn origin(mut self, origin: &Origin) -> Self {
+        if self.trail.winner().is_none() {
+            self.trail = Trail::new(origin.clone());
+        }
+        self
+    }
+
+    /// Says what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds `did you mean ...` for the nearest of `names`, or else the list of them.
+    pub fn nearest<'a>(self, wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names: Vec<&str> = names.into_iter().collect();
+        match nearest(wrong, &names) {
+            Some(name) => self.hint(format!("did you mean `{name}`?")),
+            None if names.is_empty() => self,
+            None => self.hint(format!("one of: {}", shortened(&names))),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("error: ")?;
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.message)?;
+        for line in self.trail.to_string().lines() {
+            write!(f, "\n  {line}")?;
+        }
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that one stage found wrong; never empty when returned as an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    /// `Ok(value)` if nothing was found.
+    pub fn or_ok<T>(self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    /// Keeps the value of a success, collects the problem of a failure.
+    pub fn collect<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.0.push(problem)).ok()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The name most like `wrong`, if one is like it at all.
+pub fn nearest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
+    const LIKE: f64 = 0.75;
+    names
+        .iter()
+        .map(|name| (strsim::jaro_winkler(wrong, name), *name))
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// The names, as a list short enough to read.
+fn shortened(names: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        text.push_str(&format!(", ... ({} more)", names.len() - SHOWN));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_key_trail_and_remedy() {
+        let file = |name: &str, line| Trail::new(Origin::File { path: name.into(), line, col: 1 });
+        let word = Origin::Override { text: "loss.huber.c=-0.03".into() };
+        let trail = Trail::new(word)
+            .overriding(&file("conf/experiment/score_guided.yaml", 7).overriding(&file("conf/loss/ict.yaml", 3)));
+        let problem = Problem::new("expected a number above 0, found -0.03")
+            .key("loss.huber.c")
+            .trail(&trail)
+            .hint("leave it out");
+        assert_eq!(
+            problem.to_string(),
+            "error: loss.huber.c: expected a number above 0, found -0.03\n  \
+             --> command line: `loss.huber.c=-0.03`\n  \
+             overrides conf/experiment/score_guided.yaml:7, which overrides conf/loss/ict.yaml:3\n  \
+             hint: leave it out"
+        );
+    }
+
+    #[test]
+    fn a_near_name_is_offered_and_a_far_one_is_not() {
+        assert_eq!(nearest("mysq", &["pg", "mysql"]), Some("mysql"));
+        assert_eq!(nearest("zzz", &["pg", "mysql"]), None);
+    }
+}

@@ -1,0 +1,268 @@
+//! Where configuration files are looked for: an ordered list of sources, first hit wins.
+//!
+//! Finds files and groups by name and returns text. Names never lead out of a source.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::problem::Problem;
+
+/// The largest file that is read.
+const MAX_BYTES: u64 = 8 << 20;
+
+/// A place that holds configuration files.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A directory on disk.
+    Dir(PathBuf),
+    /// Files that are part of the binary: path from the root, text.
+    Embedded(&'static [(&'static str, &'static str)]),
+}
+
+/// A place and its part in the search path.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Who put it there: `main`, `command-line`, `hydra.searchpath` or `hydra`.
+    pub provider: &'static str,
+    /// The files.
+    pub place: Place,
+    /// What stands before a file's name in messages, `conf` or `<built-in>`.
+    pub shown: String,
+}
+
+/// The sources in the order in which they are asked.
+#[derive(Clone, Debug)]
+pub struct SearchPath {
+    sources: Vec<Source>,
+}
+
+/// A file that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its name for messages, `conf/loss/ict.yaml`.
+    pub shown: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl SearchPath {
+    /// The search path around the configuration directory.
+    pub fn new(main: Place) -> Self {
+        let builtin =
+            |files| Source { provider: "hydra", place: Place::Embedded(files), shown: "<built-in>".to_owned() };
+        let sources = vec![
+            builtin(super::builtin::FIRST),
+            Source { provider: "main", shown: shown(&main), place: main },
+            builtin(super::builtin::LAST),
+        ];
+        Self { sources }
+    }
+
+    /// Adds a place behind those already there; it adds options and shadows none.
+    pub fn and(mut self, provider: &'static str, place: Place) -> Self {
+        let at = self.sources.len() - 1;
+        self.sources.insert(at, Source { provider, shown: shown(&place), place });
+        self
+    }
+
+    /// The sources, in order.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// Reports the directories that do not exist.
+    pub fn missing(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().filter(|source| matches!(&source.place, Place::Dir(dir) if !dir.is_dir()))
+    }
+
+    /// The text of a file, named from the root and without `.yaml`; `None` if no source has it.
+    ///
+    /// # Errors
+    /// The name leaves the root, or the file cannot be read.
+    pub fn read(&self, name: &str) -> Result<Option<Found>, Problem> {
+        let file = file_name(name)?;
+        for source in &self.sources {
+            let shown = format!("{}/{file}", source.shown);
+            if let Some(text) = source.place.read(&file, &shown)? {
+                return Ok(Some(Found { shown, text }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether some source has the file.
+    pub fn has(&self, name: &str) -> bool {
+        file_name(name).is_ok_and(|file| self.sources.iter().any(|s| s.place.has_file(&file)))
+    }
+
+    /// Whether some source has a directory of that name.
+    pub fn is_group(&self, name: &str) -> bool {
+        normal(name).is_ok_and(|group| self.sources.iter().any(|s| s.place.has_group(&group)))
+    }
+
+    /// The options of a group in all sources, sorted.
+    pub fn options(&self, group: &str) -> Vec<String> {
+        self.entries(group).into_iter().filter_map(|entry| entry.option()).collect()
+    }
+
+    /// The groups directly below a group (the empty name is the root), sorted.
+    pub fn groups(&self, group: &str) -> Vec<String> {
+        self.entries(group).into_iter().filter_map(|entry| entry.group()).collect()
+    }
+
+    fn entries(&self, group: &str) -> BTreeSet<Entry> {
+        let Ok(group) = normal(group) else { return BTreeSet::new() };
+        self.sources.iter().flat_map(|source| source.place.entries(&group)).collect()
+    }
+}
+
+/// Something in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Entry {
+    File(String),
+    Group(String),
+}
+
+impl Entry {
+    fn option(self) -> Option<String> {
+        match self {
+            Self::File(name) => name.strip_suffix(".yaml").map(str::to_owned),
+            Self::Group(_) => None,
+        }
+    }
+
+    fn group(self) -> Option<String> {
+        match self {
+            Self::Group(name) => Some(name),
+            Self::File(_) => None,
+        }
+    }
+}
+
+impl Place {
+    fn read(&self, file: &str, shown: &str) -> Result<Option<String>, Problem> {
+        let path = match self {
+            Self::Embedded(files) => {
+                return Ok(files.iter().find(|(name, _)| *name == file).map(|(_, t)| (*t).to_owned()));
+            }
+            Self::Dir(dir) => dir.join(file),
+        };
+        let refused = |why: String| Problem::new(format!("cannot read {shown}: {why}"));
+        match std::fs::metadata(&path) {
+            Ok(meta) if !meta.is_file() => return Ok(None),
+            Ok(meta) if meta.len() > MAX_BYTES => {
+                return Err(refused(format!("larger than {MAX_BYTES} bytes")));
+            }
+            Ok(_) => {}
+            Err(_) => return Ok(None),
+        }
+        let bytes = std::fs::read(&path).map_err(|error| refused(error.to_string()))?;
+        String::from_utf8(bytes).map(Some).map_err(|_| refused("not UTF-8 text".to_owned()))
+    }
+
+    fn has_file(&self, file: &str) -> bool {
+        match self {
+            Self::Dir(dir) => dir.join(file).is_file(),
+            Self::Embedded(files) => files.iter().any(|(name, _)| *name == file),
+        }
+    }
+
+    fn has_group(&self, group: &str) -> bool {
+        match self {
+            Self::Dir(dir) => dir.join(group).is_dir(),
+            Self::Embedded(files) => files.iter().any(|(name, _)| below(name, group).is_some()),
+        }
+    }
+
+    fn entries(&self, group: &str) -> Vec<Entry> {
+        match self {
+            Self::Embedded(files) => files
+                .iter()
+                .filter_map(|(name, _)| below(name, group))
+                .map(|rest| match rest.split_once('/') {
+                    Some((group, _)) => Entry::Group(group.to_owned()),
+                    None => Entry::File(rest.to_owned()),
+                })
+                .collect(),
+            Self::Dir(dir) => {
+                let Ok(entries) = std::fs::read_dir(dir.join(group)) else { return Vec::new() };
+                entries
+                    .filter_map(|entry| {
+                        let entry = entry.ok()?;
+                        let name = entry.file_name().into_string().ok()?;
+                        let is_dir = entry.path().is_dir();
+                        Some(if is_dir { Entry::Group(name) } else { Entry::File(name) })
+                    })
+                    .collect()
+            }
+        }
+    }
+}
+
+/// The rest of a file's name below a group.
+fn below<'a>(name: &'a str, group: &str) -> Option<&'a str> {
+    match group {
+        "" => Some(name),
+        group => name.strip_prefix(group)?.strip_prefix('/'),
+    }
+}
+
+fn shown(place: &Place) -> String {
+    match place {
+        Place::Embedded(_) => "<built-in>".to_owned(),
+        Place::Dir(dir) => {
+            let text = dir.to_string_lossy();
+            let text = text.strip_prefix("./").unwrap_or(&text);
+            text.trim_end_matches('/').to_owned()
+        }
+    }
+}
+
+fn file_name(name: &str) -> Result<String, Problem> {
+    let suffix = if name.ends_with(".yaml") { "" } else { ".yaml" };
+    normal(&format!("{name}{suffix}"))
+}
+
+/// The name without empty parts, `.` and `..`.
+fn normal(name: &str) -> Result<String, Problem> {
+    let mut parts = Vec::new();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    let message = format!("`{name}` leads out of the configuration directory");
+                    return Err(Problem::new(message));
+                }
+            }
+            part if part.contains('\0') => {
+                return Err(Problem::new("a name may not contain a NUL character"));
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_within_the_root() {
+        assert_eq!(normal("a/./b//c/../d").as_deref(), Ok("a/b/d"));
+        assert!(normal("../etc/passwd").is_err());
+        assert!(normal("a/../../b").is_err());
+        assert!(normal("a\0b").is_err());
+    }
+
+    #[test]
+    fn the_first_source_with_a_file_wins_and_options_add_up() {
+        let path = SearchPath::new(Place::Embedded(&[("db/a.yaml", "x: 1"), ("db/s/c.yaml", "")]))
+            .and("command-line", Place::Embedded(&[("db/a.yaml", "x: 2"), ("db/b.yaml", "")]));
+        assert_eq!(path.read("db/a").ok().flatten().map(|f| f.text).as_deref(), Some("x: 1"));
+        assert_eq!(path.options("db"), ["a", "b"]);
+        assert_eq!(path.groups("db"), ["s"]);
+        assert!(path.is_group("db/s") && !path.is_group("db/a") && path.is_group("hydra/launcher"));
+    }
+}

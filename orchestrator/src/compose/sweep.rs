@@ -1,0 +1,220 @@
+//! The points of a sweep: every combination of the values that its overrides list.
+//!
+//! Works on words and gives words: each point is the overrides of one job, written out again as
+//! Hydra writes them. Points are made one at a time; what a job does with them is not known here.
+
+use indexmap::IndexMap;
+
+use super::fragment::Library;
+use super::glob;
+use super::node::Value;
+use super::overrides::{Element, Number, Override, Parsed, Sweep, SweepValues};
+use super::problem::{Problem, Problems};
+
+/// How many values one key may have.
+const MAX_VALUES: usize = 1_000_000;
+
+/// The values of each key, the slowest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    axes: Vec<Vec<String>>,
+}
+
+/// Reads the overrides of a sweep: those of `hydra.sweeper.params`, then the command line's. Words
+/// of the `hydra` node are left out. `seed` decides the order of `shuffle(...)`.
+///
+/// # Errors
+/// Words that cannot be parsed, and sweeps whose values cannot be listed.
+pub fn expand(words: &[String], library: &Library, seed: u64) -> Result<Grid, Problems> {
+    let overrides = Override::parse_all(words)?;
+    let mut problems = Problems::default();
+    let mut axes: IndexMap<String, Vec<String>> = IndexMap::new();
+    for (n, item) in overrides.iter().filter(|item| !item.is_hydra()).enumerate() {
+        let key = item.prefixed_key();
+        let values = values(item, library, seed.wrapping_add(n as u64))
+            .map_err(|message| Problem::new(message).key(item.full_key()).origin(&item.origin()));
+        if let Some(values) = problems.collect(values) {
+            // A key given again keeps its first position and takes the last values.
+            axes.insert(key.clone(), values.iter().map(|value| format!("{key}={value}")).collect());
+        }
+    }
+    problems.or_ok(Grid { axes: axes.into_values().collect() })
+}
+
+impl Grid {
+    /// How many points there are; `None` if that is beyond counting.
+    pub fn len(&self) -> Option<usize> {
+        self.axes.iter().try_fold(1_usize, |product, axis| product.checked_mul(axis.len()))
+    }
+
+    /// Whether there are no points at all.
+    pub fn is_empty(&self) -> bool {
+        self.axes.iter().any(Vec::is_empty)
+    }
+
+    /// The points in order: the last key changes fastest.
+    pub fn points(&self) -> impl Iterator<Item = Vec<String>> + '_ {
+        let mut next = (!self.is_empty()).then(|| vec![0; self.axes.len()]);
+        std::iter::from_fn(move || {
+            let here = next.take()?;
+            next = self.after(&here);
+            Some(self.axes.iter().zip(&here).map(|(axis, n)| axis[*n].clone()).collect())
+        })
+    }
+
+    fn after(&self, here: &[usize]) -> Option<Vec<usize>> {
+        let mut next = here.to_vec();
+        for (digit, axis) in next.iter_mut().zip(&self.axes).rev() {
+            *digit += 1;
+            if *digit < axis.len() {
+                return Some(next);
+            }
+            *digit = 0;
+        }
+        None
+    }
+}
+
+/// The values of one override, as text.
+fn values(item: &Override, library: &Library, seed: u64) -> Result<Vec<String>, String> {
+    let sweep = match &item.value {
+        None => return Ok(vec!["null".to_owned()]),
+        Some(Parsed::Element(element)) => return Ok(vec![element.to_text()]),
+        Some(Parsed::Sweep(sweep)) => sweep,
+    };
+    let mut values = listed(sweep, &item.key, library)?;
+    if sweep.shuffled {
+        shuffle(&mut values, seed);
+    }
+    Ok(values)
+}
+
+fn listed(sweep: &Sweep, key: &str, library: &Library) -> Result<Vec<String>, String> {
+    match &sweep.values {
+        SweepValues::Choice { items, .. } => Ok(items.iter().map(Element::to_text).collect()),
+        SweepValues::Range { start, stop, step } => {
+            let texts = |n: Number| {
+                Element::Plain(match n {
+                    Number::Int(n) => Value::Int(n),
+                    Number::Float(x) => Value::Float(x),
+                })
+                .to_text()
+            };
+            Ok(range(*start, *stop, *step)?.into_iter().map(texts).collect())
+        }
+        SweepValues::Interval { .. } => {
+            Err("an interval has no list of values; a sweeper that chooses values is needed".to_owned())
+        }
+        SweepValues::Glob { include, exclude } => {
+            let matches =
+                |patterns: &[String], option: &str| patterns.iter().any(|pattern| glob::matches(pattern, option));
+            let options = library.search.options(key).into_iter();
+            let wanted = options.filter(|o| matches(include, o) && !matches(exclude, o));
+            Ok(wanted.map(|option| Element::text(option).to_text()).collect())
+        }
+    }
+}
+
+/// The numbers from `start` on, `stop` excluded.
+fn range(start: Number, stop: Number, step: Number) -> Result<Vec<Number>, String> {
+    let too_many = || format!("more than {MAX_VALUES} values");
+    if step.as_f64() == 0.0 {
+        return Err("the step of a range may not be 0".to_owned());
+    }
+    let mut numbers = Vec::new();
+    if let (Number::Int(start), Number::Int(stop), Number::Int(step)) = (start, stop, step) {
+        let mut n = start;
+        while if step > 0 { n < stop } else { n > stop } {
+            numbers.push(Number::Int(n));
+            if numbers.len() > MAX_VALUES {
+                return Err(too_many());
+            }
+            n = n.checked_add(step).ok_or_else(too_many)?;
+        }
+        return Ok(numbers);
+    }
+    // Hydra adds up the exact binary values as decimals of 28 digits: two floats hold as much.
+    let (stop, step) = (stop.as_f64(), step.as_f64());
+    let (mut high, mut low) = (start.as_f64(), 0.0);
+    if !(high.is_finite() && stop.is_finite() && step.is_finite()) {
+        return Err("the numbers of a range must be finite".to_owned());
+    }
+    let before = |high: f64, low: f64| {
+        let order = high.total_cmp(&stop).then(low.total_cmp(&0.0));
+        if step > 0.0 { order.is_lt() } else { order.is_gt() }
+    };
+    while before(high, low) {
+        numbers.push(Number::Float(high));
+        if numbers.len() > MAX_VALUES {
+            return Err(too_many());
+        }
+        let sum = high + step;
+        let part = sum - high;
+        low += (high - (sum - part)) + (step - part);
+        high = sum + low;
+        low -= high - sum;
+    }
+    Ok(numbers)
+}
+
+/// Fisher and Yates, driven by the SplitMix64 generator: the same seed gives the same order.
+fn shuffle(values: &mut [String], seed: u64) {
+    let mut state = seed;
+    let mut random = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    for n in (1..values.len()).rev() {
+        values.swap(n, (random() % (n as u64 + 1)) as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::search::{Place, SearchPath};
+
+    fn points(words: &[&str]) -> Result<Vec<String>, Problems> {
+        let files = &[("db/my.yaml", ""), ("db/pg.yaml", "")];
+        let library = Library::new(SearchPath::new(Place::Embedded(files)));
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        Ok(expand(&words, &library, 1)?.points().map(|point| point.join(" ")).collect())
+    }
+
+    #[test]
+    fn the_last_key_changes_fastest() {
+        assert_eq!(points(&["a=1,2", "b=x,y"]).expect("a grid"), ["a=1 b=x", "a=1 b=y", "a=2 b=x", "a=2 b=y"]);
+        assert_eq!(points(&["lr=1", "n=1,2", "lr=3"]).expect("a grid"), ["lr=3 n=1", "lr=3 n=2"]);
+        assert_eq!(points(&["a=range(3,1)"]).expect("a grid"), [""; 0]);
+        assert_eq!(points(&[]).expect("a grid"), [""]);
+    }
+
+    #[test]
+    fn values_are_listed_as_hydra_lists_them() {
+        for (word, want) in [
+            ("a=range(0,0.3,0.1)", "a=0.0|a=0.1|a=0.2"),
+            ("a=range(3)", "a=0|a=1|a=2"),
+            ("a=range(0,1,0.25)", "a=0.0|a=0.25|a=0.5|a=0.75"),
+            ("a=sort(range(0,5,2),reverse=true)", "a=3|a=1|a=-1"),
+            ("a=choice(x,'y',true,1e-3)", "a=x|a=y|a=True|a=0.001"),
+            ("db=glob(*)", "db=my|db=pg"),
+            ("db=glob(*,exclude=p*)", "db=my"),
+            ("~a", "~a=null"),
+            ("a=", "a="),
+        ] {
+            assert_eq!(points(&[word]).expect(word).join("|"), want);
+        }
+        assert!(points(&["a=interval(0,1)"]).is_err());
+        assert!(points(&["a=range(0,1,0)"]).is_err());
+    }
+
+    #[test]
+    fn shuffling_depends_on_the_seed_alone() {
+        let once = points(&["a=shuffle(range(9))"]);
+        assert_eq!(once, points(&["a=shuffle(range(9))"]));
+        assert_eq!(once.expect("a grid").len(), 9);
+    }
+}

@@ -1,0 +1,287 @@
+//! Text of one YAML file -> [`Node`], every node with its line and column.
+//!
+//! The parser library gives events; what they mean is decided here, as PyYAML and OmegaConf decide
+//! it: YAML 1.1 scalars, merge keys, tags, duplicate keys, and the syntax of interpolations.
+//! Depth and size are bounded, so that neither nesting nor aliases can exhaust the machine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
+
+use super::interpolate;
+use super::node::{Key, Map, Node, Value};
+use super::origin::{Origin, Trail};
+use super::problem::Problem;
+use super::scalar;
+use super::yaml_text;
+
+/// How deep a file may nest; PyYAML's own limit is of this order.
+const MAX_DEPTH: usize = 128;
+/// How many nodes a file may hold once its aliases are expanded.
+const MAX_NODES: usize = 200_000;
+
+const CORE: &str = "tag:yaml.org,2002:";
+
+/// Reads one document. An empty text is an empty map.
+///
+/// # Errors
+/// The first thing in the text that is not YAML, or that OmegaConf would refuse.
+pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    yaml_text::check(path, text)?;
+    let mut loader = Loader { path, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+    loader.document()
+}
+
+struct Loader<'a> {
+    path: &'a Arc<str>,
+    events: Parser<'a, StrInput<'a>>,
+    anchors: HashMap<usize, Loaded>,
+    nodes: usize,
+}
+
+/// A node with what only the loader needs to know of it.
+#[derive(Clone)]
+struct Loaded {
+    node: Node,
+    /// A plain `<<`, which as a key merges.
+    merge: bool,
+    /// How many nodes this is.
+    size: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn document(&mut self) -> Result<Node, Problem> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => break,
+                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
+                Event::Nothing => {}
+                _ if root.is_some() => {
+                    return Err(self.problem("expected a single document in the file", span.start));
+                }
+                event => root = Some(self.node(event, span, 0)?.node),
+            }
+        }
+        Ok(match root {
+            None => Node::new(Value::Map(Map::new()), self.origin_at(1, 1)),
+            Some(Node { value: Value::Null, trail }) => Node { value: Value::Map(Map::new()), trail },
+            // What OmegaConf makes of a file that holds one word.
+            Some(Node { value: Value::Str(word), trail }) => Node {
+                value: Value::Map(Map::from_iter([(
+                    Key::Str(word),
+                    Node { value: Value::Null, trail: trail.clone() },
+                )])),
+                trail,
+            },
+            Some(node @ Node { value: Value::Map(_) | Value::List(_), .. }) => node,
+            Some(node) => {
+                let found = node.value.kind();
+                return Err(Problem::new(format!("a configuration file holds a map, found {found}")).trail(&node.trail));
+            }
+        })
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
+        match self.events.next_event() {
+            Some(Ok(event)) => Ok(event),
+            Some(Err(error)) => Err(self.problem(error.info(), *error.marker())),
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Loaded, Problem> {
+        if depth > MAX_DEPTH {
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(self.problem(message, span.start));
+        }
+        let (anchor, value, size, merge) = match event {
+            Event::Alias(anchor) => {
+                let Some(loaded) = self.anchors.get(&anchor).cloned() else {
+                    return Err(self.problem("an alias to the node that holds it", span.start));
+                };
+                self.count(loaded.size, span.start)?;
+                return Ok(loaded);
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let merge = style == ScalarStyle::Plain && tag.is_none() && text == "<<";
+                (anchor, self.scalar(&text, style, tag.as_deref(), span.start)?, 1, merge)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                let (value, size) = self.sequence(tag.as_deref(), span.start, depth)?;
+                (anchor, value, size, false)
+            }
+            Event::MappingStart(anchor, tag) => {
+                let (value, size) = self.mapping(tag.as_deref(), span.start, depth)?;
+                (anchor, value, size, false)
+            }
+            _ => return Err(self.problem("expected a value", span.start)),
+        };
+        self.count(1, span.start)?;
+        let node = Node::new(value, self.origin(span.start));
+        let loaded = Loaded { node, merge, size };
+        if anchor > 0 {
+            self.anchors.insert(anchor, loaded.clone());
+        }
+        Ok(loaded)
+    }
+
+    fn sequence(&mut self, tag: Option<&Tag>, start: Marker, depth: usize) -> Result<(Value, usize), Problem> {
+        let pairs = match tag.map(core_name) {
+            None | Some(Some("seq")) => false,
+            Some(Some("omap" | "pairs")) => true,
+            _ => return Err(self.bad_tag(tag, start)),
+        };
+        let (mut items, mut size) = (Vec::new(), 1);
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::SequenceEnd {
+                break;
+            }
+            let item = self.node(event, span, depth + 1)?;
+            if item.merge {
+                return Err(self.problem("`<<` is a key, not a value", span.start));
+            }
+            size += item.size;
+            items.push(if pairs { pair(item.node)? } else { item.node });
+        }
+        Ok((Value::List(items), size))
+    }
+
+    fn mapping(&mut self, tag: Option<&Tag>, start: Marker, depth: usize) -> Result<(Value, usize), Problem> {
+        if !matches!(tag.map(core_name), None | Some(Some("map"))) {
+            return Err(self.bad_tag(tag, start));
+        }
+        let (mut own, mut merged, mut size) = (Map::new(), Vec::new(), 1);
+        loop {
+            let (event, span) = self.next()?;
+            if event == Event::MappingEnd {
+                break;
+            }
+            let key = self.node(event, span, depth + 1)?;
+            let (event, value_span) = self.next()?;
+            let value = self.node(event, value_span, depth + 1)?;
+            if value.merge {
+                return Err(self.problem("`<<` is a key, not a value", value_span.start));
+            }
+            size += key.size + value.size;
+            if key.merge {
+                merged.extend(self.merged(value.node, span.start)?);
+                continue;
+            }
+            let found = key.node.value.kind();
+            let Some(key) = Key::from_value(key.node.value) else {
+                return Err(self.problem(format!("a key may not be {found}"), span.start));
+            };
+            // PyYAML compares the text of string keys only; of others the last one wins.
+            let repeated = matches!(key, Key::Str(_)) && own.contains_key(&key);
+            if repeated {
+                return Err(self.problem(format!("duplicate key `{key}`"), span.start));
+            }
+            own.insert(key, value.node);
+        }
+        if merged.is_empty() {
+            return Ok((Value::Map(own), size));
+        }
+        // Merged keys stand first, the mapping's own win.
+        let mut map: Map = IndexMap::new();
+        for (key, node) in merged.into_iter().chain(own) {
+            map.insert(key, node);
+        }
+        Ok((Value::Map(map), size))
+    }
+
+    /// The entries that `<<: node` brings in; of a list of maps, the first one wins.
+    fn merged(&self, node: Node, at: Marker) -> Result<Vec<(Key, Node)>, Problem> {
+        let refused = || self.problem("`<<` merges a map or a list of maps", at);
+        match node.value {
+            Value::Map(map) => Ok(map.into_iter().collect()),
+            Value::List(items) => {
+                let mut entries = Vec::new();
+                for item in items.into_iter().rev() {
+                    let Value::Map(map) = item.value else { return Err(refused()) };
+                    entries.extend(map);
+                }
+                Ok(entries)
+            }
+            _ => Err(refused()),
+        }
+    }
+
+    fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Marker) -> Result<Value, Problem> {
+        let bad = |error: scalar::BadNumber| self.problem(error.to_string(), at);
+        let value = match tag.map(|tag| (tag, core_name(tag))) {
+            None if style == ScalarStyle::Plain && text == "=" => {
+                return Err(self.problem("a plain `=` has a meaning of its own: quote it", at));
+            }
+            None if style == ScalarStyle::Plain => scalar::resolve(text).map_err(bad)?,
+            None | Some((_, Some("str"))) => Value::str(text),
+            Some((tag, None)) if tag.handle.is_empty() && tag.suffix == "!" => Value::str(text),
+            Some((_, Some("int"))) => Value::Int(scalar::int(text).map_err(bad)?),
+            Some((_, Some("float"))) => Value::Float(scalar::float(text).map_err(bad)?),
+            Some((_, Some("null"))) => Value::Null,
+            Some((_, Some("bool"))) => match scalar::boolean(text) {
+                Some(flag) => Value::Bool(flag),
+                None => return Err(self.problem(format!("`{text}` is not a boolean"), at)),
+            },
+            Some((_, Some("binary"))) => match yaml_text::base64(text) {
+                Some(bytes) => Value::Bytes(bytes),
+                None => return Err(self.problem("not base64", at)),
+            },
+            Some((tag, _)) => return Err(self.bad_tag(Some(tag), at)),
+        };
+        if let Value::Str(text) = &value {
+            interpolate::check(text).map_err(|problem| problem.origin(&self.origin(at)))?;
+        }
+        Ok(value)
+    }
+
+    fn count(&mut self, nodes: usize, at: Marker) -> Result<(), Problem> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            let message = format!("more than {MAX_NODES} values, aliases expanded");
+            return Err(self.problem(message, at));
+        }
+        Ok(())
+    }
+
+    fn bad_tag(&self, tag: Option<&Tag>, at: Marker) -> Problem {
+        let tag = tag.map(|tag| format!("{}{}", tag.handle.replace(CORE, "!!"), tag.suffix));
+        self.problem(format!("tag `{}` has no meaning here", tag.unwrap_or_default()), at)
+    }
+
+    fn problem(&self, message: impl Into<String>, at: Marker) -> Problem {
+        Problem::new(message).trail(&Trail::new(self.origin(at)))
+    }
+
+    fn origin(&self, at: Marker) -> Origin {
+        self.origin_at(at.line(), at.col() + 1)
+    }
+
+    fn origin_at(&self, line: usize, col: usize) -> Origin {
+        Origin::File { path: self.path.clone(), line, col }
+    }
+}
+
+/// The name of one of YAML's own tags (`!!int` is `int`).
+fn core_name(tag: &Tag) -> Option<&str> {
+    tag.is_yaml_core_schema().then_some(tag.suffix.as_str())
+}
+
+/// An entry of `!!omap` or `!!pairs`: a map of one key becomes a list of two.
+fn pair(item: Node) -> Result<Node, Problem> {
+    let Node { value: Value::Map(map), trail } = item else {
+        return Err(Problem::new("expected a map of one key").trail(&item.trail));
+    };
+    match map.into_iter().next() {
+        Some((key, value)) => {
+            let key = Node { value: key.to_value(), trail: trail.clone() };
+            Ok(Node { value: Value::List(vec![key, value]), trail })
+        }
+        None => Err(Problem::new("expected a map of one key").trail(&trail)),
+    }
+}

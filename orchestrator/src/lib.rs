@@ -1,0 +1,3 @@
+//! `exp`: composes, freezes, runs and resumes experiments.
+
+pub mod compose;
