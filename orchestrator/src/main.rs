@@ -1,2 +1,36 @@
-//! stub
-fn main() {}
+//! Reads the world once, calls, and maps the outcome to an exit code.
+
+use std::process::ExitCode;
+
+use exp::cli::Cli;
+use exp::commands;
+use exp::compose::World;
+
+fn main() -> ExitCode {
+    let cli = match Cli::parse(std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned())) {
+        Ok(cli) => cli,
+        // Help and the version come this way too, and have their own code.
+        Err(error) => error.exit(),
+    };
+    let cwd = match std::env::current_dir() {
+        Ok(cwd) => cwd,
+        Err(error) => {
+            eprintln!("error: the working directory is gone: {error}");
+            return ExitCode::from(3);
+        }
+    };
+    let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
+    let world = World {
+        env: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+        now: jiff::Zoned::now(),
+        cwd,
+        job_name: "exp".to_owned(),
+    };
+    match commands::execute(&cli, &world) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -37,7 +37,7 @@ impl Tensor for BurnTensor {
     }
 
     fn constant(&self, shape: &[usize], values: &[f32]) -> Self {
-        let device = Dispatch::inner(self.0.clone()).device();
+        let device = without_tape(self.0.clone()).device();
         BurnTensor(Dispatch::float_from_data(TensorData::new(values.to_vec(), shape.to_vec()), &device))
     }
 

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod engine;
 pub mod eval;
+pub mod golden;
 pub mod loss;
 pub mod net;
 pub mod optim;

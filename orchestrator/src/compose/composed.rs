@@ -9,7 +9,7 @@ use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
 use super::node::{Node, Value};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::python;
 use super::world::World;
 
@@ -88,10 +88,9 @@ impl Composed {
     /// The job's configuration with all interpolations resolved: what a job is given.
     ///
     /// # Errors
-    /// An interpolation has no value.
-    pub fn job(&self) -> Result<Node, Problem> {
-        let resolved = self.resolver(Scope::Job).resolve("")?;
-        Ok(resolved.unwrap_or_else(Node::empty_map))
+    /// All interpolations that have no value.
+    pub fn job(&self) -> Result<Node, Problems> {
+        self.resolver(Scope::Job).resolve_all()
     }
 
     /// Writes where the run's files go into the `hydra` node.

@@ -27,25 +27,6 @@ pub enum Lexeme {
     Blank,
 }
 
-/// How deep lists, maps, calls and interpolations may nest in one value.
-pub const MAX_DEPTH: usize = 64;
-
-/// A value that cannot be parsed: what is wrong, and at which byte.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    /// What was expected or found.
-    pub message: String,
-    /// Byte offset in the text.
-    pub at: usize,
-}
-
-impl SyntaxError {
-    /// An error at a byte offset.
-    pub fn new(message: impl Into<String>, at: usize) -> Self {
-        Self { message: message.into(), at }
-    }
-}
-
 /// The word that starts the text, and its length in bytes.
 pub fn lexeme(text: &str) -> Option<(Lexeme, usize)> {
     let keyword = |word: &str| text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(str::len);

@@ -8,6 +8,11 @@ use super::node::{Key, Node, Value};
 use super::problem::Problem;
 use super::world::World;
 
+/// How many levels a tree may get by copying what interpolations refer to.
+const MAX_DEPTH: usize = 256;
+/// How many values one such copy may have.
+const MAX_NODES: usize = 100_000;
+
 /// Merges `over` into `root`, both maps.
 ///
 /// # Errors
@@ -58,7 +63,7 @@ pub fn merge_at(root: &mut Node, place: &[Key], over: Node, world: &World, keys:
 }
 
 fn merge_entry(root: &mut Node, place: &[Key], over: Node, world: &World, keys: Keys) -> Result<(), Problem> {
-    copy_referenced(root, place, world);
+    copy_referenced(root, place, world)?;
     let Some((key, parent)) = place.split_last() else { return Ok(()) };
     match node_at(root, place) {
         Some(target) if target.value.is_container() && over.value.is_container() => {
@@ -90,19 +95,20 @@ fn merge_entry(root: &mut Node, place: &[Key], over: Node, world: &World, keys: 
 
 /// An interpolation that leads to a container is replaced by a copy before anything is laid over
 /// it: the copy changes, what it referred to does not.
-fn copy_referenced(root: &mut Node, place: &[Key], world: &World) {
-    let copy = match node_at(root, place).map(|node| &*node) {
-        Some(Node { value: Value::Str(text), trail }) if text.contains("${") => {
-            let (text, trail) = (text.clone(), trail.clone());
-            Resolver::new(root, world, Scope::All)
-                .container(place, &text)
-                .map(|copy| Node { trail: copy.trail.overriding(&trail), ..copy })
-        }
-        _ => None,
+fn copy_referenced(root: &mut Node, place: &[Key], world: &World) -> Result<(), Problem> {
+    let (text, trail) = match node_at(root, place).map(|node| &*node) {
+        Some(Node { value: Value::Str(text), trail }) if text.contains("${") => (text.clone(), trail.clone()),
+        _ => return Ok(()),
     };
-    if let (Some(copy), Some(target)) = (copy, node_at(root, place)) {
-        *target = copy;
+    let Some(copy) = Resolver::new(root, world, Scope::All).container(place, &text) else { return Ok(()) };
+    if place.len() + copy.depth() > MAX_DEPTH || copy.size() > MAX_NODES {
+        let message = "the copy of what it refers to grows without end";
+        return Err(Problem::new(message).key(dotted(place)).trail(&trail));
     }
+    if let Some(target) = node_at(root, place) {
+        *target = Node { trail: copy.trail.overriding(&trail), ..copy };
+    }
+    Ok(())
 }
 
 /// The node at a place; list indices are integer keys.
@@ -120,6 +126,12 @@ pub fn dotted(place: &[Key]) -> String {
 }
 
 /// Puts a tree under a package, the dotted path where a file's content belongs.
-pub fn embed(node: Node, package: &str) -> Node {
-    if package.is_empty() { node } else { node.nested(package) }
+///
+/// # Errors
+/// The package has too many levels.
+pub fn embed(node: Node, package: &str) -> Result<Node, Problem> {
+    if super::node::keys(package).count() > MAX_DEPTH / 2 {
+        return Err(Problem::new("the package has too many levels").trail(&node.trail));
+    }
+    Ok(node.nested(package))
 }

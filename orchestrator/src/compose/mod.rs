@@ -18,17 +18,22 @@
 
 mod builtin;
 pub mod composed;
+mod cursor;
+mod decimal;
 pub mod defaults;
 mod emit;
+pub mod extract;
 pub mod fragment;
 mod glob;
 mod hydra_node;
 mod interpolate;
+mod key;
 mod lexeme;
 mod merge;
 pub mod node;
 pub mod origin;
 pub mod overrides;
+mod place;
 pub mod problem;
 mod python;
 mod request;
@@ -50,3 +55,4 @@ pub use python::float as float_text;
 pub use request::{Mode, Request, compose};
 pub use search::{Place, SearchPath};
 pub use world::World;
+pub use yaml::load as load_yaml;

@@ -3,12 +3,10 @@
 //! Owns the data type and plain navigation. Interpolations are still ordinary strings here
 //! (`interpolate` gives them meaning), and so is `???`, the mark of a value that must be set.
 
-use std::hash::{Hash, Hasher};
+use indexmap::IndexMap;
 
-use indexmap::{Equivalent, IndexMap};
-
+pub use super::key::Key;
 use super::origin::{Origin, Trail};
-use super::python;
 
 /// The text of a value that must be given before use.
 pub const MISSING: &str = "???";
@@ -45,92 +43,6 @@ pub enum Value {
 
 /// A map in insertion order.
 pub type Map = IndexMap<Key, Node>;
-
-/// A key of a map. Only string keys can be reached by a dotted path.
-#[derive(Clone, Debug)]
-pub enum Key {
-    /// The usual kind.
-    Str(String),
-    /// An integer key.
-    Int(i128),
-    /// A floating point key.
-    Float(f64),
-    /// A boolean key (`on: 1` has the key `true`).
-    Bool(bool),
-    /// Bytes, from `!!binary`.
-    Bytes(Vec<u8>),
-}
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Str(a), Self::Str(b)) => a == b,
-            (Self::Int(a), Self::Int(b)) => a == b,
-            (Self::Float(a), Self::Float(b)) => a.to_bits() == b.to_bits(),
-            (Self::Bool(a), Self::Bool(b)) => a == b,
-            (Self::Bytes(a), Self::Bytes(b)) => a == b,
-            _ => false,
-        }
-    }
-}
-
-impl Eq for Key {}
-
-impl Hash for Key {
-    // A string key hashes as its text, so that a map can be asked with a `&str`.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match self {
-            Self::Str(text) => text.as_str().hash(state),
-            Self::Int(n) => n.hash(state),
-            Self::Float(x) => x.to_bits().hash(state),
-            Self::Bool(b) => b.hash(state),
-            Self::Bytes(bytes) => bytes.hash(state),
-        }
-    }
-}
-
-impl Equivalent<Key> for str {
-    fn equivalent(&self, key: &Key) -> bool {
-        matches!(key, Key::Str(text) if text == self)
-    }
-}
-
-impl From<&str> for Key {
-    fn from(text: &str) -> Self {
-        Self::Str(text.to_owned())
-    }
-}
-
-impl std::fmt::Display for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&python::str(&self.to_value()))
-    }
-}
-
-impl Key {
-    /// The key as a value (for printing and `oc.dict.keys`).
-    pub fn to_value(&self) -> Value {
-        match self {
-            Self::Str(text) => Value::Str(text.clone()),
-            Self::Int(n) => Value::Int(*n),
-            Self::Float(x) => Value::Float(*x),
-            Self::Bool(b) => Value::Bool(*b),
-            Self::Bytes(bytes) => Value::Bytes(bytes.clone()),
-        }
-    }
-
-    /// A value as a key; `None` for null, lists and maps, which cannot be keys.
-    pub fn from_value(value: Value) -> Option<Self> {
-        match value {
-            Value::Str(text) => Some(Self::Str(text)),
-            Value::Int(n) => Some(Self::Int(n)),
-            Value::Float(x) => Some(Self::Float(x)),
-            Value::Bool(b) => Some(Self::Bool(b)),
-            Value::Bytes(bytes) => Some(Self::Bytes(bytes)),
-            Value::Null | Value::List(_) | Value::Map(_) => None,
-        }
-    }
-}
 
 impl Value {
     /// Text as a value.
@@ -256,6 +168,25 @@ impl Node {
     /// The node at a dotted path, interpolations not followed. The empty path is this node.
     pub fn at(&self, path: &str) -> Option<&Node> {
         keys(path).try_fold(self, Node::child)
+    }
+
+    /// How many values the node holds, itself included.
+    pub fn size(&self) -> usize {
+        1 + self.children().map(Node::size).sum::<usize>()
+    }
+
+    /// How many levels the node has, its own included.
+    pub fn depth(&self) -> usize {
+        1 + self.children().map(Node::depth).max().unwrap_or(0)
+    }
+
+    fn children(&self) -> impl Iterator<Item = &Node> {
+        let (items, map) = match &self.value {
+            Value::List(items) => (Some(items), None),
+            Value::Map(map) => (None, Some(map)),
+            _ => (None, None),
+        };
+        items.into_iter().flatten().chain(map.into_iter().flat_map(Map::values))
     }
 
     /// Puts this node under a dotted path of otherwise empty maps.

@@ -48,6 +48,15 @@ impl Trail {
         Self(vec![origin])
     }
 
+    /// Whether nobody set it but the program's own files and computations.
+    pub fn is_built_in(&self) -> bool {
+        match self.winner() {
+            Some(Origin::File { path, .. }) => path.starts_with("<built-in>"),
+            Some(Origin::Override { .. }) => false,
+            Some(Origin::Builtin) | None => true,
+        }
+    }
+
     /// The origin that won, if any is known.
     pub fn winner(&self) -> Option<&Origin> {
         self.0.last()

@@ -150,7 +150,8 @@ fn stack(library: &Library, loads: &[Load], world: &World) -> Result<Node, Probl
         let Some(fragment) = library.load(&load.path)? else {
             return Err(Problem::new(format!("there is no `{}`", load.path)).origin(&load.origin));
         };
-        let over = merge::embed(fragment.body.clone(), &load.package);
+        let over =
+            merge::embed(fragment.body.clone(), &load.package).map_err(|problem| problem.origin(&load.origin))?;
         let own = load.primary || load.path == "hydra/config";
         if let Some(path) = over.at("hydra.searchpath").filter(|node| !own && node.value != Value::Null) {
             return Err(Problem::new("only the primary configuration may extend the search path")

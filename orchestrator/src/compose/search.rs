@@ -3,21 +3,10 @@
 //! Finds files and groups by name and returns text. Names never lead out of a source.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
+use super::place::Entry;
+pub use super::place::Place;
 use super::problem::Problem;
-
-/// The largest file that is read.
-const MAX_BYTES: u64 = 8 << 20;
-
-/// A place that holds configuration files.
-#[derive(Clone, Debug)]
-pub enum Place {
-    /// A directory on disk.
-    Dir(PathBuf),
-    /// Files that are part of the binary: path from the root, text.
-    Embedded(&'static [(&'static str, &'static str)]),
-}
 
 /// A place and its part in the search path.
 #[derive(Clone, Debug)]
@@ -52,7 +41,7 @@ impl SearchPath {
             |files| Source { provider: "hydra", place: Place::Embedded(files), shown: "<built-in>".to_owned() };
         let sources = vec![
             builtin(super::builtin::FIRST),
-            Source { provider: "main", shown: shown(&main), place: main },
+            Source { provider: "main", shown: main.shown(), place: main },
             builtin(super::builtin::LAST),
         ];
         Self { sources }
@@ -61,7 +50,7 @@ impl SearchPath {
     /// Adds a place behind those already there; it adds options and shadows none.
     pub fn and(mut self, provider: &'static str, place: Place) -> Self {
         let at = self.sources.len() - 1;
-        self.sources.insert(at, Source { provider, shown: shown(&place), place });
+        self.sources.insert(at, Source { provider, shown: place.shown(), place });
         self
     }
 
@@ -113,108 +102,6 @@ impl SearchPath {
     fn entries(&self, group: &str) -> BTreeSet<Entry> {
         let Ok(group) = normal(group) else { return BTreeSet::new() };
         self.sources.iter().flat_map(|source| source.place.entries(&group)).collect()
-    }
-}
-
-/// Something in a directory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Entry {
-    File(String),
-    Group(String),
-}
-
-impl Entry {
-    fn option(self) -> Option<String> {
-        match self {
-            Self::File(name) => name.strip_suffix(".yaml").map(str::to_owned),
-            Self::Group(_) => None,
-        }
-    }
-
-    fn group(self) -> Option<String> {
-        match self {
-            Self::Group(name) => Some(name),
-            Self::File(_) => None,
-        }
-    }
-}
-
-impl Place {
-    fn read(&self, file: &str, shown: &str) -> Result<Option<String>, Problem> {
-        let path = match self {
-            Self::Embedded(files) => {
-                return Ok(files.iter().find(|(name, _)| *name == file).map(|(_, t)| (*t).to_owned()));
-            }
-            Self::Dir(dir) => dir.join(file),
-        };
-        let refused = |why: String| Problem::new(format!("cannot read {shown}: {why}"));
-        match std::fs::metadata(&path) {
-            Ok(meta) if !meta.is_file() => return Ok(None),
-            Ok(meta) if meta.len() > MAX_BYTES => {
-                return Err(refused(format!("larger than {MAX_BYTES} bytes")));
-            }
-            Ok(_) => {}
-            Err(_) => return Ok(None),
-        }
-        let bytes = std::fs::read(&path).map_err(|error| refused(error.to_string()))?;
-        String::from_utf8(bytes).map(Some).map_err(|_| refused("not UTF-8 text".to_owned()))
-    }
-
-    fn has_file(&self, file: &str) -> bool {
-        match self {
-            Self::Dir(dir) => dir.join(file).is_file(),
-            Self::Embedded(files) => files.iter().any(|(name, _)| *name == file),
-        }
-    }
-
-    fn has_group(&self, group: &str) -> bool {
-        match self {
-            Self::Dir(dir) => dir.join(group).is_dir(),
-            Self::Embedded(files) => files.iter().any(|(name, _)| below(name, group).is_some()),
-        }
-    }
-
-    fn entries(&self, group: &str) -> Vec<Entry> {
-        match self {
-            Self::Embedded(files) => files
-                .iter()
-                .filter_map(|(name, _)| below(name, group))
-                .map(|rest| match rest.split_once('/') {
-                    Some((group, _)) => Entry::Group(group.to_owned()),
-                    None => Entry::File(rest.to_owned()),
-                })
-                .collect(),
-            Self::Dir(dir) => {
-                let Ok(entries) = std::fs::read_dir(dir.join(group)) else { return Vec::new() };
-                entries
-                    .filter_map(|entry| {
-                        let entry = entry.ok()?;
-                        let name = entry.file_name().into_string().ok()?;
-                        let is_dir = entry.path().is_dir();
-                        Some(if is_dir { Entry::Group(name) } else { Entry::File(name) })
-                    })
-                    .collect()
-            }
-        }
-    }
-}
-
-/// The rest of a file's name below a group.
-fn below<'a>(name: &'a str, group: &str) -> Option<&'a str> {
-    match group {
-        "" => Some(name),
-        group => name.strip_prefix(group)?.strip_prefix('/'),
-    }
-}
-
-fn shown(place: &Place) -> String {
-    match place {
-        Place::Embedded(_) => "<built-in>".to_owned(),
-        Place::Dir(dir) => {
-            let text = dir.to_string_lossy();
-            let text = text.strip_prefix("./").unwrap_or(&text);
-            text.trim_end_matches('/').to_owned()
-        }
     }
 }
 

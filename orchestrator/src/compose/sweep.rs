@@ -3,8 +3,11 @@
 //! Works on words and gives words: each point is the overrides of one job, written out again as
 //! Hydra writes them. Points are made one at a time; what a job does with them is not known here.
 
+use std::cmp::Ordering;
+
 use indexmap::IndexMap;
 
+use super::decimal::Decimal;
 use super::fragment::Library;
 use super::glob;
 use super::node::Value;
@@ -133,26 +136,17 @@ fn range(start: Number, stop: Number, step: Number) -> Result<Vec<Number>, Strin
         }
         return Ok(numbers);
     }
-    // Hydra adds up the exact binary values as decimals of 28 digits: two floats hold as much.
-    let (stop, step) = (stop.as_f64(), step.as_f64());
-    let (mut high, mut low) = (start.as_f64(), 0.0);
-    if !(high.is_finite() && stop.is_finite() && step.is_finite()) {
+    let decimals = [start, stop, step].map(|n| Decimal::new(n.as_f64()));
+    let [Some(mut n), Some(stop), Some(step)] = decimals else {
         return Err("the numbers of a range must be finite".to_owned());
-    }
-    let before = |high: f64, low: f64| {
-        let order = high.total_cmp(&stop).then(low.total_cmp(&0.0));
-        if step > 0.0 { order.is_lt() } else { order.is_gt() }
     };
-    while before(high, low) {
-        numbers.push(Number::Float(high));
+    let below = if step.is_positive() { Ordering::Less } else { Ordering::Greater };
+    while n.order(stop) == below {
+        numbers.push(Number::Float(n.to_f64()));
         if numbers.len() > MAX_VALUES {
             return Err(too_many());
         }
-        let sum = high + step;
-        let part = sum - high;
-        low += (high - (sum - part)) + (step - part);
-        high = sum + low;
-        low -= high - sum;
+        n = n.plus(step);
     }
     Ok(numbers)
 }

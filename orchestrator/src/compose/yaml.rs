@@ -220,7 +220,8 @@ impl<'a> Loader<'a> {
             }
             None if style == ScalarStyle::Plain => scalar::resolve(text).map_err(bad)?,
             None | Some((_, Some("str"))) => Value::str(text),
-            Some((tag, None)) if tag.handle.is_empty() && tag.suffix == "!" => Value::str(text),
+            // PyYAML takes a lone `!` for no tag at all, quotes or not.
+            Some((tag, None)) if tag.handle.is_empty() && tag.suffix == "!" => scalar::resolve(text).map_err(bad)?,
             Some((_, Some("int"))) => Value::Int(scalar::int(text).map_err(bad)?),
             Some((_, Some("float"))) => Value::Float(scalar::float(text).map_err(bad)?),
             Some((_, Some("null"))) => Value::Null,

@@ -108,12 +108,12 @@ impl Case {
         }
         self.compared.set(self.compared.get() + found.len());
         for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-            let (error, bound) = ((found - expected).abs(), atol + rtol * expected.abs());
-            // Not `error > bound`, which would let a value through that is not a number.
-            if error != 0.0 && !(error <= bound) {
+            let bound = atol + rtol * expected.abs();
+            let share = if found == expected { 0.0 } else { (found - expected).abs() / bound };
+            if share.is_nan() || share > 1.0 {
                 return Err(format!("{name}[{i}] is {found}, expected {expected} within {bound:.1e}"));
             }
-            self.worst.set(self.worst.get().max(if error == 0.0 { 0.0 } else { error / bound }));
+            self.worst.set(self.worst.get().max(share));
         }
         Ok(())
     }

@@ -121,7 +121,7 @@ fn bare_torso<E: Engine>(engine: &E, case: &Case) -> Result<(Torso, Params<E::T>
 /// Something planned by itself.
 pub(super) fn planned<R>(root: &str, build: impl FnOnce(&mut Scope) -> R) -> Result<(R, Arc<Plan>), String> {
     let (mut plan, mut problems) = (Plan::default(), Vec::new());
-    let built = Scope::new(&mut plan, &mut problems, "config").child(root, build);
+    let built = Scope::new(&mut plan, &mut problems, "config", "width").child(root, build);
     if problems.is_empty() { Ok((built, Arc::new(plan))) } else { Err(in_words(problems)) }
 }
 

@@ -4,6 +4,7 @@ use exp_api::spec::{ScheduleKind, ScheduleSpec};
 use serde_json::Value;
 
 use super::losses::dsm_weights;
+use super::train::one_place_below;
 use super::{Case, number};
 use crate::engine::Engine;
 use crate::schedule::{Ict, grid};
@@ -23,6 +24,10 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     each_size(case, "prob/N", |n| probabilities(&spec, n))?;
     each_size(case, "prob_f64/N", |n| probabilities(&spec, n))?;
     counts(case, &spec)?;
+    let z = case.values("edm_joint/z")?;
+    let (sigma, previous): (Vec<f64>, Vec<f64>) = z.iter().map(|&z| one_place_below(&spec, 18.0, z)).unzip();
+    case.close("edm_joint/sigma", &sigma)?;
+    case.close("edm_joint/prev_sigma", &previous)?;
     let levels: Vec<f32> = case.values("precond/sigma")?.iter().map(|&sigma| sigma as f32).collect();
     let weights: Vec<f64> = dsm_weights(engine, &levels).into_iter().map(f64::from).collect();
     case.close("precond/dsm_weight", &weights)

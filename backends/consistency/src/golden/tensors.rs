@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn halves_have_the_values_of_the_standard() {
-        let table = [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0001, 2f64.powi(-24)), (0x3555, 0.333251953125)];
+        let table =
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0001, 2f64.powi(-24)), (0x3555, 0.333251953125)];
         for (bits, value) in table {
             assert_eq!(half(bits), value);
         }

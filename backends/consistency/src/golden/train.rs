@@ -10,7 +10,7 @@ use super::{Case, number};
 use crate::engine::{Engine, Slot};
 use crate::loss::{Clean, Noised, Terms, joint};
 use crate::optim;
-use crate::params::{ParamSpec, Params};
+use crate::params::Params;
 use crate::schedule::Ict;
 use crate::tensor::Tensor;
 
@@ -24,16 +24,16 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
     let mut state = start(&super::params(engine, &network, weights)?);
     let mut sum: Option<Params<E::T>> = None;
     for call in (1..).take_while(|call| case.has(&format!("step{call}/out/gradient_step"))) {
-        let step = Step { case, call };
         let (done, after) = ((call - 1) / setup.parts, call / setup.parts);
-        let batch = setup.batch(engine, &step, done)?;
+        let batch = setup.batch(engine, case, call, done)?;
         let before = state.map(|slot| slot.param.clone());
         let (_, terms, gradients) = engine.value_and_grad(&before, |theta| {
             let terms = joint(&network, &setup.loss, theta, &batch);
             (terms.total.clone(), terms)
         });
-        step.losses(&terms, setup.loss.kind)?;
-        step.gradients(&gradients)?;
+        let mut found = Found { case, outputs: BTreeMap::new() };
+        found.losses(&terms, setup.loss.kind);
+        found.gradients(&gradients)?;
 
         let share = gradients.map(|gradient| gradient.scale((setup.parts as f64).recip()));
         let mean = sum.take().map_or_else(|| share.clone(), |sum| sum.zip(&share, |a, b| a.add(b)));
@@ -42,8 +42,9 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
         } else {
             sum = Some(mean);
         }
-        step.close("gradient_step", &[after as f64])?;
-        step.state(&before, &state)?;
+        found.state(&before, &state)?;
+        found.outputs.insert("gradient_step".to_owned(), vec![after as f64]);
+        found.compare(call)?;
     }
     Ok(())
 }
@@ -96,19 +97,19 @@ impl Setup {
         })
     }
 
-    /// The batch of a step that comes after `done` updates.
-    fn batch<E: Engine>(&self, engine: &E, step: &Step, done: u64) -> Result<Noised<E::T>, String> {
-        let (shape, y) = step.case.image(&step.name("in/y"))?;
-        let (_, noise) = step.case.image(&step.name("in/noise"))?;
+    /// The batch of a call that comes after `done` updates.
+    fn batch<E: Engine>(&self, engine: &E, case: &Case, call: u64, done: u64) -> Result<Noised<E::T>, String> {
+        let input = |name: &str| format!("step{call}/in/{name}");
+        let (shape, y) = case.image(&input("y"))?;
+        let (_, noise) = case.image(&input("noise"))?;
         let pairs: Vec<(f64, f64)> = match &self.levels {
             Levels::Index(schedule) => {
                 let sigmas = &schedule.at(done).sigmas;
-                let indices = step.case.values(&step.name("in/sigma_index"))?;
+                let indices = case.values(&input("sigma_index"))?;
                 indices.iter().map(|&i| (sigmas[i as usize + 1], sigmas[i as usize])).collect()
             }
             Levels::Normal(schedule, n) => {
-                let z = step.case.values(&step.name("in/sigma_z"))?;
-                z.iter().map(|&z| one_place_below(schedule, *n, (1.2 * z - 1.2).exp())).collect()
+                case.values(&input("sigma_z"))?.iter().map(|&z| one_place_below(schedule, *n, z)).collect()
             }
         };
         Ok(Noised::with(engine, &Clean { images: &y, shape, first: 0 }, &noise, &pairs, 0))
@@ -146,75 +147,79 @@ fn loss(config: &Value) -> Result<LossSpec, String> {
     })
 }
 
-/// The level `sigma`, and the level one place below it on a grid of `n` levels, between whose places it may lie.
-pub(super) fn one_place_below(schedule: &ScheduleSpec, n: f64, sigma: f64) -> (f64, f64) {
+/// The level that the standard normal `z` selects in EDM's way, and the one a place below it on a grid of `n` levels,
+/// between whose places it may lie.
+pub(super) fn one_place_below(schedule: &ScheduleSpec, n: f64, z: f64) -> (f64, f64) {
+    let sigma = (1.2 * z - 1.2).exp();
     let root = |sigma: f64| sigma.powf(schedule.rho.recip());
     let (low, high) = (root(schedule.sigma_min), root(schedule.sigma_max));
     let place = (root(sigma) - low) / (high - low) - 1.0 / (n - 1.0);
     (sigma, (low + place.max(0.0) * (high - low)).powf(schedule.rho))
 }
 
-/// One call of the case.
-struct Step<'a> {
+/// What one call gives, by the names under which the case may list it.
+struct Found<'a> {
     case: &'a Case,
-    call: u64,
+    outputs: BTreeMap<String, Vec<f64>>,
 }
 
-impl Step<'_> {
-    fn name(&self, tensor: &str) -> String {
-        format!("step{}/{tensor}", self.call)
+impl Found<'_> {
+    fn put<T: Tensor>(&mut self, name: impl Into<String>, value: &T) {
+        self.outputs.insert(name.into(), double(value));
     }
 
-    /// Compares with an output of the step, if the case lists it.
-    fn close(&self, output: &str, found: &[f64]) -> Result<(), String> {
-        let name = self.name(&format!("out/{output}"));
-        if self.case.has(&name) { self.case.close(&name, found) } else { Ok(()) }
-    }
-
-    fn losses<T: Tensor>(&self, terms: &Terms<T>, kind: LossKind) -> Result<(), String> {
-        self.close("total_loss", &double(&terms.total))?;
+    fn losses<T: Tensor>(&mut self, terms: &Terms<T>, kind: LossKind) {
+        self.put("total_loss", &terms.total);
         for (part, value) in &terms.parts {
             let logged = if *part == "dsm" { "head_dsm_loss" } else { kind.word() };
-            self.close(&format!("log/train/{logged}"), &double(value))?;
+            self.put(format!("log/train/{logged}"), value);
         }
-        Ok(())
     }
 
-    fn gradients<T: Tensor>(&self, gradients: &Params<T>) -> Result<(), String> {
-        self.close("log/train/grad_l2_norms", &double(&optim::global_norm(gradients, "torso")))?;
+    fn gradients<T: Tensor>(&mut self, gradients: &Params<T>) -> Result<(), String> {
+        self.put("log/train/grad_l2_norms", &optim::global_norm(gradients, NETWORKS[0]));
         for network in NETWORKS {
-            self.close(&format!("{network}_grad_norm"), &double(&optim::global_norm(gradients, network)))?;
+            self.put(format!("{network}_grad_norm"), &optim::global_norm(gradients, network));
         }
         self.tensors("grad", gradients)
     }
 
-    fn state<T: Tensor>(&self, before: &Params<T>, after: &Params<Slot<T>>) -> Result<(), String> {
+    fn state<T: Tensor>(&mut self, before: &Params<T>, after: &Params<Slot<T>>) -> Result<(), String> {
         let weights = after.map(|slot| slot.param.clone());
-        let moved = optim::global_norm(&weights.zip(before, |a, b| a.sub(b)), "torso");
-        self.close("log/train/weight_update_distance", &double(&moved))?;
+        let moved = weights.zip(before, |new, old| new.sub(old));
+        self.put("log/train/weight_update_distance", &optim::global_norm(&moved, NETWORKS[0]));
         self.tensors("param", &weights)?;
         self.tensors("ema", &after.map(|slot| slot.ema.clone()))
     }
 
-    /// Compares norms and values of each network's tensors: `what` is `grad`, `param` or `ema`.
-    fn tensors<T: Tensor>(&self, what: &str, tensors: &Params<T>) -> Result<(), String> {
+    /// The values of all tensors, and their norms in the order of the manifest's lists; `what` is `grad`, `param` or
+    /// `ema`.
+    fn tensors<T: Tensor>(&mut self, what: &str, tensors: &Params<T>) -> Result<(), String> {
+        for (spec, tensor) in tensors.iter() {
+            let (network, path) = spec.name.split_once('/').ok_or("a parameter belongs to no network")?;
+            let values = reference_order(&double(tensor), &spec.shape);
+            self.outputs.insert(format!("{network}_{what}/{path}"), values);
+        }
         for network in NETWORKS {
-            let own = |(spec, tensor): (&ParamSpec, &T)| {
-                let name = spec.name.strip_prefix(network)?.strip_prefix('/')?;
-                Some((name.to_owned(), reference_order(&double(tensor), &spec.shape)))
+            let listed = self.case.entry[format!("{network}_param_names")].as_array().ok_or("no list of parameters")?;
+            let norm = |path: &Value| {
+                let values = self.outputs.get(&format!("{network}_{what}/{}", path.as_str()?))?;
+                Some(values.iter().map(|value| value * value).sum::<f64>().sqrt())
             };
-            let own: BTreeMap<String, Vec<f64>> = tensors.iter().filter_map(own).collect();
-            let norm = |name: &Value| {
-                let values = own.get(name.as_str()?)?;
-                Some(values.iter().map(|v| v * v).sum::<f64>().sqrt())
-            };
-            let listed = self.case.entry[format!("{network}_param_names")].as_array().ok_or("no parameter names")?;
             let norms: Option<Vec<f64>> = listed.iter().map(norm).collect();
-            let norms = norms.ok_or_else(|| format!("a parameter of the {network} is missing"))?;
-            self.close(&format!("{network}_{what}_norms"), &norms)?;
-            own.iter().try_for_each(|(name, values)| self.close(&format!("{network}_{what}/{name}"), values))?;
+            let norms = norms.ok_or_else(|| format!("a listed parameter of the {network} is missing"))?;
+            self.outputs.insert(format!("{network}_{what}_norms"), norms);
         }
         Ok(())
+    }
+
+    /// Compares with all that the case lists for the call.
+    fn compare(&self, call: u64) -> Result<(), String> {
+        let prefix = format!("step{call}/out/");
+        self.case.names().filter(|name| name.starts_with(&prefix)).try_for_each(|name| {
+            let found = self.outputs.get(&name[prefix.len()..]).ok_or_else(|| format!("nothing makes {name}"))?;
+            self.case.close(name, found)
+        })
     }
 }
 

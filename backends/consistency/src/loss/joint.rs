@@ -21,6 +21,7 @@ pub fn joint<T: Tensor>(network: &Network, spec: &LossSpec, theta: &Params<T>, b
     // The same key for both: student and target drop the same features.
     let pass = Pass::Train { dropout: batch.dropout };
     let target = network.denoise(&theta.detach(), &batch.x_r, &batch.r, pass).image;
+    let theta = &taped(theta);
     let student = network.denoise(theta, &batch.x_t, &batch.t, pass);
 
     let consistency = consistency::term(spec, &student.image, &target, batch);
@@ -34,6 +35,12 @@ pub fn joint<T: Tensor>(network: &Network, spec: &LossSpec, theta: &Params<T>, b
     terms
 }
 
+/// Without a tape for the parameters that training leaves alone: their gradients are zeros, and in no norm.
+fn taped<T: Tensor>(theta: &Params<T>) -> Params<T> {
+    let tensors = theta.tensors();
+    Params::build(theta.plan(), |(i, spec)| if spec.trained { tensors[i].clone() } else { tensors[i].detach() })
+}
+
 /// What the head sees of the torso: never a gradient through the image, and one through the features if it flows.
 fn seen_by_head<T: Tensor>(spec: &LossSpec, torso: &Denoised<T>) -> Denoised<T> {
     let through = |tensor: &T| if spec.gradient_flow { tensor.clone() } else { tensor.detach() };
@@ -43,4 +50,87 @@ fn seen_by_head<T: Tensor>(spec: &LossSpec, torso: &Denoised<T>) -> Denoised<T> 
 /// The head's masks are not the torso's.
 fn head_key(key: u64) -> u64 {
     !key
+}
+
+#[cfg(test)]
+mod tests {
+    use exp_api::spec::{
+        BlockType, Combine, ConvHeadSpec, Embedding, HeadSpec, HuberNorm, HuberSpec, LossKind, ModelSpec, NcsnppSpec,
+        Nonlinearity, Progressive, ProgressiveInput, TorsoSpec,
+    };
+
+    use super::*;
+    use crate::rng::{Draw, Purpose};
+    use crate::sample::host::Host;
+
+    /// A small network that drops half of its features.
+    fn network(head: bool) -> Network {
+        let torso = TorsoSpec::Ncsnpp(NcsnppSpec {
+            nf: 4,
+            ch_mult: vec![1],
+            num_res_blocks: 1,
+            attn_resolutions: Vec::new(),
+            resblock_type: BlockType::Biggan,
+            resamp_with_conv: true,
+            fir: false,
+            fir_kernel: vec![1.0, 1.0],
+            skip_rescale: true,
+            progressive: Progressive::None,
+            progressive_input: ProgressiveInput::None,
+            progressive_combine: Combine::Sum,
+            embedding_type: Embedding::Positional,
+            fourier_scale: 1.0,
+            conditional: true,
+            double_heads: false,
+            nonlinearity: Nonlinearity::Swish,
+            init_scale: 1.0,
+            dropout: 0.5,
+        });
+        let head = head.then_some(HeadSpec::Conv(ConvHeadSpec { n_groups: 2 }));
+        Network::plan(&ModelSpec { torso, head }, 1, 4, 0.002).expect("a plan")
+    }
+
+    fn terms(network: &Network, lambda: f64, batch: &Noised<Host>) -> Vec<(&'static str, f64)> {
+        let theta = Params::build(network.params(), |(i, spec)| {
+            let mut stream = Draw::new(0, Purpose::Init, 0).image(i as u64);
+            let values: Vec<f64> = (0..spec.len()).map(|_| 0.3 * stream.normal()).collect();
+            Host::new(&spec.shape, &values)
+        });
+        let huber = HuberSpec { c: None, norm: HuberNorm::Element };
+        let spec = LossSpec { kind: LossKind::L2, lambda, gradient_flow: true, huber };
+        let terms = joint(network, &spec, &theta, batch);
+        let parts: Vec<(&str, f64)> = terms.parts.iter().map(|(name, value)| (*name, value.values[0])).collect();
+        let sum: f64 = parts.iter().map(|(_, value)| value).sum();
+        assert!((terms.total.values[0] - sum).abs() < 1e-12 * sum.abs());
+        parts
+    }
+
+    /// One image at noise levels 1 and 1 - `gap`, and all but the same noised image.
+    fn batch(gap: f64, dropout: u64) -> Noised<Host> {
+        let values: Vec<f64> = (0..16).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        let y = Host::new(&[1, 1, 4, 4], &values);
+        let (t, r) = (Host::new(&[1], &[1.0]), Host::new(&[1], &[1.0 - gap]));
+        Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, dropout }
+    }
+
+    /// At nearly one noise level the two passes differ by next to nothing, and its square even less, only if they drop
+    /// the same features.
+    #[test]
+    fn student_and_target_share_their_masks() {
+        let found = terms(&network(false), 1.0, &batch(1e-6, 7));
+        assert!(found.len() == 1 && found[0].1 > 0.0 && found[0].1 < 1e-3, "{found:?}");
+    }
+
+    #[test]
+    fn lambda_weights_the_head() {
+        let [one, two] = [0.3, 0.6].map(|lambda| terms(&network(true), lambda, &batch(0.5, 7)));
+        assert_eq!((one[0], one[1].0), (two[0], "dsm"));
+        assert!((two[1].1 - 2.0 * one[1].1).abs() < 1e-12 * one[1].1);
+    }
+
+    #[test]
+    fn each_key_drops_other_features() {
+        let [one, two] = [7, 8].map(|key| terms(&network(false), 1.0, &batch(0.5, key)));
+        assert_ne!(one, two);
+    }
 }

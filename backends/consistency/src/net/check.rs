@@ -7,6 +7,8 @@ use exp_api::spec::{BlockType, HeadSpec, ModelSpec, NcsnppSpec, Progressive, Tor
 
 /// The widest feature map that anyone could mean, in channels.
 const WIDEST: u64 = 1 << 20;
+/// The most blocks a resolution.
+const LONGEST: u64 = 1 << 10;
 /// UNet++ names resolutions by their share of 32 pixels, which ends at 1.
 const DEEPEST: usize = 6;
 
@@ -17,11 +19,13 @@ pub fn sizes(spec: &ModelSpec, side: usize) -> Vec<Problem> {
         TorsoSpec::Ncsnpp(spec) => {
             resolutions(&mut found, "model.torso.ch_mult", &spec.ch_mult, 32, side);
             width(&mut found, "model.torso.nf", spec.nf, &spec.ch_mult);
+            blocks(&mut found, "model.torso.num_res_blocks", spec.num_res_blocks);
             filter(&mut found, "model.torso.fir_kernel", &spec.fir_kernel);
         }
         TorsoSpec::Unetpp(spec) => {
             resolutions(&mut found, "model.torso.ch_mults", &spec.ch_mults, DEEPEST, side);
             width(&mut found, "model.torso.n_channels", spec.n_channels, &spec.ch_mults);
+            blocks(&mut found, "model.torso.n_blocks", spec.n_blocks);
             filter(&mut found, "model.torso.resample_filter", &spec.resample_filter);
         }
     }
@@ -29,9 +33,13 @@ pub fn sizes(spec: &ModelSpec, side: usize) -> Vec<Problem> {
         Some(HeadSpec::Unetpp(spec)) => {
             resolutions(&mut found, "model.head.ch_mults", &spec.ch_mults, DEEPEST, side);
             width(&mut found, "model.head.n_channels", spec.n_channels, &spec.ch_mults);
+            blocks(&mut found, "model.head.n_blocks", spec.n_blocks);
             filter(&mut found, "model.head.resample_filter", &spec.resample_filter);
         }
-        Some(HeadSpec::Baseline(spec)) => width(&mut found, "model.head.n_channels", spec.n_channels, &[1]),
+        Some(HeadSpec::Baseline(spec)) => {
+            width(&mut found, "model.head.n_channels", spec.n_channels, &[1]);
+            blocks(&mut found, "model.head.n_blocks", spec.n_blocks);
+        }
         Some(HeadSpec::Conv(_)) | None => {}
     }
     found
@@ -74,6 +82,12 @@ fn width(found: &mut Vec<Problem>, key: &str, base: u64, mults: &[u64]) {
     }
 }
 
+fn blocks(found: &mut Vec<Problem>, key: &str, count: u64) {
+    if count > LONGEST {
+        found.push(Problem::new(key, format!("expected at most {LONGEST} blocks, found {count}")));
+    }
+}
+
 fn filter(found: &mut Vec<Problem>, key: &str, taps: &[f64]) {
     let sum: f64 = taps.iter().sum();
     if taps.len() < 2 || !sum.is_finite() || sum == 0.0 {
@@ -105,7 +119,8 @@ fn ncsnpp(found: &mut Vec<Problem>, torso: &NcsnppSpec, head: bool) {
 
 fn attention(found: &mut Vec<Problem>, group: &str, attends: &[bool], mults: &[u64]) {
     if attends.len() != mults.len() {
-        let message = format!("expected one value a resolution, {} as in ch_mults, found {}", mults.len(), attends.len());
+        let message =
+            format!("expected one value a resolution, {} as in ch_mults, found {}", mults.len(), attends.len());
         found.push(Problem::new(format!("{group}.is_atten"), message));
     }
 }

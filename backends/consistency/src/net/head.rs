@@ -57,23 +57,23 @@ impl Head {
         // Planned for every kind, as in the original, although one convolution reads no embedding.
         let embedding = scope.child("layer_norm_for_t_emb", |s| LayerNorm::plan(s, given.embedding));
         scope.child("head", |s| {
-            let Plan { first, groups, width } = match spec {
-                HeadSpec::Conv(spec) => Plan { first: ["normalize", "conv"], groups: spec.n_groups, width: given.channels },
-                HeadSpec::Baseline(spec) => {
-                    Plan { first: ["normalize1", "conv1"], groups: spec.n_groups, width: spec.n_channels as usize }
-                }
-                HeadSpec::Unetpp(spec) => Plan {
-                    first: ["normalize1", "conv1"],
-                    groups: spec.n_groups,
-                    width: (spec.n_channels * spec.ch_mults.first().copied().unwrap_or(1)) as usize,
-                },
+            let [normalize, conv] = match spec {
+                HeadSpec::Conv(_) => ["normalize", "conv"],
+                HeadSpec::Baseline(_) | HeadSpec::Unetpp(_) => ["normalize1", "conv1"],
             };
-            let inputs = given.features + 2 * given.channels;
+            let (groups, width) = match spec {
+                HeadSpec::Conv(spec) => (spec.n_groups, given.channels as u64),
+                HeadSpec::Baseline(spec) => (spec.n_groups, spec.n_channels),
+                HeadSpec::Unetpp(spec) => {
+                    (spec.n_groups, spec.n_channels * spec.ch_mults.first().copied().unwrap_or(1))
+                }
+            };
+            let (inputs, width) = (given.features + 2 * given.channels, width as usize);
             Head {
                 features,
                 embedding,
-                normalize: s.child(first[0], |s| GroupNorm::plan(s, given.features, groups as usize)),
-                conv: s.child(first[1], |s| Conv::weight(s, inputs, width, 3, 1.0)),
+                normalize: s.child(normalize, |s| GroupNorm::plan(s, given.features, groups as usize)),
+                conv: s.child(conv, |s| Conv::weight(s, inputs, width, 3, 1.0)),
                 body: match spec {
                     HeadSpec::Conv(_) => Body::Conv,
                     HeadSpec::Baseline(spec) => plan_baseline(s, spec, given),
@@ -110,13 +110,6 @@ impl Head {
     }
 }
 
-/// What differs between the kinds before the body: names, groups of the normalisation, width of the convolution.
-struct Plan {
-    first: [&'static str; 2],
-    groups: u64,
-    width: usize,
-}
-
 fn plan_baseline(scope: &mut Scope, spec: &BaselineHeadSpec, given: Given) -> Body {
     let width = spec.n_channels as usize;
     let style = Style {
@@ -134,8 +127,7 @@ fn plan_baseline(scope: &mut Scope, spec: &BaselineHeadSpec, given: Given) -> Bo
 }
 
 fn plan_unetpp(scope: &mut Scope, spec: &UnetppHeadSpec, given: Given, width: usize) -> Body {
-    let edges =
-        Edges { inputs: width, outputs: given.channels, side: given.side, joined: Some(given.embedding) };
+    let edges = Edges { inputs: width, outputs: given.channels, side: given.side, joined: Some(given.embedding) };
     Body::Unetpp(Unetpp::plan(scope, &as_network(spec), edges))
 }
 

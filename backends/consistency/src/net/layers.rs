@@ -124,18 +124,14 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Plans `scale` and `bias` for `channels` in `groups` of equal size.
+    /// Plans `scale` and `bias` for `channels` in `groups` of equal size, which the key `n_groups` sets.
     pub fn plan(scope: &mut Scope, channels: usize, groups: usize) -> GroupNorm {
-        if channels.checked_rem(groups) != Some(0) {
-            scope.problem(format!("makes {channels} channels, which do not split into {groups} groups of equal size"));
-        }
-        let scale = scope.param("scale", &[channels], Init::Ones);
-        GroupNorm { scale, bias: scope.param("bias", &[channels], Init::Zeros), groups }
+        GroupNorm::keyed(scope, channels, groups, Some("n_groups"))
     }
 
     /// The same with a group for every four channels, and no more than 32 groups (Song et al. 2021).
     pub fn by_width(scope: &mut Scope, channels: usize) -> GroupNorm {
-        GroupNorm::plan(scope, channels, (channels / 4).min(32))
+        GroupNorm::keyed(scope, channels, (channels / 4).min(32), None)
     }
 
     /// Normalises `[B,channels,H,W]`.
@@ -149,6 +145,14 @@ impl GroupNorm {
             Nonlinearity::Swish => x.group_norm_silu(self.groups, &theta[self.scale], &theta[self.bias], EPS),
             _ => activate(act, &self.apply(theta, x)),
         }
+    }
+
+    fn keyed(scope: &mut Scope, channels: usize, groups: usize, key: Option<&str>) -> GroupNorm {
+        if channels.checked_rem(groups) != Some(0) {
+            scope.problem(key, format!("{channels} channels do not split into {groups} groups of equal size"));
+        }
+        let scale = scope.param("scale", &[channels], Init::Ones);
+        GroupNorm { scale, bias: scope.param("bias", &[channels], Init::Zeros), groups }
     }
 }
 
@@ -198,7 +202,7 @@ mod tests {
     #[test]
     fn kernels_start_within_the_bound_of_their_fans() {
         let (mut plan, mut problems) = (Plan::default(), Vec::new());
-        let mut scope = Scope::new(&mut plan, &mut problems, "k");
+        let mut scope = Scope::new(&mut plan, &mut problems, "model.torso", "nf");
         Conv::kernel(&mut scope, 4, 2, 3, 1.0);
         Conv::weight(&mut scope, 4, 2, 3, 0.0);
         Nin::plan(&mut scope, 10, 14, 0.1);
@@ -212,17 +216,17 @@ mod tests {
     #[test]
     fn channels_that_do_not_split_are_a_problem() {
         let (mut plan, mut problems) = (Plan::default(), Vec::new());
-        let mut scope = Scope::new(&mut plan, &mut problems, "model.torso.nf");
+        let mut scope = Scope::new(&mut plan, &mut problems, "model.torso", "nf");
         GroupNorm::by_width(&mut scope, 128);
         GroupNorm::by_width(&mut scope, 132);
         GroupNorm::by_width(&mut scope, 3);
-        let messages: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
-        assert_eq!(
-            messages,
-            [
-                "makes 132 channels, which do not split into 32 groups of equal size",
-                "makes 3 channels, which do not split into 0 groups of equal size"
-            ]
-        );
+        GroupNorm::plan(&mut scope, 48, 32);
+        let found: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.key, p.message)).collect();
+        let expected = [
+            "model.torso.nf: 132 channels do not split into 32 groups of equal size",
+            "model.torso.nf: 3 channels do not split into 0 groups of equal size",
+            "model.torso.n_groups: 48 channels do not split into 32 groups of equal size",
+        ];
+        assert_eq!(found, expected);
     }
 }

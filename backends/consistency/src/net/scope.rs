@@ -2,7 +2,7 @@
 //!
 //! Owns how parameters get their names: explicit ones, or a class and its number in the order of planning, as Flax
 //! counts. Also gathers what the configuration makes impossible, so that a plan reports all of it and never panics.
-//! In: a [`Plan`] to add to, and the key of the configuration that sets the module's width.
+//! In: a [`Plan`] to add to, and where the configuration sets the module's width.
 
 use exp_api::Problem;
 
@@ -12,20 +12,22 @@ use crate::params::{Init, ParamId, Plan};
 pub struct Scope<'a> {
     plan: &'a mut Plan,
     problems: &'a mut Vec<Problem>,
-    key: &'a str,
+    group: &'a str,
+    width: &'a str,
     numbers: Vec<(&'static str, usize)>,
 }
 
 impl<'a> Scope<'a> {
-    /// The place where a network begins; its widths follow from the configuration's `key`.
-    pub fn new(plan: &'a mut Plan, problems: &'a mut Vec<Problem>, key: &'a str) -> Scope<'a> {
-        Scope { plan, problems, key, numbers: Vec::new() }
+    /// The place where a network begins, which a `group` of the configuration describes; its key `width` sets how
+    /// many channels there are.
+    pub fn new(plan: &'a mut Plan, problems: &'a mut Vec<Problem>, group: &'a str, width: &'a str) -> Scope<'a> {
+        Scope { plan, problems, group, width, numbers: Vec::new() }
     }
 
     /// Plans a module called `name`.
     pub fn child<R>(&mut self, name: &str, build: impl FnOnce(&mut Scope) -> R) -> R {
-        let (problems, key) = (&mut *self.problems, self.key);
-        self.plan.scope(name, |plan| build(&mut Scope::new(plan, problems, key)))
+        let (problems, group, width) = (&mut *self.problems, self.group, self.width);
+        self.plan.scope(name, |plan| build(&mut Scope::new(plan, problems, group, width)))
     }
 
     /// Plans the next module of a class: `Conv_0`, `Conv_1`, ...
@@ -58,9 +60,9 @@ impl<'a> Scope<'a> {
         self.plan.specs().len() as u64
     }
 
-    /// Notes that the configured width does not work, once for each message.
-    pub fn problem(&mut self, message: String) {
-        let problem = Problem::new(self.key, message);
+    /// Notes what is wrong with a key of the group, or else with the width; each message once.
+    pub fn problem(&mut self, key: Option<&str>, message: String) {
+        let problem = Problem::new(format!("{}.{}", self.group, key.unwrap_or(self.width)), message);
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn classes_are_numbered_within_their_module() {
         let (mut plan, mut problems) = (Plan::default(), Vec::new());
-        let mut root = Scope::new(&mut plan, &mut problems, "model.torso.nf");
+        let mut root = Scope::new(&mut plan, &mut problems, "model.torso", "nf");
         let leaf = |scope: &mut Scope, class| {
             scope.next(class, |s| s.param("W", &[1], Init::Zeros));
         };
@@ -90,9 +92,11 @@ mod tests {
     #[test]
     fn a_problem_is_told_once() {
         let (mut plan, mut problems) = (Plan::default(), Vec::new());
-        let mut root = Scope::new(&mut plan, &mut problems, "model.torso.nf");
-        root.problem("too odd".into());
-        root.child("inner", |s| s.problem("too odd".into()));
-        assert_eq!(problems, [Problem::new("model.torso.nf", "too odd")]);
+        let mut root = Scope::new(&mut plan, &mut problems, "model.torso", "nf");
+        root.problem(None, "too odd".into());
+        root.child("inner", |s| s.problem(None, "too odd".into()));
+        root.problem(Some("n_heads"), "too odd".into());
+        let expected = ["model.torso.nf", "model.torso.n_heads"].map(|key| Problem::new(key, "too odd"));
+        assert_eq!(problems, expected);
     }
 }

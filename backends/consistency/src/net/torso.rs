@@ -49,11 +49,11 @@ impl Torso {
     }
 }
 
-/// The key that sets the torso's width.
+/// The key of `model.torso` that sets its width.
 pub fn width_key(spec: &TorsoSpec) -> &'static str {
     match spec {
-        TorsoSpec::Ncsnpp(_) => "model.torso.nf",
-        TorsoSpec::Unetpp(_) => "model.torso.n_channels",
+        TorsoSpec::Ncsnpp(_) => "nf",
+        TorsoSpec::Unetpp(_) => "n_channels",
     }
 }
 

@@ -2,12 +2,15 @@
 
 use exp_api::spec::TrainSpec;
 
-/// The share of the full rate that update `k` of `steps` gets (the first is 0): k/W over the first W = `warmup` updates,
-/// (steps - k)/D over the last D = `lr_decay` `steps`, 1 elsewhere, and the product where they meet. The fall would
-/// reach 0 one update after the last.
-pub(super) fn share(train: &TrainSpec, k: u64, steps: u64) -> f64 {
+/// The share of the full rate that update `k` gets (the first is 0) on a course of `horizon` updates: k/W over the first
+/// W = `warmup`, (horizon - k)/D over the last D = `lr_decay` horizon, 1 elsewhere, and the product where they meet. The
+/// fall would reach 0 one update after the last.
+///
+/// A run that goes on beyond its horizon begins the course again, without the rise: a rate that stayed at 0 would
+/// teach nothing, and one that depended on the budget would change the past of a run that is given more.
+pub(super) fn share(train: &TrainSpec, k: u64, horizon: u64) -> f64 {
     let ramp = |done: u64, length: f64| if (done as f64) < length { done as f64 / length } else { 1.0 };
-    ramp(k, train.warmup as f64) * ramp(steps.saturating_sub(k), train.lr_decay * steps as f64)
+    ramp(k, train.warmup as f64) * ramp(horizon - k % horizon, train.lr_decay * horizon as f64)
 }
 
 #[cfg(test)]
@@ -18,8 +21,8 @@ mod tests {
     #[test]
     fn the_rate_rises_stays_and_falls() {
         let spec = TrainSpec { warmup: 4, lr_decay: 0.25, ..train() };
-        let course: Vec<f64> = (0..=16).map(|k| share(&spec, k, 16)).collect();
-        let expected = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0];
+        let course: Vec<f64> = (0..20).map(|k| share(&spec, k, 16)).collect();
+        let expected = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 1.0, 1.0, 1.0, 1.0];
         assert_eq!(course, expected);
     }
 

@@ -6,12 +6,12 @@ use exp_api::spec::{EmaSpec, OptimizerKind, TrainSpec};
 use super::{ema, rate};
 use crate::engine::Update;
 
-/// The update after `k` others in a run of `steps`, at full learning rate `lr`.
-pub fn rule(train: &TrainSpec, ema: &EmaSpec, k: u64, steps: u64, lr: f64) -> Update {
+/// The update after `k` others on a course of `horizon` updates, at full learning rate `lr`.
+pub fn rule(train: &TrainSpec, ema: &EmaSpec, k: u64, horizon: u64, lr: f64) -> Update {
     let t = k + 1;
     let [b1, b2] = train.betas;
     Update {
-        lr: lr * rate::share(train, k, steps),
+        lr: lr * rate::share(train, k, horizon),
         b1,
         b2,
         eps: train.eps,

@@ -46,9 +46,7 @@ impl<T: Tensor> Sampler<'_, T> {
         match spec.method {
             Method::OneStep => one_step::images(schedule, torso, noise),
             Method::TwoStep => multistep::images(schedule, &[spec.mid_sigma], torso, noise),
-            Method::Multistep => {
-                multistep::images(schedule, &multistep::levels(schedule, spec.steps), torso, noise)
-            }
+            Method::Multistep => multistep::images(schedule, &multistep::levels(schedule, spec.steps), torso, noise),
             Method::Heun => heun::images(schedule, spec.steps, |x, sigma| self.head(x, sigma), noise),
         }
     }

@@ -1,8 +1,8 @@
-//! A tensor of 64-bit numbers on the host, for tests: what losses and samplers need, and no more.
+//! A tensor of 64-bit numbers on the host, for tests: plain loops, and no gradients.
 
 use crate::engine::Engine;
 use crate::params::Params;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, image_shape};
 
 /// Values in row-major order.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,13 +118,18 @@ impl Tensor for Host {
         Host::new(shape, &self.values)
     }
     fn cat(parts: &[&Host], axis: usize) -> Host {
-        assert_eq!(axis, 0, "these tests join along the first axis");
         let mut shape = parts[0].shape.clone();
-        shape[0] = parts.iter().map(|part| part.shape[0]).sum();
-        Host { shape, values: parts.iter().flat_map(|part| part.values.clone()).collect() }
+        shape[axis] = parts.iter().map(|part| part.shape[axis]).sum();
+        let run = |part: &Host| part.shape[axis..].iter().product::<usize>();
+        let rows: usize = shape[..axis].iter().product();
+        let row = |i: usize| parts.iter().flat_map(move |part| &part.values[i * run(part)..(i + 1) * run(part)]);
+        let values = (0..rows).flat_map(row).copied().collect();
+        Host { shape, values }
     }
     fn softmax(&self) -> Host {
-        unimplemented!("no test needs it")
+        let last = self.shape.len() - 1;
+        let powers = self.exp();
+        powers.div(&powers.sum(&[last]))
     }
     fn permute(&self, order: &[usize]) -> Host {
         let stride = |axis: usize| self.shape[axis + 1..].iter().product::<usize>();
@@ -140,14 +145,45 @@ impl Tensor for Host {
         let values = (0..self.values.len()).map(|i| self.values[place(i)]).collect();
         Host { shape, values }
     }
-    fn narrow(&self, _: usize, _: usize, _: usize) -> Host {
-        unimplemented!("no test needs it")
+    fn narrow(&self, axis: usize, start: usize, len: usize) -> Host {
+        let inner: usize = self.shape[axis + 1..].iter().product();
+        let rows = self.values.chunks(self.shape[axis] * inner);
+        let values: Vec<f64> = rows.flat_map(|row| &row[start * inner..(start + len) * inner]).copied().collect();
+        let mut shape = self.shape.clone();
+        shape[axis] = len;
+        Host { shape, values }
     }
-    fn matmul(&self, _: &Host) -> Host {
-        unimplemented!("no test needs it")
+    fn matmul(&self, other: &Host) -> Host {
+        let rank = self.shape.len();
+        let (rows, inner, columns) = (self.shape[rank - 2], self.shape[rank - 1], other.shape[rank - 1]);
+        let mut shape = self.shape.clone();
+        shape[rank - 1] = columns;
+        let value = |i: usize| {
+            let (matrix, row, column) = (i / (rows * columns), i / columns % rows, i % columns);
+            let left = &self.values[(matrix * rows + row) * inner..][..inner];
+            let right = other.values[matrix * inner * columns + column..].iter().step_by(columns);
+            left.iter().zip(right).map(|(a, b)| a * b).sum()
+        };
+        Host { values: (0..shape.iter().product()).map(value).collect(), shape }
     }
-    fn conv2d(&self, _: &Host, _: Option<&Host>, _: usize, _: usize) -> Host {
-        unimplemented!("no test needs it")
+    fn conv2d(&self, kernel: &Host, bias: Option<&Host>, stride: usize, padding: usize) -> Host {
+        let ([n, c, h, w], [o, _, side, _]) = (image_shape(&self.shape), image_shape(&kernel.shape));
+        let (rows, columns) = ((h + 2 * padding - side) / stride + 1, (w + 2 * padding - side) / stride + 1);
+        let pixel = |image: usize, channel: usize, row: usize, column: usize| {
+            let inside = (padding..padding + h).contains(&row) && (padding..padding + w).contains(&column);
+            if inside { self.values[((image * c + channel) * h + row - padding) * w + column - padding] } else { 0.0 }
+        };
+        let value = |i: usize| {
+            let (image, out, row, column) =
+                (i / (o * rows * columns), i / (rows * columns) % o, i / columns % rows, i % columns);
+            let taps = (0..c * side * side).map(|tap| {
+                let (channel, y, x) = (tap / (side * side), tap / side % side, tap % side);
+                kernel.values[out * c * side * side + tap]
+                    * pixel(image, channel, row * stride + y, column * stride + x)
+            });
+            bias.map_or(0.0, |bias| bias.values[out]) + taps.sum::<f64>()
+        };
+        Host::new(&[n, o, rows, columns], &(0..n * o * rows * columns).map(value).collect::<Vec<_>>())
     }
 }
 

@@ -63,7 +63,8 @@ impl<E: Engine> Recipe<'_, E> {
     /// The state after an update by `gradients`.
     pub(super) fn updated(&self, state: &TrainState<E::T>, gradients: Params<E::T>) -> TrainState<E::T> {
         let (train, ema) = (&self.spec.train, &self.spec.ema);
-        let rule = |lr| optim::rule(train, ema, state.step, train.steps, lr);
+        let horizon = self.spec.schedule.horizon.unwrap_or(train.steps);
+        let rule = |lr| optim::rule(train, ema, state.step, horizon, lr);
         let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
         let engine = self.replicas.first();
         let slots = engine.scope(|| {

@@ -1,8 +1,7 @@
-//! One entry of a defaults list, and the names it goes by.
+//! One entry of a defaults list, as a file writes it.
 //!
-//! An entry names a file or a group's option relative to the file it stands in. Once it has its
-//! [`Item::settle`]d place, it knows the file's path, the package its content goes to, and the key
-//! by which an override finds it.
+//! An entry names a file or a group's option relative to the file it stands in. [`Item::settle`]
+//! gives it its place; the names that follow from that are in `names`.
 
 use crate::compose::node::{Node, Value};
 use crate::compose::origin::Origin;
@@ -11,7 +10,8 @@ use crate::compose::problem::Problem;
 /// The place of a file's own content among its defaults.
 pub const SELF: &str = "_self_";
 
-const GLOBAL: &str = "_global_";
+/// The package that drops everything before it.
+pub(super) const GLOBAL: &str = "_global_";
 
 /// What was chosen of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +55,9 @@ pub struct Item {
     /// Where it stands.
     pub origin: Origin,
     /// The directory of the file it stands in.
-    dir: String,
+    pub(super) dir: String,
     /// The package of the file it stands in.
-    parent_package: String,
+    pub(super) parent_package: String,
 }
 
 impl Item {
@@ -142,124 +142,6 @@ impl Item {
             package if package == GLOBAL || package.starts_with("_global_.") => package.to_owned(),
             package => format!("{GLOBAL}.{package}"),
         });
-    }
-
-    /// Whether it is `_self_`.
-    pub fn is_self(&self) -> bool {
-        matches!(&self.target, Target::File(path) if path == SELF)
-    }
-
-    /// The choice, if it is a group.
-    pub fn choice(&self) -> Option<&Choice> {
-        match &self.target {
-            Target::Group(_, choice) => Some(choice),
-            Target::File(_) => None,
-        }
-    }
-
-    /// The name of the file without its directory; `None` for a group with nothing chosen.
-    pub fn name(&self) -> Option<&str> {
-        match &self.target {
-            Target::File(path) => Some(path.rsplit('/').next().unwrap_or(path)),
-            Target::Group(_, Choice::One(name)) => Some(name),
-            Target::Group(..) => None,
-        }
-    }
-
-    /// Whether the name is `???`.
-    pub fn is_missing(&self) -> bool {
-        self.name() == Some(crate::compose::node::MISSING)
-    }
-
-    /// The text that interpolations may stand in.
-    pub fn interpolated(&self) -> Option<String> {
-        let text = match &self.target {
-            Target::File(_) => self.config_path(),
-            Target::Group(_, Choice::One(name)) => name.clone(),
-            Target::Group(..) => return None,
-        };
-        text.contains("${").then_some(text)
-    }
-
-    /// Replaces the text of [`Item::interpolated`] by its value.
-    pub fn set_interpolated(&mut self, text: String) {
-        match &mut self.target {
-            Target::File(path) => *path = text,
-            Target::Group(_, choice) => *choice = Choice::One(text),
-        }
-    }
-
-    /// The path of the file from the root of the configuration.
-    pub fn config_path(&self) -> String {
-        match &self.target {
-            Target::File(path) => self.within_dir(path),
-            Target::Group(..) => format!("{}/{}", self.group_path(), self.name().unwrap_or_default()),
-        }
-    }
-
-    /// The group, or the directory of a file, from the root of the configuration.
-    pub fn group_path(&self) -> String {
-        let group = self.written_group();
-        match (group.is_empty(), self.absolute()) {
-            (true, true) => String::new(),
-            (true, false) => self.dir.clone(),
-            (false, true) => group.trim_start_matches('/').to_owned(),
-            (false, false) => self.within_dir(group),
-        }
-    }
-
-    /// Where the content goes.
-    pub fn package(&self) -> String {
-        self.final_package(self.package.as_deref().or(self.header.as_deref()))
-    }
-
-    /// The name by which an override finds this entry: the group, and `@package` if that differs
-    /// from the group's own.
-    pub fn override_key(&self) -> String {
-        let group = self.group_path();
-        let package = self.final_package(self.package.as_deref());
-        match package.as_str() {
-            package if package == group.replace('/', ".") => group,
-            "" => format!("{group}@{GLOBAL}"),
-            package => format!("{group}@{package}"),
-        }
-    }
-
-    fn final_package(&self, own: Option<&str>) -> String {
-        let written = self.written_group().trim_start_matches('/').replace('/', ".");
-        let own = own.unwrap_or(&written);
-        let whole = match (self.parent_package.as_str(), own) {
-            ("", own) => own.to_owned(),
-            (parent, "") => parent.to_owned(),
-            (parent, own) => format!("{parent}.{own}"),
-        };
-        match whole.rfind(GLOBAL) {
-            None => whole,
-            Some(at) => whole.get(at + GLOBAL.len() + 1..).unwrap_or_default().to_owned(),
-        }
-    }
-
-    /// The group as written, or a file's directory as written.
-    fn written_group(&self) -> &str {
-        match &self.target {
-            Target::File(path) => path.rsplit_once('/').map_or("", |(dir, _)| dir),
-            Target::Group(group, _) => group,
-        }
-    }
-
-    fn absolute(&self) -> bool {
-        match &self.target {
-            Target::File(path) => path.starts_with('/'),
-            Target::Group(group, _) => group.starts_with('/'),
-        }
-    }
-
-    fn within_dir(&self, path: &str) -> String {
-        match path.strip_prefix('/') {
-            Some(absolute) => absolute.to_owned(),
-            None if self.dir.is_empty() => path.to_owned(),
-            None => format!("{}/{path}", self.dir),
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The defaults list: which files make up a configuration, in which order, and where in the tree
 //! each one's content goes.
 //!
-//! `item` is one entry and its names, `choices` is what the command line and `override` entries
+//! `item` is one entry and `names` what it is called, `choices` is what the command line and `override` entries
 //! decide, `tree` expands entries recursively. The result is a flat list of [`Load`]s.
 
 mod choices;
 mod item;
+mod names;
 mod tree;
 
 use std::collections::HashSet;

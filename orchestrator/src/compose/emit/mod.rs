@@ -1,14 +1,16 @@
 //! A tree -> YAML text, byte for byte as PyYAML writes it for Hydra.
 //!
 //! Block style, two spaces, list items level with their key, lines folded at 80 columns. This file
-//! lays out maps and lists; how a scalar is written is `scalar`'s business.
+//! lays out maps and lists; how a scalar is written is the business of `style` and
+//! `scalar`.
 
 mod scalar;
+mod style;
 
 use super::node::{Key, Map, Node, Value};
 use super::python;
 
-use scalar::Style;
+use style::Style;
 
 /// How many columns a level takes.
 const STEP: usize = 2;
@@ -84,7 +86,7 @@ impl Writer {
         let outer = self.indent;
         self.indent = Some(outer.map_or(STEP, |indent| indent + STEP));
         match value {
-            Value::Str(text) => match scalar::style(text, is_key) {
+            Value::Str(text) => match style::style(text, is_key) {
                 Style::Plain => self.plain(text, !is_key),
                 Style::Single => self.single_quoted(text, !is_key),
                 Style::Double => self.double_quoted(text, !is_key),
@@ -184,7 +186,7 @@ mod tests {
             ("a: \"x\\ny\"", "a: 'x\n\n  y'\n"),
             ("a: \"x\\ty\"", "a: \"x\\ty\"\n"),
             ("'': 1", "? ''\n: 1\n"),
-            ("1: a\ntrue: b", "1: a\ntrue: b\n"),
+            ("1: a\nfalse: b", "1: a\nfalse: b\n"),
             ("a: 2024-01-02", "a: '2024-01-02'\n"),
             ("a: äöü", "a: äöü\n"),
             (&format!("a: {long}"), &folded),

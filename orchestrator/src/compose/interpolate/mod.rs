@@ -1,8 +1,9 @@
 //! `${...}`: references between values, and resolvers such as `${oc.env:HOME}`.
 //!
-//! `grammar` says what an interpolation is, `parser` reads one, `resolve` finds its value in a
-//! tree, `resolvers` holds the functions. Interpolations stay text in the tree until asked for.
+//! `grammar` says what an interpolation is, `parser` reads one, `resolve` and `eval` find its value
+//! in a tree, `resolvers` holds the functions. Interpolations stay text in the tree until asked for.
 
+mod eval;
 mod grammar;
 mod parser;
 mod resolve;
@@ -20,8 +21,5 @@ pub fn check(text: &str) -> Result<(), Problem> {
     if !text.contains("${") {
         return Ok(());
     }
-    parser::text(text).map(drop).map_err(|error| {
-        let column = text.get(..error.at).map_or(0, |before| before.chars().count()) + 1;
-        Problem::new(format!("`{text}`: {} at column {column} of the text", error.message))
-    })
+    parser::text(text).map(drop).map_err(|error| Problem::new(format!("`{text}`: {} of the text", error.in_text(text))))
 }

@@ -1,284 +1,229 @@
 //! OmegaConf's interpolation grammar by recursive descent.
 
 use super::grammar::{Argument, Interpolation, Name, Part, Text};
-use crate::compose::lexeme::{self, Lexeme, MAX_DEPTH, SyntaxError};
+use crate::compose::cursor::{Cursor, SyntaxError, raw};
+use crate::compose::lexeme;
 use crate::compose::node::Value;
 
 /// Parses the text of a value.
 pub fn text(text: &str) -> Result<Text, SyntaxError> {
-    Parser { text, at: 0, depth: 0 }.text(None)
+    Parser(Cursor::new(text, 0)).text(None)
 }
 
 /// Parses one argument that stands alone, as `oc.decode` takes it.
 pub fn argument(text: &str) -> Result<Argument, SyntaxError> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    let mut parser = Parser(Cursor::new(text, 0));
     let argument = parser.argument()?;
-    if parser.rest().is_empty() { Ok(argument) } else { Err(parser.unexpected()) }
+    if parser.0.rest().is_empty() { Ok(argument) } else { Err(parser.0.unexpected()) }
 }
 
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-    depth: usize,
-}
+struct Parser<'a>(Cursor<'a>);
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     /// Literal text and interpolations, up to the closing quote or, without one, to the end.
     fn text(&mut self, quote: Option<char>) -> Result<Text, SyntaxError> {
         let mut parts = Vec::new();
         let mut literal = String::new();
         loop {
-            let rest = self.rest();
+            let rest = self.0.rest();
             let backslashes = rest.len() - rest.trim_start_matches('\\').len();
             let after = &rest[backslashes..];
             let opens = after.starts_with("${");
             let closes = quote.is_some_and(|quote| after.starts_with(quote));
-            if opens || closes {
-                // Backslashes escape one another only here; an odd one escapes what follows.
-                literal.push_str(&rest[..backslashes / 2]);
-                self.at += backslashes;
-                if backslashes % 2 == 1 {
-                    let escaped = if opens { 2 } else { 1 };
-                    literal.push_str(&after[..escaped]);
-                    self.at += escaped;
-                    continue;
-                }
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(std::mem::take(&mut literal)));
-                }
-                if closes {
-                    self.at += 1;
-                    return Ok(Text(parts));
-                }
-                parts.push(Part::Interpolation(self.interpolation()?));
+            if !opens && !closes {
+                let Some(next) = after.chars().next() else {
+                    literal.push_str(self.0.take(backslashes));
+                    push_literal(&mut parts, &mut literal);
+                    return match quote {
+                        None => Ok(Text(parts)),
+                        Some(quote) => Err(self.0.error(format!("no closing {quote}"))),
+                    };
+                };
+                literal.push_str(self.0.take(backslashes + next.len_utf8()));
                 continue;
             }
-            let Some(next) = after.chars().next() else {
-                literal.push_str(&rest[..backslashes]);
-                self.at = self.text.len();
-                if let Some(quote) = quote {
-                    return Err(self.error(format!("no closing {quote}")));
-                }
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(literal));
-                }
+            // Backslashes escape one another only here; an odd one escapes what follows.
+            literal.push_str(&self.0.take(backslashes)[..backslashes / 2]);
+            if backslashes % 2 == 1 {
+                literal.push_str(self.0.take(if opens { 2 } else { 1 }));
+                continue;
+            }
+            push_literal(&mut parts, &mut literal);
+            if closes {
+                self.0.take(1);
                 return Ok(Text(parts));
-            };
-            let len = backslashes + next.len_utf8();
-            literal.push_str(&rest[..len]);
-            self.at += len;
+            }
+            parts.push(Part::Interpolation(self.interpolation()?));
         }
     }
 
     /// `${...}`, which stands here.
     fn interpolation(&mut self) -> Result<Interpolation, SyntaxError> {
-        self.deeper()?;
-        self.at += 2;
-        self.at += lexeme::blank_len(self.rest());
-        let dots = self.rest().len() - self.rest().trim_start_matches('.').len();
-        self.at += dots;
+        self.0.enter()?;
+        self.0.take(2);
+        self.0.blanks();
+        let dots = self.0.rest().len() - self.0.rest().trim_start_matches('.').len();
+        self.0.take(dots);
         let mut keys = Vec::new();
         let mut bracketed = false;
         loop {
-            let rest = self.rest();
-            if rest.starts_with('[') {
-                self.at += 1;
-                keys.push(self.name()?);
-                self.mark(']')?;
-                bracketed = true;
-            } else if keys.is_empty() {
-                keys.push(self.name()?);
-            } else if rest.starts_with('.') {
-                self.at += 1;
-                keys.push(self.name()?);
-            } else {
-                break;
+            match self.0.peek() {
+                Some('[') => {
+                    self.0.take(1);
+                    keys.push(self.name()?);
+                    self.0.expect(']')?;
+                    bracketed = true;
+                }
+                Some('.') if !keys.is_empty() => {
+                    self.0.take(1);
+                    keys.push(self.name()?);
+                }
+                _ if keys.is_empty() => keys.push(self.name()?),
+                _ => break,
             }
         }
-        let found = if self.separator('}') {
+        let found = if self.0.mark('}') {
             Interpolation::Reference { dots, keys }
-        } else if self.separator(':') {
-            let is_id = |name: &Name| match name {
-                Name::Literal(text) => lexeme::id_len(text) == text.len(),
-                Name::Interpolation(_) => true,
-            };
-            if dots > 0 || bracketed || !keys.iter().all(is_id) {
-                return Err(self.error("this is not the name of a resolver"));
+        } else if self.0.mark(':') {
+            if dots > 0 || bracketed || !keys.iter().all(is_resolver_name) {
+                return Err(self.0.error("this is not the name of a resolver"));
             }
-            let arguments = self.sequence('}')?;
-            Interpolation::Call { name: keys, arguments }
+            Interpolation::Call { name: keys, arguments: self.sequence('}')? }
         } else {
             return Err(self.unexpected());
         };
-        self.depth -= 1;
+        self.0.leave();
         Ok(found)
     }
 
     fn name(&mut self) -> Result<Name, SyntaxError> {
-        if self.rest().starts_with("${") {
+        if self.0.rest().starts_with("${") {
             return Ok(Name::Interpolation(Box::new(self.interpolation()?)));
         }
-        let special = |c| matches!(c, '\\' | '{' | '}' | '(' | ')' | '[' | ']' | ':' | '.' | ' ' | '\t' | '\'' | '"');
-        let len = self.rest().find(special).unwrap_or(self.rest().len());
-        if len == 0 {
-            return Err(self.unexpected());
+        let special = |c| " \t\\{}()[]:.'\"".contains(c);
+        match self.0.rest().find(special).unwrap_or(self.0.rest().len()) {
+            0 => Err(self.unexpected()),
+            len => Ok(Name::Literal(self.0.take(len).to_owned())),
         }
-        let name = Name::Literal(self.rest()[..len].to_owned());
-        self.at += len;
-        Ok(name)
     }
 
     /// Arguments up to the closing bracket; an omitted one is the empty string.
     fn sequence(&mut self, close: char) -> Result<Vec<Argument>, SyntaxError> {
-        if self.separator(close) {
-            return Ok(Vec::new());
-        }
         let mut arguments = Vec::new();
+        if self.0.mark(close) {
+            return Ok(arguments);
+        }
         loop {
-            let after = self.rest().trim_start_matches([' ', '\t']);
-            if after.starts_with([',', close]) {
-                arguments.push(Argument::Value(Value::str("")));
-            } else {
-                arguments.push(self.argument()?);
-            }
-            if self.separator(close) {
+            let next = self.0.rest().trim_start_matches([' ', '\t']).chars().next();
+            arguments.push(match next {
+                Some(c) if c == ',' || c == close => Argument::Value(Value::str("")),
+                _ => self.argument()?,
+            });
+            if self.0.mark(close) {
                 return Ok(arguments);
             }
-            self.mark(',')?;
+            self.0.expect(',')?;
         }
     }
 
     fn argument(&mut self) -> Result<Argument, SyntaxError> {
-        self.deeper()?;
-        let argument = match self.rest().chars().next() {
+        self.0.enter()?;
+        let argument = match self.0.peek() {
             Some(quote @ ('\'' | '"')) => {
-                self.at += 1;
+                self.0.take(1);
                 Argument::Quoted(self.text(Some(quote))?)
             }
             Some('[') => {
-                self.separator('[');
+                self.0.expect('[')?;
                 Argument::List(self.sequence(']')?)
             }
             Some('{') => {
-                self.separator('{');
+                self.0.expect('{')?;
                 Argument::Map(self.entries()?)
             }
-            _ => self.unquoted(true)?,
+            _ => self.unquoted()?,
         };
-        self.depth -= 1;
+        self.0.leave();
         Ok(argument)
     }
 
     fn entries(&mut self) -> Result<Vec<(Value, Argument)>, SyntaxError> {
         let mut entries: Vec<(Value, Argument)> = Vec::new();
-        if self.separator('}') {
+        if self.0.mark('}') {
             return Ok(entries);
         }
         loop {
-            let key = match self.unquoted(false)? {
-                Argument::Value(key) => key,
-                Argument::Unquoted(Text(parts)) => Value::Str(
-                    parts
-                        .into_iter()
-                        .filter_map(|part| match part {
-                            Part::Literal(text) => Some(text),
-                            Part::Interpolation(_) => None,
-                        })
-                        .collect(),
-                ),
-                _ => return Err(self.unexpected()),
-            };
-            self.mark(':')?;
+            let key = self.key()?;
+            self.0.expect(':')?;
             let value = self.argument()?;
-            match entries.iter_mut().find(|(earlier, _)| *earlier == key) {
+            match entries.iter_mut().find(|(earlier, _)| earlier.same(&key)) {
                 Some(entry) => entry.1 = value,
                 None => entries.push((key, value)),
             }
-            if self.separator('}') {
+            if self.0.mark('}') {
                 return Ok(entries);
             }
-            self.mark(',')?;
+            self.0.expect(',')?;
         }
     }
 
-    /// Unquoted words. A map's key (`free` false) holds neither colons nor interpolations.
-    fn unquoted(&mut self, free: bool) -> Result<Argument, SyntaxError> {
-        let mut parts = Vec::new();
-        let mut single = None;
-        loop {
-            let rest = self.rest();
-            let blank = lexeme::blank_len(rest);
-            let word = match rest[blank..].chars().next() {
-                None if blank == 0 => break,
-                Some(',' | ']' | '}') => break,
-                Some(':') if free => {
-                    let len = blank + 1 + lexeme::blank_len(&rest[blank + 1..]);
-                    (None, len)
-                }
-                Some(':') => break,
-                _ if free && rest.starts_with("${") => {
-                    parts.push(Part::Interpolation(self.interpolation()?));
-                    single = None;
-                    continue;
-                }
-                _ => match lexeme::lexeme(rest) {
-                    Some((kind, len)) => (Some(kind), len),
-                    None => return Err(self.unexpected()),
-                },
-            };
-            let (kind, len) = word;
-            let text = &rest[..len];
-            single = Some((kind, text));
-            parts.push(Part::Literal(match kind {
-                Some(Lexeme::Escape) => lexeme::unescape(text),
-                _ => text.to_owned(),
-            }));
-            self.at += len;
+    /// The key of a map: unquoted words without colons and interpolations.
+    fn key(&mut self) -> Result<Value, SyntaxError> {
+        let mut words = Vec::new();
+        while let Some(word) = self.0.word(false)? {
+            words.push(word);
         }
-        match (parts.len(), single) {
+        match &words[..] {
+            [] => Err(self.unexpected()),
+            [(Some(kind), text)] => lexeme::value(*kind, text).map_err(|message| self.0.error(message)),
+            several => Ok(Value::Str(several.iter().map(raw).collect())),
+        }
+    }
+
+    /// Unquoted words and interpolations: one word alone is typed.
+    fn unquoted(&mut self) -> Result<Argument, SyntaxError> {
+        let mut parts = Vec::new();
+        let mut last = None;
+        loop {
+            if self.0.rest().starts_with("${") {
+                parts.push(Part::Interpolation(self.interpolation()?));
+                last = None;
+            } else if let Some(word) = self.0.word(true)? {
+                parts.push(Part::Literal(raw(&word)));
+                last = Some(word);
+            } else {
+                break;
+            }
+        }
+        match (parts.len(), last) {
             (0, _) => Err(self.unexpected()),
             (1, Some((Some(kind), text))) => {
-                lexeme::value(kind, text).map(Argument::Value).map_err(|message| self.error(message))
+                let value = lexeme::value(kind, text).map_err(|message| self.0.error(message))?;
+                Ok(Argument::Value(value))
             }
             _ => Ok(Argument::Unquoted(Text(parts))),
         }
     }
 
-    fn deeper(&mut self) -> Result<(), SyntaxError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested deeper than {MAX_DEPTH} levels")));
-        }
-        Ok(())
-    }
-
-    /// Takes a mark and the blanks around it; after a closing bracket, blanks stay.
-    fn separator(&mut self, mark: char) -> bool {
-        let rest = self.rest();
-        let blank = lexeme::blank_len(rest);
-        let Some(after) = rest[blank..].strip_prefix(mark) else { return false };
-        let closes = matches!(mark, ']' | '}');
-        self.at += blank + 1 + if closes { 0 } else { lexeme::blank_len(after) };
-        true
-    }
-
-    fn mark(&mut self, mark: char) -> Result<(), SyntaxError> {
-        if self.separator(mark) { Ok(()) } else { Err(self.unexpected()) }
-    }
-
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
     fn unexpected(&self) -> SyntaxError {
-        self.error(match self.rest().chars().next() {
-            None => "the text ends inside `${...}`".to_owned(),
-            Some(c) => format!("unexpected `{c}`"),
-        })
+        if self.0.rest().is_empty() {
+            return self.0.error("the text ends inside `${...}`");
+        }
+        self.0.unexpected()
     }
+}
 
-    fn error(&self, message: impl Into<String>) -> SyntaxError {
-        SyntaxError::new(message, self.at)
+fn push_literal(parts: &mut Vec<Part>, literal: &mut String) {
+    if !literal.is_empty() {
+        parts.push(Part::Literal(std::mem::take(literal)));
+    }
+}
+
+/// Whether a name can be part of a resolver's.
+fn is_resolver_name(name: &Name) -> bool {
+    match name {
+        Name::Literal(text) => lexeme::id_len(text) == text.len(),
+        Name::Interpolation(_) => true,
     }
 }
 

@@ -5,7 +5,7 @@ use super::resolve::{Failure, Path, Resolver, Scope, Target};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Trail;
 use crate::compose::problem::Problem;
-use crate::compose::python;
+use crate::compose::{python, yaml};
 
 const NAMES: [&str; 9] = [
     "hydra",
@@ -40,7 +40,7 @@ pub(super) fn call<'a>(
     let second = if arguments.len() > 1 { arguments.pop() } else { None };
     let first = arguments.pop().unwrap_or(Value::Null);
     match name {
-        "oc.env" => env(resolver, &python::str(&first), second),
+        "oc.env" => env(resolver, &text(&first)?, second),
         "oc.create" => create(first),
         "oc.decode" => decode(resolver, &first, place),
         "oc.select" => select(resolver, &text(&first)?, second, place),
@@ -118,9 +118,14 @@ fn env<'a>(resolver: &Resolver<'a>, name: &str, default: Option<Value>) -> Resul
     }
 }
 
+/// A list or a map as it is; text is YAML.
 fn create<'a>(value: Value) -> Result<Target<'a>, Failure> {
     match value {
         Value::List(_) | Value::Map(_) | Value::Null => Ok(Target::Made(value)),
+        Value::Str(text) => {
+            let node = yaml::load(&"oc.create".into(), &text).map_err(problem)?;
+            Ok(Target::Made(node.value))
+        }
         other => Err(failure(format!("`oc.create` takes a list or a map, found {}", other.kind()))),
     }
 }
@@ -168,7 +173,11 @@ fn path(resolver: &Resolver<'_>, key: &str, place: &[Key]) -> Result<Path, Failu
 }
 
 fn map_at<'a>(resolver: &Resolver<'a>, name: &str, key: &str, place: &[Key]) -> Result<(Path, Map), Failure> {
-    match found(resolver, key, place)? {
+    let found = match found(resolver, key, place) {
+        Err(Failure::Missing) => None,
+        found => found?,
+    };
+    match found {
         Some(Target::Place(path, Node { value: Value::Map(map), .. })) => Ok((path, map.clone())),
         Some(Target::Made(Value::Map(map))) => Ok((path(resolver, key, place)?, map)),
         Some(_) => Err(failure(format!("`{name}` takes a map, and `{key}` is none"))),

@@ -1,8 +1,11 @@
 //! The functions of the override grammar: casts, sweeps, `sort`, `shuffle`, `tag`.
 //!
-//! Pure but for nothing: `shuffle` only marks a sweep, whoever expands it brings the randomness.
+//! Pure: `shuffle` only marks a sweep, whoever expands it brings the randomness.
+
+use std::collections::VecDeque;
 
 use super::cast::{self, Cast};
+use super::order::{sorted, sorted_range};
 use super::value::{Element, Number, Parsed, Sweep, SweepValues};
 use crate::compose::node::Value;
 use crate::compose::problem::nearest;
@@ -30,7 +33,7 @@ pub fn call(name: &str, arguments: Vec<Argument>) -> Result<Parsed, String> {
         "float" => cast::cast(Cast::Float, arguments.casting()?),
         "str" => cast::cast(Cast::Str, arguments.casting()?),
         "bool" => cast::cast(Cast::Bool, arguments.casting()?),
-        "choice" => choice(arguments.rest()?),
+        "choice" => choice(arguments.rest()),
         "range" => range(&mut arguments),
         "interval" => interval(&mut arguments),
         "glob" => glob(&mut arguments),
@@ -50,13 +53,13 @@ pub fn call(name: &str, arguments: Vec<Argument>) -> Result<Parsed, String> {
 
 /// The arguments not yet taken; quotes are dropped, as functions never see them.
 struct Arguments {
-    positional: std::collections::VecDeque<Parsed>,
+    positional: VecDeque<Parsed>,
     named: Vec<(String, Parsed)>,
 }
 
 impl Arguments {
     fn new(arguments: Vec<Argument>) -> Result<Self, String> {
-        let (mut positional, mut named) = (std::collections::VecDeque::new(), Vec::new());
+        let (mut positional, mut named) = (VecDeque::new(), Vec::new());
         for Argument { name, value } in arguments {
             let value = match value {
                 Parsed::Element(Element::Quoted(text, _)) => Parsed::Element(Element::text(text)),
@@ -85,14 +88,14 @@ impl Arguments {
     }
 
     /// All positional arguments.
-    fn rest(&mut self) -> Result<Vec<Parsed>, String> {
-        Ok(std::mem::take(&mut self.positional).into())
+    fn rest(&mut self) -> Vec<Parsed> {
+        std::mem::take(&mut self.positional).into()
     }
 
     /// What a cast applies to: one value, or several as a sweep.
     fn casting(&mut self) -> Result<Parsed, String> {
         let value = self.named("value");
-        let mut rest = self.rest()?;
+        let mut rest = self.rest();
         match (value, rest.len()) {
             (Some(value), 0) => Ok(value),
             (Some(_), _) => Err("takes positional arguments or `value`, not both".to_owned()),
@@ -194,7 +197,7 @@ fn patterns(value: Option<Parsed>, name: &str) -> Result<Option<Vec<String>>, St
 }
 
 fn tag(arguments: &mut Arguments) -> Result<Parsed, String> {
-    let mut values = arguments.rest()?;
+    let mut values = arguments.rest();
     values.extend(arguments.named("sweep"));
     let Some(Parsed::Sweep(mut sweep)) = values.pop() else {
         return Err("the last argument must be a sweep".to_owned());
@@ -214,7 +217,10 @@ fn sequence(arguments: &mut Arguments) -> Result<Parsed, String> {
     if let Some(value) = arguments.named("list").or_else(|| arguments.named("sweep")) {
         return Ok(value);
     }
-    let mut values = arguments.rest()?;
+    let mut values = arguments.rest();
+    if values.contains(&Parsed::Element(Element::Plain(Value::Null))) {
+        return Err("null has no place in an order".to_owned());
+    }
     match values.len() {
         0 => Err("at least one value is needed".to_owned()),
         1 => Ok(values.remove(0)),
@@ -250,47 +256,4 @@ fn sort(arguments: &mut Arguments) -> Result<Parsed, String> {
             Parsed::Sweep(Sweep { values, ..sweep })
         }
     })
-}
-
-fn sorted(mut items: Vec<Element>, reverse: bool) -> Result<Vec<Element>, String> {
-    let number = |element: &Element| match element {
-        Element::Plain(Value::Int(n)) => Some(*n as f64),
-        Element::Plain(Value::Float(x)) => Some(*x),
-        Element::Plain(Value::Bool(b)) => Some(f64::from(u8::from(*b))),
-        _ => None,
-    };
-    let text = |element: &Element| match element {
-        Element::Plain(Value::Str(text)) => Some(text.clone()),
-        _ => None,
-    };
-    if items.len() > 1 && !items.iter().all(|x| number(x).is_some()) && !items.iter().all(|x| text(x).is_some()) {
-        return Err("values of different types have no order".to_owned());
-    }
-    // Equal values keep their order, in both directions, as Python's `sorted` has it.
-    items.sort_by(|a, b| {
-        let order = match (number(a), number(b)) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            _ => text(a).cmp(&text(b)),
-        };
-        if reverse { order.reverse() } else { order }
-    });
-    Ok(items)
-}
-
-/// Hydra recomputes the bounds, which misses the values of a range whose step does not divide it.
-fn sorted_range(start: Number, stop: Number, step: Number, reverse: bool) -> SweepValues {
-    let backwards = if reverse { start.as_f64() < stop.as_f64() } else { start.as_f64() > stop.as_f64() };
-    if !backwards {
-        return SweepValues::Range { start, stop, step };
-    }
-    let shift = |n: Number, by: Number, sign: i128| match (n, by) {
-        (Number::Int(n), Number::Int(by)) => Number::Int(n.saturating_add(sign * by.saturating_abs())),
-        (n, by) => Number::Float(n.as_f64() + sign as f64 * by.as_f64().abs()),
-    };
-    let sign = if reverse { -1 } else { 1 };
-    let negated = match step {
-        Number::Int(n) => Number::Int(n.saturating_neg()),
-        Number::Float(x) => Number::Float(-x),
-    };
-    SweepValues::Range { start: shift(stop, step, sign), stop: shift(start, step, sign), step: negated }
 }

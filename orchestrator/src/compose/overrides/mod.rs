@@ -6,6 +6,8 @@
 mod apply;
 mod cast;
 mod functions;
+mod key;
+mod order;
 mod parser;
 mod value;
 
@@ -52,9 +54,8 @@ impl Override {
     /// What is wrong with it, and at which column.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         parser::parse(text).map_err(|error| {
-            let column = text.get(..error.at).map_or(0, |before| before.chars().count()) + 1;
-            Problem::new(format!("{} at column {column} of the override", error.message))
-                .origin(&Origin::Override { text: text.into() })
+            let message = format!("{} of the override", error.in_text(text));
+            Problem::new(message).origin(&Origin::Override { text: text.into() })
         })
     }
 

@@ -4,9 +4,11 @@
 //! evaluated on the way (`functions`); what the override then does to a tree is `apply`'s business.
 
 use super::functions::{self, Argument};
+use super::key::key;
 use super::value::{Element, Parsed, SweepValues};
 use super::{Kind, Override};
-use crate::compose::lexeme::{self, Lexeme, MAX_DEPTH, SyntaxError};
+use crate::compose::cursor::{Cursor, SyntaxError, Word, raw};
+use crate::compose::lexeme::{self, Lexeme};
 use crate::compose::node::Value;
 
 /// Parses a whole override.
@@ -25,56 +27,22 @@ pub fn parse(text: &str) -> Result<Override, SyntaxError> {
         Some(rest) if rest.trim_start_matches([' ', '\t']).is_empty() => Some(Parsed::Element(Element::text(""))),
         Some(rest) => {
             let at = end + 1 + lexeme::blank_len(rest);
-            Some(Parser { text, at, depth: 0 }.whole_value()?)
+            Some(Parser(Cursor::new(text, at)).whole_value()?)
         }
     };
     Ok(Override { kind, key, package, value, text: text.into() })
 }
 
-/// `group/sub`, `dot.path` or nothing, then perhaps `@package`.
-fn key(text: &str, offset: usize) -> Result<(String, Option<String>), SyntaxError> {
-    let (key, package) = match text.split_once('@') {
-        Some((key, package)) => (key, Some(package)),
-        None => (text, None),
-    };
-    let is_id = |part: &str| !part.is_empty() && lexeme::id_len(part) == part.len();
-    let is_group = key.contains('/') && key.split('/').all(is_id);
-    if !is_group && !is_path(key) {
-        return Err(SyntaxError::new(format!("`{key}` is not a key"), offset));
-    }
-    match package {
-        Some(package) if !is_path(package) => {
-            let at = offset + key.len() + 1;
-            Err(SyntaxError::new(format!("`{package}` is not a package"), at))
-        }
-        package => Ok((key.to_owned(), package.map(str::to_owned))),
-    }
-}
-
-/// Nothing, a name, or names and numbers joined by dots.
-fn is_path(text: &str) -> bool {
-    let special = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$'))
-    };
-    let number = |part: &str| lexeme::unsigned_len(part) == Some(part.len());
-    text.is_empty() || special(text) || text.contains('.') && text.split('.').all(|part| special(part) || number(part))
-}
-
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-    depth: usize,
-}
+struct Parser<'a>(Cursor<'a>);
 
 impl<'a> Parser<'a> {
     fn whole_value(&mut self) -> Result<Parsed, SyntaxError> {
         let mut items = vec![self.value()?];
-        while self.separator(',') {
+        while self.0.mark(',') {
             items.push(self.value()?);
         }
-        if !self.rest().is_empty() {
-            return Err(self.unexpected());
+        if !self.0.rest().is_empty() {
+            return Err(self.0.unexpected());
         }
         if items.len() == 1 {
             return Ok(items.remove(0));
@@ -85,29 +53,24 @@ impl<'a> Parser<'a> {
 
     /// A primitive, a quoted string, a list, a map or a call.
     fn value(&mut self) -> Result<Parsed, SyntaxError> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(self.error(format!("nested deeper than {MAX_DEPTH} levels")));
-        }
-        let value = if let Some(quote) = self.rest().chars().next().filter(|c| matches!(c, '\'' | '"')) {
-            self.quoted(quote).map(Parsed::Element)
-        } else if self.opening('[') {
-            self.list().map(Parsed::Element)
-        } else if self.opening('{') {
-            self.map().map(Parsed::Element)
-        } else if let Some(name) = self.call_name() {
-            self.call(name)
-        } else {
-            self.primitive(true).map(|value| Parsed::Element(Element::Plain(value)))
+        self.0.enter()?;
+        let value = match self.0.peek() {
+            Some(quote @ ('\'' | '"')) => Parsed::Element(self.quoted(quote)?),
+            Some('[') => Parsed::Element(self.list()?),
+            Some('{') => Parsed::Element(self.map()?),
+            _ => match self.call_name() {
+                Some(name) => self.call(name)?,
+                None => Parsed::Element(Element::Plain(self.primitive(true)?)),
+            },
         };
-        self.depth -= 1;
-        value
+        self.0.leave();
+        Ok(value)
     }
 
     fn element(&self, value: Parsed) -> Result<Element, SyntaxError> {
         match value {
             Parsed::Element(element) => Ok(element),
-            Parsed::Sweep(_) => Err(self.error("a sweep cannot stand inside another value")),
+            Parsed::Sweep(_) => Err(self.0.error("a sweep cannot stand inside another value")),
         }
     }
 
@@ -117,206 +80,136 @@ impl<'a> Parser<'a> {
     }
 
     fn list(&mut self) -> Result<Element, SyntaxError> {
+        self.0.expect('[')?;
         let mut items = Vec::new();
-        if !self.separator(']') {
-            loop {
-                items.push(self.nested()?);
-                if !self.separator(',') {
-                    break;
-                }
-            }
-            self.closing(']')?;
+        if self.0.mark(']') {
+            return Ok(Element::List(items));
         }
-        Ok(Element::List(items))
+        loop {
+            items.push(self.nested()?);
+            if !self.0.mark(',') {
+                self.0.expect(']')?;
+                return Ok(Element::List(items));
+            }
+        }
     }
 
     fn map(&mut self) -> Result<Element, SyntaxError> {
+        self.0.expect('{')?;
         let mut entries: Vec<(Value, Element)> = Vec::new();
-        if !self.separator('}') {
-            loop {
-                let key = self.primitive(false)?;
-                if !self.separator(':') {
-                    return Err(self.error("expected `:` after a key"));
-                }
-                let value = self.nested()?;
-                match entries.iter_mut().find(|(earlier, _)| *earlier == key) {
-                    Some(entry) => entry.1 = value,
-                    None => entries.push((key, value)),
-                }
-                if !self.separator(',') {
-                    break;
-                }
-            }
-            self.closing('}')?;
+        if self.0.mark('}') {
+            return Ok(Element::Map(entries));
         }
-        Ok(Element::Map(entries))
+        loop {
+            let key = self.primitive(false)?;
+            self.0.expect(':')?;
+            let value = self.nested()?;
+            match entries.iter_mut().find(|(earlier, _)| earlier.same(&key)) {
+                Some(entry) => entry.1 = value,
+                None => entries.push((key, value)),
+            }
+            if !self.0.mark(',') {
+                self.0.expect('}')?;
+                return Ok(Element::Map(entries));
+            }
+        }
     }
 
     /// The name before `(`, if a call starts here.
     fn call_name(&self) -> Option<&'a str> {
-        let name = match lexeme::lexeme(self.rest()) {
-            Some((Lexeme::Id, len)) => &self.rest()[..len],
-            _ => return None,
-        };
-        let after = &self.rest()[name.len()..];
-        after[lexeme::blank_len(after)..].starts_with('(').then_some(name)
+        let (name, after) = self.0.rest().split_at(lexeme::id_len(self.0.rest()));
+        let opens = after.trim_start_matches([' ', '\t']).starts_with('(');
+        let is_id = matches!(lexeme::lexeme(name), Some((Lexeme::Id, _)));
+        (is_id && opens).then_some(name)
     }
 
     fn call(&mut self, name: &'a str) -> Result<Parsed, SyntaxError> {
-        let start = self.at;
-        self.at += name.len();
-        self.separator('(');
-        let mut arguments = Vec::new();
-        if !self.separator(')') {
+        let start = self.0.at();
+        self.0.take(name.len());
+        self.0.expect('(')?;
+        let mut arguments: Vec<Argument> = Vec::new();
+        if !self.0.mark(')') {
             loop {
-                let name = self.argument_name();
-                let at = self.at;
-                let value = self.value()?;
-                let positional_after_named =
-                    name.is_none() && arguments.last().is_some_and(|a: &Argument| a.name.is_some());
-                if positional_after_named {
-                    let message = "a positional argument follows a named one";
-                    return Err(SyntaxError::new(message, at));
+                let argument = self.argument()?;
+                let named_before = arguments.last().is_some_and(|last| last.name.is_some());
+                if argument.name.is_none() && named_before {
+                    return Err(self.0.error("a positional argument follows a named one"));
                 }
-                arguments.push(Argument { name, value });
-                if !self.separator(',') {
+                arguments.push(argument);
+                if !self.0.mark(',') {
                     break;
                 }
             }
-            self.closing(')')?;
+            self.0.expect(')')?;
         }
         functions::call(name, arguments).map_err(|message| SyntaxError::new(message, start))
     }
 
-    fn argument_name(&mut self) -> Option<String> {
-        let (Lexeme::Id, len) = lexeme::lexeme(self.rest())? else { return None };
-        let name = &self.rest()[..len];
-        let start = self.at;
-        self.at += len;
-        if self.separator('=') {
-            return Some(name.to_owned());
-        }
-        self.at = start;
-        None
+    /// `value` or `name=value`.
+    fn argument(&mut self) -> Result<Argument, SyntaxError> {
+        let (name, after) = self.0.rest().split_at(lexeme::id_len(self.0.rest()));
+        let is_name = matches!(lexeme::lexeme(name), Some((Lexeme::Id, _)));
+        let name = if is_name && after.trim_start_matches([' ', '\t']).starts_with('=') {
+            self.0.take(name.len());
+            self.0.expect('=')?;
+            Some(name.to_owned())
+        } else {
+            None
+        };
+        Ok(Argument { name, value: self.value()? })
     }
 
     fn quoted(&mut self, quote: char) -> Result<Element, SyntaxError> {
-        let start = self.at;
         let mut text = String::new();
         let mut backslashes = 0_usize;
-        for (n, c) in self.rest().char_indices().skip(1) {
+        for (n, c) in self.0.rest().char_indices().skip(1) {
             if c == quote {
                 // Backslashes escape one another only in front of a quote.
                 text.truncate(text.len() - backslashes.div_ceil(2));
                 if backslashes.is_multiple_of(2) {
-                    self.at = start + n + 1;
+                    self.0.take(n + quote.len_utf8());
                     return Ok(Element::Quoted(text, quote));
                 }
             }
             backslashes = if c == '\\' { backslashes + 1 } else { 0 };
             text.push(c);
         }
-        Err(SyntaxError::new(format!("no closing {quote}"), start))
+        Err(self.0.error(format!("no closing {quote}")))
     }
 
-    /// Unquoted words: one alone is typed, several are text. A map's key (`colons` false) holds
+    /// Unquoted words: one alone is typed, several are text. A map's key (`free` false) holds
     /// neither colons nor interpolations.
-    fn primitive(&mut self, colons: bool) -> Result<Value, SyntaxError> {
-        let mut words: Vec<(Option<Lexeme>, &'a str)> = Vec::new();
+    fn primitive(&mut self, free: bool) -> Result<Value, SyntaxError> {
+        let mut words: Vec<Word> = Vec::new();
         loop {
-            let rest = self.rest();
-            let blank = lexeme::blank_len(rest);
-            let next = rest[blank..].chars().next();
-            let (kind, len) = match next {
-                None => (Some(Lexeme::Blank), blank),
-                Some(',' | ')' | ']' | '}') => break,
-                Some(':') if colons => {
-                    let after = &rest[blank + 1..];
-                    (None, blank + 1 + lexeme::blank_len(after))
-                }
-                Some(':') => break,
-                _ if colons && rest.starts_with("${") && interpolation_len(rest).is_some() => {
-                    (None, interpolation_len(rest).unwrap_or(0))
-                }
-                _ => match lexeme::lexeme(rest) {
-                    Some((kind, len)) => (Some(kind), len),
-                    None => return Err(self.unexpected()),
-                },
-            };
-            if len == 0 {
+            let interpolation = if free { interpolation_len(self.0.rest()) } else { 0 };
+            if interpolation > 0 {
+                words.push((None, self.0.take(interpolation)));
+            } else if let Some(word) = self.0.word(free)? {
+                words.push(word);
+            } else {
                 break;
             }
-            words.push((kind, &rest[..len]));
-            self.at += len;
         }
-        let is_blank = |word: &(Option<Lexeme>, &str)| word.0 == Some(Lexeme::Blank);
+        let is_blank = |word: &Word| word.0 == Some(Lexeme::Blank);
         let from = usize::from(words.first().is_some_and(is_blank));
         let to = words.len() - usize::from(words.len() > from && words.last().is_some_and(is_blank));
         match &words[from..to] {
-            [] => Err(self.error("expected a value")),
+            [] if self.0.rest().is_empty() => Err(self.0.error("expected a value")),
+            [] => Err(self.0.unexpected()),
             [(None, text)] => Ok(Value::str(*text)),
-            [(Some(kind), text)] => lexeme::value(*kind, text).map_err(|message| self.error(message)),
+            [(Some(kind), text)] => lexeme::value(*kind, text).map_err(|message| self.0.error(message)),
             several => Ok(Value::Str(several.iter().map(raw).collect())),
         }
     }
-
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    /// Takes a bracket and the blanks after it.
-    fn opening(&mut self, bracket: char) -> bool {
-        let found = self.rest().starts_with(bracket);
-        found && self.separator(bracket)
-    }
-
-    /// Takes a mark and the blanks around it (only those before a closing bracket); nothing if
-    /// something else follows.
-    fn separator(&mut self, mark: char) -> bool {
-        let rest = self.rest();
-        let blank = lexeme::blank_len(rest);
-        let Some(after) = rest[blank..].strip_prefix(mark) else { return false };
-        let closes = matches!(mark, ')' | ']' | '}');
-        self.at += blank + mark.len_utf8() + if closes { 0 } else { lexeme::blank_len(after) };
-        true
-    }
-
-    fn closing(&mut self, bracket: char) -> Result<(), SyntaxError> {
-        if self.separator(bracket) { Ok(()) } else { Err(self.expected(bracket)) }
-    }
-
-    fn expected(&self, mark: char) -> SyntaxError {
-        match self.rest().is_empty() {
-            true => self.error(format!("expected `{mark}`")),
-            false => self.unexpected(),
-        }
-    }
-
-    fn unexpected(&self) -> SyntaxError {
-        match self.rest().chars().next() {
-            None => self.error("expected a value"),
-            Some(c @ (',' | ')' | ']' | '}' | '(' | '[' | '{' | '=' | ':')) => self.error(format!("unexpected `{c}`")),
-            Some(c) => self.error(format!("unexpected `{c}`: put the value in quotes")),
-        }
-    }
-
-    fn error(&self, message: impl Into<String>) -> SyntaxError {
-        SyntaxError::new(message, self.at)
-    }
 }
 
-/// The text of a word within several, escapes dropped.
-fn raw(word: &(Option<Lexeme>, &str)) -> String {
-    match word {
-        (Some(Lexeme::Escape), text) => lexeme::unescape(text),
-        (_, text) => (*text).to_owned(),
+/// The length of `${` up to the first `}`, at least one character between; else 0.
+fn interpolation_len(text: &str) -> usize {
+    match text.strip_prefix("${").and_then(|rest| rest.find('}')) {
+        Some(inner) if inner > 0 => inner + 3,
+        _ => 0,
     }
-}
-
-/// `${` up to the first `}`, at least one character between.
-fn interpolation_len(text: &str) -> Option<usize> {
-    let end = text.find('}')?;
-    (end > 2).then_some(end + 1)
 }
 
 #[cfg(test)]

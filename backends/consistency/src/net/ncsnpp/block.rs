@@ -57,9 +57,7 @@ impl Block {
         scope.next(class, |s| Block {
             norm_in: s.next("GroupNorm", |s| GroupNorm::by_width(s, inputs)),
             conv_in: s.next("Conv", |s| Conv::kernel(s, inputs, outputs, 3, 1.0)),
-            condition: spec
-                .conditional
-                .then(|| s.next("Dense", |s| Dense::kernel(s, 4 * spec.nf as usize, outputs))),
+            condition: spec.conditional.then(|| s.next("Dense", |s| Dense::kernel(s, 4 * spec.nf as usize, outputs))),
             norm_out: s.next("GroupNorm", |s| GroupNorm::by_width(s, outputs)),
             dropout: Dropout::plan(s, spec.dropout),
             conv_out: s.next("Conv", |s| Conv::kernel(s, outputs, outputs, 3, init_scale(spec))),

@@ -2,7 +2,7 @@
 //! a U-Net of residual blocks with attention, and optional pyramids of inputs and outputs.
 //!
 //! Owns the topology and the forward pass of the bare network; scaling of its input and output is the
-//! preconditioner's. In: an image and the embedded-to-be noise level. Out: [`Output`].
+//! preconditioner's. In: images, and c_noise = ln(sigma) / 4 of each. Out: [`Output`].
 
 mod block;
 mod pyramid;
@@ -137,11 +137,7 @@ impl Ncsnpp {
             h = norm.activated(theta, &h, act);
             image = conv.apply(theta, &h);
         }
-        Output {
-            image,
-            embedding: embedding.unwrap_or_else(|| noise.reshape(&[noise.shape()[0], 1])),
-            features: h,
-        }
+        Output { image, embedding: embedding.unwrap_or_else(|| noise.reshape(&[noise.shape()[0], 1])), features: h }
     }
 }
 
@@ -159,8 +155,9 @@ fn plan_time(scope: &mut Scope, spec: &NcsnppSpec) -> Option<Time> {
     let (count, std) = (if spec.embedding_type == Embedding::Fourier { nf } else { nf / 2 }, spec.fourier_scale);
     // Drawn even where nothing reads it, as in the original.
     let frequencies = match spec.embedding_type {
-        Embedding::Fourier => scope
-            .next("GaussianFourierProjection", |s| Frequencies::plan(s, Embedding::Fourier, "W", count, std)),
+        Embedding::Fourier => {
+            scope.next("GaussianFourierProjection", |s| Frequencies::plan(s, Embedding::Fourier, "W", count, std))
+        }
         Embedding::Positional => Frequencies::plan(scope, Embedding::Positional, "W", count, std),
     };
     spec.conditional.then(|| Time {

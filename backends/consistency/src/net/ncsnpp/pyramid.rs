@@ -34,8 +34,7 @@ impl Input {
             ProgressiveInput::None => (Input::None, pyramid, width),
             ProgressiveInput::InputSkip => {
                 let down = Resize::down(scope, spec, side, None);
-                let conv = scope
-                    .next("Combine", |s| s.next("Conv", |s| Conv::kernel(s, pyramid, width, 1, 1.0)));
+                let conv = scope.next("Combine", |s| s.next("Conv", |s| Conv::kernel(s, pyramid, width, 1, 1.0)));
                 let joined = if spec.progressive_combine == Combine::Cat { 2 * width } else { width };
                 (Input::Skip(down, conv, spec.progressive_combine), pyramid, joined)
             }

@@ -19,7 +19,7 @@ impl Attention {
     /// Plans attention over `channels`, split over `heads`.
     pub fn plan(scope: &mut Scope, channels: usize, heads: usize, groups: usize) -> Attention {
         if channels.checked_rem(heads) != Some(0) {
-            scope.problem(format!("makes {channels} channels, which do not split over {heads} attention heads"));
+            scope.problem(Some("n_heads"), format!("{channels} channels do not split over {heads} attention heads"));
         }
         Attention {
             norm: scope.child("norm2", |s| GroupNorm::plan(s, channels, groups)),

@@ -1,0 +1,186 @@
+//! The command line: argv in, [`Cli`] out.
+//!
+//! Words with `=`, or beginning with `~`, are overrides; a bare first word is a command; the words after a command
+//! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
+
+/// What a user asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cli {
+    /// The command.
+    pub command: Command,
+    /// Overrides, in order.
+    pub overrides: Vec<String>,
+    /// The flags.
+    pub flags: Flags,
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Compose and run.
+    Run,
+    /// Go on with a run.
+    Resume(PathBuf),
+    /// Draw images from a run.
+    Sample(PathBuf),
+    /// Do the job of a directory: what launchers start.
+    Worker(PathBuf),
+}
+
+/// The commands, as they are typed.
+const COMMANDS: [&str; 3] = ["resume", "sample", "worker"];
+
+/// The flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
+#[command(
+    name = "exp",
+    version,
+    infer_long_args = true,
+    about = "Composes configuration as Hydra does, freezes it, and runs it",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...",
+    after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
+                  Start: exp +experiment=quickstart"
+)]
+pub struct Flags {
+    /// A command and its directory, then overrides.
+    #[arg(hide = true)]
+    words: Vec<String>,
+    /// Run once for each combination of comma-separated values.
+    #[arg(short, long)]
+    pub multirun: bool,
+    /// Show the composed configuration and stop.
+    #[arg(short, long, value_name = "PART")]
+    pub cfg: Option<Cfg>,
+    /// With --cfg: replace interpolations by their values.
+    #[arg(long, requires = "cfg")]
+    pub resolve: bool,
+    /// With --cfg: only the part below this path.
+    #[arg(short, long, value_name = "PATH")]
+    pub package: Option<String>,
+    /// Compose and check everything, start nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With resume: a key that may differ from the frozen spec.
+    #[arg(long, value_name = "KEY", action = ArgAction::Append)]
+    pub allow: Vec<String>,
+    /// The configuration directory, instead of ./conf.
+    #[arg(long, visible_alias = "cp", value_name = "DIR")]
+    pub config_path: Option<PathBuf>,
+    /// The primary configuration, instead of `config`.
+    #[arg(long, visible_alias = "cn", value_name = "NAME")]
+    pub config_name: Option<String>,
+    /// One more directory of configuration.
+    #[arg(long, visible_alias = "cd", value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+}
+
+/// A part of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Cfg {
+    /// The job's configuration.
+    Job,
+    /// The `hydra` node.
+    Hydra,
+    /// Both.
+    All,
+}
+
+impl Cli {
+    /// Parses argv without the program's name.
+    ///
+    /// # Errors
+    /// A wrong flag, a word that is no command, or a missing directory; also `--help` and `--version`, as clap has it.
+    pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Cli, clap::Error> {
+        // Hydra's two-letter flags with one dash; clap has only one letter there.
+        let args = args.into_iter().map(|arg| match arg.as_str() {
+            "-cp" | "-cn" | "-cd" => format!("-{arg}"),
+            _ => arg,
+        });
+        let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args))?;
+        let mut words = std::mem::take(&mut flags.words);
+        let is_override = |word: &str| word.contains('=') || word.starts_with('~');
+        let command = match words.first().map(String::as_str) {
+            Some(word) if !is_override(word) => {
+                let dir = match COMMANDS.contains(&word) {
+                    true if words.len() > 1 => PathBuf::from(words.remove(1)),
+                    true => return Err(wrong(format!("`exp {word}` needs a directory: exp {word} DIR"))),
+                    false => return Err(wrong(unknown(word))),
+                };
+                match words.remove(0).as_str() {
+                    "resume" => Command::Resume(dir),
+                    "sample" => Command::Sample(dir),
+                    _ => Command::Worker(dir),
+                }
+            }
+            _ => Command::Run,
+        };
+        if let Some(word) = words.iter().find(|word| !is_override(word)) {
+            return Err(wrong(format!("`{word}` is no override: write key=value, +key=value or ~key")));
+        }
+        Ok(Cli { command, overrides: words, flags })
+    }
+}
+
+fn unknown(word: &str) -> String {
+    let nearest = COMMANDS.into_iter().max_by(|a, b| {
+        strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))
+    });
+    match nearest.filter(|command| strsim::jaro_winkler(word, command) > 0.8) {
+        Some(command) => format!("there is no command `{word}`; did you mean `{command}`?"),
+        None => format!("there is no command `{word}`; there are {}; overrides are key=value", COMMANDS.join(", ")),
+    }
+}
+
+fn wrong(message: String) -> clap::Error {
+    Flags::command().error(clap::error::ErrorKind::InvalidValue, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, String> {
+        Cli::parse(line.split_whitespace().map(str::to_owned)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn commands_directories_and_overrides() {
+        for (line, command, overrides) in [
+            ("", Command::Run, vec![]),
+            ("a=1 ~b -m", Command::Run, vec!["a=1", "~b"]),
+            ("resume outputs/x train.steps=2", Command::Resume("outputs/x".into()), vec!["train.steps=2"]),
+            // The word after a command is a path, even if it looks like an override.
+            ("sample loss.lambda=0.1 sample.n=4", Command::Sample("loss.lambda=0.1".into()), vec!["sample.n=4"]),
+            ("--dry-run worker d", Command::Worker("d".into()), vec![]),
+        ] {
+            let cli = parse(line).unwrap();
+            assert_eq!((cli.command, cli.overrides), (command, overrides.into_iter().map(str::to_owned).collect()));
+        }
+    }
+
+    #[test]
+    fn flags_as_hydra_spells_them() {
+        let cli = parse("--cfg job --res -p a.b -cn other --config-path x a=1").unwrap();
+        assert_eq!((cli.flags.cfg, cli.flags.resolve), (Some(Cfg::Job), true));
+        assert_eq!(cli.flags.package.as_deref(), Some("a.b"));
+        assert_eq!(cli.flags.config_name.as_deref(), Some("other"));
+        assert_eq!(cli.overrides, ["a=1"]);
+    }
+
+    #[test]
+    fn wrong_words_are_named() {
+        for (line, expected) in [
+            ("resum x", "did you mean `resume`?"),
+            ("resume", "needs a directory"),
+            ("a=1 b", "`b` is no override"),
+            ("--resolve", "--cfg"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The composed tree as a typed run spec.
+//!
+//! Two passes. First the tree is walked against the schema of `exp-api`, so that every unknown key, wrong type, value
+//! out of range and missing value is found at once, each with its trail. Then figment extracts the spec, from one
+//! provider for each origin, so that even what only deserialisation can see names where it was written.
+
+use std::collections::BTreeMap;
+
+use exp_api::schema::{Field, Kind, Variant};
+use exp_api::spec::RunSpec;
+use figment::value::{Dict, Empty, Map as Profiles, Num, Value as Typed};
+use figment::{Figment, Metadata, Profile, Provider};
+
+use super::node::{Key, Map, Node, Value, keys};
+use super::origin::{Origin, Trail};
+use super::problem::{Problem, Problems};
+
+/// The run spec that a tree without interpolations describes.
+///
+/// # Errors
+/// Everything in which the tree departs from the schema.
+pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
+    let mut walk = Walk::default();
+    walk.group("", tree, RunSpec::FIELDS);
+    walk.problems.or_ok(())?;
+    let mut by_origin = BTreeMap::new();
+    leaves("", tree, &mut by_origin);
+    let providers = by_origin.into_values();
+    let figment = providers.fold(Figment::new(), |figment, written: Written| figment.merge(written));
+    figment.extract().map_err(|errors| Problems(errors.into_iter().map(|error| unseen(tree, &error)).collect()))
+}
+
+/// A problem that only deserialisation saw.
+fn unseen(tree: &Node, error: &figment::Error) -> Problem {
+    let key = error.path.join(".");
+    let trail = tree.at(&key).map(|node| node.trail.clone()).unwrap_or_default();
+    let place = error.metadata.as_ref().map(|metadata| metadata.name.to_string()).unwrap_or_default();
+    Problem::new(format!("{} ({place})", error.kind)).key(key).trail(&trail)
+}
+
+/// The walk along the schema.
+#[derive(Default)]
+struct Walk {
+    problems: Problems,
+}
+
+impl Walk {
+    fn value(&mut self, path: &str, node: &Node, kind: &Kind) {
+        if node.value.is_missing() {
+            let problem = Problem::new(format!("no value is given; expected {kind}"));
+            self.problems.0.push(problem.key(path).trail(&node.trail).hint(format!("{path}=...")));
+            return;
+        }
+        match kind {
+            Kind::Group(fields) => self.group(path, node, fields),
+            Kind::Variants(variants) => self.variant(path, node, variants),
+            Kind::List { item, min } => self.list(path, node, item, *min),
+            Kind::Choice(words) => {
+                let word = node.value.as_str();
+                if !word.is_some_and(|word| words.contains(&word)) {
+                    let problem = expected(path, node, kind);
+                    let likeness = word.and_then(|word| super::problem::nearest(word, words));
+                    self.problems.0.push(match likeness {
+                        Some(nearest) => problem.hint(format!("did you mean `{nearest}`?")),
+                        None => problem,
+                    });
+                }
+            }
+            _ if fits(&node.value, kind) => {}
+            _ => self.problems.0.push(expected(path, node, kind)),
+        }
+    }
+
+    fn group(&mut self, path: &str, node: &Node, fields: &[Field]) {
+        let Some(map) = node.as_map() else {
+            self.problems.0.push(expected(path, node, &Kind::Group(&[])));
+            return;
+        };
+        self.keys(path, node, map, fields, &[]);
+    }
+
+    fn variant(&mut self, path: &str, node: &Node, variants: &[Variant]) {
+        let Some(map) = node.as_map() else {
+            self.problems.0.push(expected(path, node, &Kind::Variants(&[])));
+            return;
+        };
+        let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
+        let written = map.get("name");
+        let chosen = written.and_then(|name| name.value.as_str());
+        match variants.iter().find(|variant| Some(variant.name) == chosen) {
+            Some(variant) => self.keys(path, node, map, variant.fields, &["name"]),
+            None => {
+                let found = written.map_or("nothing".to_owned(), shown);
+                let problem = Problem::new(format!("expected one of {}, found {found}", names.join(", ")))
+                    .key(join(path, "name"))
+                    .trail(&written.unwrap_or(node).trail);
+                self.problems.0.push(problem.nearest(chosen.unwrap_or_default(), names));
+            }
+        }
+    }
+
+    /// Checks the keys of a map: those of `fields`, and `besides` them.
+    fn keys(&mut self, path: &str, node: &Node, map: &Map, fields: &[Field], besides: &[&str]) {
+        for (key, child) in map {
+            let name = key.to_string();
+            match fields.iter().find(|field| field.name == name) {
+                Some(field) if field.nullable && child.value == Value::Null => {}
+                Some(field) => self.value(&join(path, &name), child, &field.kind),
+                None if besides.contains(&name.as_str()) => {}
+                None => {
+                    let known = fields.iter().map(|field| field.name).chain(besides.iter().copied());
+                    let problem = Problem::new("there is no such key").key(join(path, &name)).trail(&child.trail);
+                    self.problems.0.push(problem.nearest(&name, known));
+                }
+            }
+        }
+        for field in fields.iter().filter(|field| !field.nullable && !map.contains_key(field.name)) {
+            let key = join(path, field.name);
+            let problem = Problem::new(format!("missing; expected {}", field.kind)).key(&key).trail(&node.trail);
+            self.problems.0.push(problem.hint(format!("+{key}=...")));
+        }
+    }
+
+    fn list(&mut self, path: &str, node: &Node, item: &'static Kind, min: usize) {
+        let Value::List(items) = &node.value else {
+            self.problems.0.push(expected(path, node, &Kind::List { item, min }));
+            return;
+        };
+        if items.len() < min {
+            let problem = Problem::new(format!("expected at least {min} items, found {}", items.len()));
+            self.problems.0.push(problem.key(path).trail(&node.trail));
+        }
+        for (index, child) in items.iter().enumerate() {
+            self.value(&join(path, &index.to_string()), child, item);
+        }
+    }
+}
+
+/// Whether a plain value is of a plain kind.
+fn fits(value: &Value, kind: &Kind) -> bool {
+    match (kind, value) {
+        (Kind::Bool, Value::Bool(_)) | (Kind::Text, Value::Str(_)) | (Kind::Free, Value::Map(_)) => true,
+        (Kind::Int { min, max }, Value::Int(n)) => (i128::from(*min)..=i128::from(*max)).contains(n),
+        (Kind::Float(bounds), Value::Int(n)) => bounds.contains(*n as f64),
+        (Kind::Float(bounds), Value::Float(x)) => bounds.contains(*x),
+        _ => false,
+    }
+}
+
+fn expected(path: &str, node: &Node, kind: &Kind) -> Problem {
+    Problem::new(format!("expected {kind}, found {}", shown(node))).key(path).trail(&node.trail)
+}
+
+/// A value as a message shows it.
+fn shown(node: &Node) -> String {
+    match &node.value {
+        Value::Map(_) => "a map".to_owned(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Str(text) => format!("`{text}`"),
+        value => super::python::str(value),
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// The values that one file line or one override wrote.
+struct Written {
+    origin: String,
+    values: Dict,
+}
+
+impl Provider for Written {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> Result<Profiles<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+/// Sorts the leaves below `path` by who wrote them. An empty map is a leaf too.
+fn leaves(path: &str, node: &Node, by_origin: &mut BTreeMap<String, Written>) {
+    match node.as_map() {
+        Some(map) if !map.is_empty() => {
+            for (key, child) in map {
+                leaves(&join(path, &key.to_string()), child, by_origin);
+            }
+        }
+        _ => {
+            let origin = place(&node.trail);
+            let written = by_origin.entry(origin.clone()).or_insert_with(|| Written { origin, values: Dict::new() });
+            insert(&mut written.values, keys(path), typed(node));
+        }
+    }
+}
+
+fn place(trail: &Trail) -> String {
+    trail.winner().map_or_else(|| "built in".to_owned(), Origin::to_string)
+}
+
+fn insert<'a>(dict: &mut Dict, mut path: impl Iterator<Item = &'a str>, value: Typed) {
+    let Some(key) = path.next() else { return };
+    let mut path = path.peekable();
+    if path.peek().is_none() {
+        dict.insert(key.to_owned(), value);
+        return;
+    }
+    let inner = dict.entry(key.to_owned()).or_insert_with(|| Typed::from(Dict::new()));
+    if let Typed::Dict(_, inner) = inner {
+        insert(inner, &mut path as &mut dyn Iterator<Item = &str>, value);
+    }
+}
+
+/// A value in figment's terms.
+fn typed(node: &Node) -> Typed {
+    match &node.value {
+        Value::Null => Typed::from(Empty::None),
+        Value::Bool(value) => Typed::from(*value),
+        Value::Int(value) => Typed::from(i64::try_from(*value).map_or(Num::F64(*value as f64), Num::I64)),
+        Value::Float(value) => Typed::from(*value),
+        // No key takes bytes; below `params`, where anything may stand, they are text as far as they can be.
+        Value::Bytes(bytes) => Typed::from(String::from_utf8_lossy(bytes).into_owned()),
+        Value::Str(text) => Typed::from(text.to_string()),
+        Value::List(items) => Typed::from(items.iter().map(typed).collect::<Vec<_>>()),
+        Value::Map(map) => {
+            Typed::from(map.iter().map(|(key, node)| (Key::to_string(key), typed(node))).collect::<Dict>())
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The copy of conf/ in this binary, made by the build script.
+
+include!(concat!(env!("OUT_DIR"), "/conf.rs"));

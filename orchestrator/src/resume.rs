@@ -1,0 +1,70 @@
+//! Going on with a frozen run: what may change, and what is refused.
+
+use std::path::Path;
+
+use exp_api::{Job, RunSpec};
+
+use crate::compose::{Problem, Problems};
+
+/// Keys that may change when a run goes on, with everything below them.
+const FREE: [&str; 11] = [
+    "train.steps",
+    "train.log_every",
+    "train.preview_every",
+    "train.checkpoint_every",
+    "train.eval_every",
+    "train.keep",
+    "eval",
+    "sample",
+    "tags",
+    "notes",
+    "backend",
+];
+
+/// The differences between a frozen spec and a wanted one that would change the past of the run, each with its key.
+/// Keys in `allow`, and those below them, pass.
+///
+/// # Errors
+/// One problem a difference.
+pub fn check(frozen: &RunSpec, wanted: &RunSpec, allow: &[String]) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    let [before, after] = [frozen, wanted].map(|spec| serde_json::to_value(spec).unwrap_or_default());
+    let mut differ = |path: &str, old: &serde_json::Value, new: &serde_json::Value| {
+        let covered = |key: &str| path == key || path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+        if !FREE.iter().any(|key| covered(key)) && !allow.iter().any(|key| covered(key)) {
+            let message = format!("the run was frozen with {old}; {new} would change what it has done");
+            problems.0.push(Problem::new(message).key(path).hint(format!("to do it all the same: --allow {path}")));
+        }
+    };
+    compare("", &before, &after, &mut differ);
+    problems.or_ok(())
+}
+
+fn compare(
+    path: &str,
+    old: &serde_json::Value,
+    new: &serde_json::Value,
+    differ: &mut impl FnMut(&str, &serde_json::Value, &serde_json::Value),
+) {
+    match (old, new) {
+        (serde_json::Value::Object(a), serde_json::Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for key in keys {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let null = serde_json::Value::Null;
+                compare(&path, a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null), differ);
+            }
+        }
+        _ if old != new => differ(path, old, new),
+        _ => {}
+    }
+}
+
+/// Writes the changed job over the frozen one.
+///
+/// # Errors
+/// Another process works on the run, or it cannot be written.
+pub fn refreeze(dir: &Path, job: &Job) -> Result<(), crate::Failure> {
+    let _lock = crate::status::Lock::take(dir).map_err(crate::worker::WorkerError::from)?;
+    Ok(crate::run_dir::RunDir::open(dir).write_job(job)?)
+}

@@ -1,0 +1,191 @@
+//! Run directories: made once from a composed run, reopened for everything else.
+//!
+//! The only writer of `spec.json`. In: a composed configuration and its spec. Out: a directory that a worker needs
+//! nothing beside.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use exp_api::Job;
+
+use crate::compose::{Composed, Part, View, to_yaml};
+use crate::files::write_atomically;
+use crate::git;
+use crate::status::{State, Status};
+
+/// A directory with a job in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir(PathBuf);
+
+/// Why a directory could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// The user named a directory that holds something.
+    #[error("{0} exists and is not empty; to go on with the run in it: exp resume {0}")]
+    Taken(String),
+    /// It cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file or folder.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration cannot be printed.
+    #[error(transparent)]
+    Compose(#[from] crate::compose::Problem),
+}
+
+/// Where a new directory may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Exactly here; refused if it holds something.
+    Named(PathBuf),
+    /// Here, or with a suffix if it is taken.
+    Automatic(PathBuf),
+}
+
+impl RunDir {
+    /// Makes the directory of a composed run and writes its configuration and spec.
+    ///
+    /// # Errors
+    /// The place is taken, or cannot be written.
+    pub fn freeze(place: &Place, composed: &mut Composed, job: &Job) -> Result<RunDir, FreezeError> {
+        let dir = create(place)?;
+        let absolute = dir.canonicalize().map_err(|source| failed(&dir, source))?;
+        composed.set_output_dir(&absolute);
+        let run = RunDir(dir);
+        // A null output_subdir means no copies of the configuration, as in Hydra.
+        if let Some(folder) = composed.text("hydra.output_subdir").ok().filter(|name| name != "None") {
+            let folder = run.0.join(folder);
+            fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
+            let config = composed.print(&View { part: Part::Job, ..View::default() })?;
+            let hydra = composed.print(&View { part: Part::Hydra, ..View::default() })?;
+            run.write(&folder.join("config.yaml"), &config)?;
+            run.write(&folder.join("hydra.yaml"), &hydra)?;
+            run.write(&folder.join("overrides.yaml"), &overrides_yaml(&composed.task_overrides))?;
+        }
+        for (name, content) in git::snapshot(&composed.world.cwd) {
+            run.write(&run.0.join(name), &content)?;
+        }
+        run.write_job(job)?;
+        Status::here(State::Created).write(run.path()).map_err(|source| failed(run.path(), source))?;
+        Ok(run)
+    }
+
+    /// A directory that already holds a job.
+    pub fn open(dir: &Path) -> RunDir {
+        RunDir(dir.to_owned())
+    }
+
+    /// Makes a directory with nothing but a job in it.
+    ///
+    /// # Errors
+    /// The place is taken, or cannot be written.
+    pub fn with_job(place: &Place, job: &Job) -> Result<RunDir, FreezeError> {
+        let run = RunDir(create(place)?);
+        run.write_job(job)?;
+        Ok(run)
+    }
+
+    /// Makes the directory of a sweep and writes its configuration, `multirun.yaml`.
+    ///
+    /// # Errors
+    /// The place is taken, or cannot be written.
+    pub fn for_sweep(place: &Place, master: &Composed) -> Result<RunDir, FreezeError> {
+        let run = RunDir(create(place)?);
+        run.write(&run.0.join("multirun.yaml"), &master.print(&View { part: Part::All, ..View::default() })?)?;
+        Ok(run)
+    }
+
+    /// Writes `spec.json`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_job(&self, job: &Job) -> Result<(), FreezeError> {
+        let path = self.0.join(Job::FILE);
+        let text = job.to_text().map_err(|error| failed(&path, error.into()))?;
+        self.write(&path, &text)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<(), FreezeError> {
+        write_atomically(path, text.as_bytes()).map_err(|source| failed(path, source))
+    }
+}
+
+/// Creates the directory; of two processes that ask for one automatic place, each gets its own.
+fn create(place: &Place) -> Result<PathBuf, FreezeError> {
+    let (Place::Named(wanted) | Place::Automatic(wanted)) = place;
+    if let Some(parent) = wanted.parent() {
+        fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
+    }
+    match place {
+        Place::Named(dir) => match fs::create_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let empty = fs::read_dir(dir).map_err(|source| failed(dir, source))?.next().is_none();
+                if empty { Ok(dir.clone()) } else { Err(FreezeError::Taken(dir.display().to_string())) }
+            }
+            Err(source) => Err(failed(dir, source)),
+            Ok(()) => Ok(dir.clone()),
+        },
+        Place::Automatic(dir) => {
+            for suffix in 0_u32.. {
+                let mut name = dir.clone().into_os_string();
+                if suffix > 0 {
+                    name.push(format!("_{suffix}"));
+                }
+                match fs::create_dir(&name) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    Err(source) => return Err(failed(Path::new(&name), source)),
+                    Ok(()) => return Ok(name.into()),
+                }
+            }
+            Err(FreezeError::Taken(dir.display().to_string()))
+        }
+    }
+}
+
+/// The list of overrides as YAML.
+fn overrides_yaml(overrides: &[String]) -> String {
+    use crate::compose::{Node, Value};
+    let items = overrides.iter().map(|word| Node::builtin(Value::str(word))).collect();
+    to_yaml(&Node::builtin(Value::List(items)))
+}
+
+fn failed(path: &Path, source: io::Error) -> FreezeError {
+    FreezeError::Write { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_automatic_place_is_never_shared() {
+        let root = tempfile::tempdir().unwrap();
+        let place = Place::Automatic(root.path().join("a/b"));
+        let made: std::collections::BTreeSet<PathBuf> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| (0..125).map(|_| create(&place).unwrap()).collect::<Vec<_>>()))
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(made.len(), 1000);
+    }
+
+    #[test]
+    fn a_named_place_is_refused_once_it_holds_something() {
+        let root = tempfile::tempdir().unwrap();
+        let place = Place::Named(root.path().join("run"));
+        create(&place).unwrap();
+        let dir = create(&place).unwrap();
+        fs::write(dir.join("x"), "").unwrap();
+        assert!(matches!(create(&place), Err(FreezeError::Taken(_))));
+    }
+}

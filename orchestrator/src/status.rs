@@ -1,0 +1,147 @@
+//! `status.json` and the lock of a run directory: who works in it, and how it ended.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::write_atomically;
+
+/// Where a run is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Made, not started.
+    Created,
+    /// A process works on it.
+    Running,
+    /// It reached its end.
+    Done,
+    /// It ended by an error.
+    Failed,
+    /// It was stopped; it can be resumed.
+    Interrupted,
+}
+
+/// The content of `status.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// Where the run is in its life.
+    pub state: State,
+    /// Who works, or worked, on it.
+    pub owner: Owner,
+    /// When the last process started, RFC 3339.
+    pub started: Option<String>,
+    /// When it ended.
+    pub ended: Option<String>,
+    /// Optimiser steps done at its end.
+    pub step: Option<u64>,
+    /// Why it ended, if not by reaching its end.
+    pub cause: Option<String>,
+}
+
+/// A process on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Owner {
+    /// Its number.
+    pub pid: u32,
+    /// The machine.
+    pub host: String,
+    /// The machine's boot, which makes the number unique.
+    pub boot_id: String,
+}
+
+impl Owner {
+    /// This process.
+    pub fn here() -> Owner {
+        let line = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
+        Owner {
+            pid: std::process::id(),
+            host: line("/proc/sys/kernel/hostname"),
+            boot_id: line("/proc/sys/kernel/random/boot_id"),
+        }
+    }
+}
+
+impl Status {
+    /// The file's name.
+    pub const FILE: &'static str = "status.json";
+
+    /// The status of this process in a state.
+    pub fn here(state: State) -> Status {
+        Status { state, owner: Owner::here(), started: None, ended: None, step: None, cause: None }
+    }
+
+    /// The status of a run directory; none if it cannot be read.
+    pub fn read(dir: &Path) -> Option<Status> {
+        serde_json::from_slice(&std::fs::read(dir.join(Status::FILE)).ok()?).ok()
+    }
+
+    /// Writes it into a run directory.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn write(&self, dir: &Path) -> io::Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        write_atomically(&dir.join(Status::FILE), text.as_bytes())
+    }
+}
+
+/// The right to work in a run directory, held as long as it lives. The kernel takes it back when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// Why the lock was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error("{dir} is in use by {holder}")]
+    Held {
+        /// The run directory.
+        dir: String,
+        /// The other process, in words.
+        holder: String,
+    },
+    /// The lock file cannot be opened.
+    #[error("cannot lock {dir}: {source}")]
+    Files {
+        /// The run directory.
+        dir: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// Takes the lock of a run directory.
+    ///
+    /// # Errors
+    /// It is held, or cannot be.
+    pub fn take(dir: &Path) -> Result<Lock, LockError> {
+        let shown = || dir.display().to_string();
+        let failed = |source| LockError::Files { dir: shown(), source };
+        let path = dir.join(".lock");
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let read = file.read_to_string(&mut text).map_err(failed)?;
+                let holder = if read > 0 { text.trim().to_owned() } else { "another process".to_owned() };
+                return Err(LockError::Held { dir: shown(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let owner = Owner::here();
+        let line = format!("process {} on {} (boot {})\n", owner.pid, owner.host, owner.boot_id);
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(line.as_bytes())).map_err(failed)?;
+        Ok(Lock { _file: file })
+    }
+}

@@ -1,0 +1,98 @@
+//! Does the job of a directory: from `spec.json` to `report.json`, and nothing of how it came to be.
+
+use std::path::{Path, PathBuf};
+
+use exp_api::{BackendError, Job, Report, Stop};
+use indicatif::MultiProgress;
+use serde_json::{Map, Value};
+
+use crate::files::write_atomically;
+use crate::recorder::Recorder;
+use crate::registry::{self, RegistryError};
+use crate::status::{Lock, LockError, State, Status};
+use crate::log;
+
+/// Figures of a finished job, within its directory.
+pub const REPORT: &str = "report.json";
+
+/// Why a job did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Another process works on it.
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    /// There is no job to do.
+    #[error(transparent)]
+    NoJob(#[from] exp_api::spec::JobFileError),
+    /// There is no such backend.
+    #[error(transparent)]
+    NoBackend(#[from] RegistryError),
+    /// The job failed.
+    #[error(transparent)]
+    Failed(#[from] BackendError),
+    /// The directory cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Files {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Does the job of `dir` to its end, to `stop`, or to an error; `status.json` says which.
+///
+/// # Errors
+/// See [`WorkerError`]; the first three leave the directory as it was.
+pub fn work(dir: &Path, bars: &MultiProgress, stop: &Stop) -> Result<Report, WorkerError> {
+    let _lock = Lock::take(dir)?;
+    let job = Job::open(dir)?;
+    let backend = registry::find(&job.spec.backend.name)?;
+    let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
+    let again = Status::read(dir).is_some_and(|status| status.state != State::Created);
+    let mut status = Status { started: Some(now()), ..Status::here(State::Running) };
+    status.write(dir).map_err(failed)?;
+    let dispatch = log::terminal_and_file(bars, dir).map_err(failed)?;
+    let outcome = tracing::dispatcher::with_default(&dispatch, || {
+        let mut recorder = Recorder::open(dir, bars, again).map_err(failed)?;
+        let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
+        recorder.close();
+        let outcome = outcome.and_then(|report| {
+            if !report.interrupted {
+                write_report(dir, &report).map_err(failed)?;
+            }
+            Ok(report)
+        });
+        match &outcome {
+            Ok(report) if report.interrupted => tracing::warn!("interrupted at step {}", report.step),
+            Ok(_) => {}
+            Err(error) => tracing::error!("{error}"),
+        }
+        outcome
+    });
+    status.ended = Some(now());
+    match &outcome {
+        Ok(report) => {
+            status.state = if report.interrupted { State::Interrupted } else { State::Done };
+            status.step = Some(report.step);
+        }
+        Err(error) => {
+            status.state = State::Failed;
+            status.cause = Some(error.to_string());
+        }
+    }
+    status.write(dir).map_err(failed)?;
+    outcome
+}
+
+/// The figures as one flat object.
+fn write_report(dir: &Path, report: &Report) -> std::io::Result<()> {
+    let figures: Map<String, Value> =
+        report.figures.iter().map(|(name, value)| (name.clone(), Value::from(*value))).collect();
+    let text = serde_json::to_string_pretty(&figures)? + "\n";
+    write_atomically(&dir.join(REPORT), text.as_bytes())
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
