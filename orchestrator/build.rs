@@ -10,7 +10,8 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();
-    let mut table = String::from("/// The files of conf/: path from its root, text.\npub static FILES: &[(&str, &str)] = &[\n");
+    let mut table =
+        String::from("/// The files of conf/: path from its root, text.\npub static FILES: &[(&str, &str)] = &[\n");
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file).to_string_lossy().replace('\\', "/");
         let _ = writeln!(table, "    ({name:?}, include_str!({:?})),", file.display().to_string());

@@ -126,9 +126,8 @@ impl Cli {
 }
 
 fn unknown(word: &str) -> String {
-    let nearest = COMMANDS.into_iter().max_by(|a, b| {
-        strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))
-    });
+    let nearest =
+        COMMANDS.into_iter().max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)));
     match nearest.filter(|command| strsim::jaro_winkler(word, command) > 0.8) {
         Some(command) => format!("there is no command `{word}`; did you mean `{command}`?"),
         None => format!("there is no command `{word}`; there are {}; overrides are key=value", COMMANDS.join(", ")),

@@ -9,8 +9,8 @@ use indicatif::MultiProgress;
 use crate::cli::{Cfg, Cli, Command, Flags};
 use crate::compose::sweep::expand;
 use crate::compose::{
-    Composed, Library, Mode, Node, Part, Place as Conf, Problem, Problems, Request, SearchPath, View, World,
-    compose, extract,
+    Composed, Library, Mode, Node, Part, Place as Conf, Problem, Problems, Request, SearchPath, View, World, compose,
+    extract,
 };
 use crate::run_dir::{FreezeError, Place, RunDir};
 use crate::worker::WorkerError;
@@ -93,7 +93,13 @@ fn library(flags: &Flags, world: &World) -> Result<Library, Failure> {
     Ok(Library::new(search))
 }
 
-fn composed(cli: &Cli, library: &Library, world: &World, overrides: &[String], mode: Mode) -> Result<Composed, Problems> {
+fn composed(
+    cli: &Cli,
+    library: &Library,
+    world: &World,
+    overrides: &[String],
+    mode: Mode,
+) -> Result<Composed, Problems> {
     let config_name = cli.flags.config_name.as_deref().unwrap_or("config");
     compose(&Request { library, config_name, overrides, mode, job: None, world })
 }
@@ -136,8 +142,8 @@ fn typed(composed: &Composed) -> Result<RunSpec, Problems> {
 }
 
 fn checked(spec: RunSpec, tree: &Node) -> Result<RunSpec, Problems> {
-    let backend = registry::find(&spec.backend.name)
-        .map_err(|error| located(tree, "backend.name", error.to_string()))?;
+    let backend =
+        registry::find(&spec.backend.name).map_err(|error| located(tree, "backend.name", error.to_string()))?;
     let mut spec = backend.resolve(spec);
     spec.schedule.horizon.get_or_insert(spec.train.steps);
     let found = backend.check(&spec).into_iter();

@@ -14,8 +14,9 @@ use crate::compose::{Library, Node, Origin, Override, Problem, Problems, World, 
 pub fn load(dir: &Path) -> Result<Node, Problems> {
     let path = dir.join(Job::FILE);
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Problem::new(format!("{} is no run directory: cannot read {shown}: {error}", dir.display())))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Problem::new(format!("{} is no run directory: cannot read {shown}: {error}", dir.display()))
+    })?;
     // JSON is YAML: one reader serves, and every value knows its line.
     let root = load_yaml(&shown.as_str().into(), &text)?;
     root.child("spec").cloned().ok_or_else(|| Problem::new(format!("{shown} holds no spec")).into())

@@ -29,10 +29,8 @@ pub fn terminal(bars: &MultiProgress) -> Dispatch {
 /// The log cannot be opened.
 pub fn terminal_and_file(bars: &MultiProgress, run: &Path) -> io::Result<Dispatch> {
     let file = OpenOptions::new().create(true).append(true).open(run.join(FILE))?;
-    let to_file = tracing_subscriber::fmt::layer()
-        .event_format(JobLogging)
-        .with_ansi(false)
-        .with_writer(Arc::new(file));
+    let to_file =
+        tracing_subscriber::fmt::layer().event_format(JobLogging).with_ansi(false).with_writer(Arc::new(file));
     Ok(Dispatch::new(tracing_subscriber::registry().with(Terminal(bars.clone())).with(to_file)))
 }
 

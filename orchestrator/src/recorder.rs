@@ -167,7 +167,10 @@ impl Progress {
             self.printed = Instant::now();
             let left = (self.steps - step) as f64 / rate.max(1e-9);
             let images = rate * self.batch as f64;
-            eprintln!("step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {loss:.4}  {left:.0} s left", self.steps);
+            eprintln!(
+                "step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {loss:.4}  {left:.0} s left",
+                self.steps
+            );
         }
     }
 }

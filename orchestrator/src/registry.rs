@@ -55,5 +55,10 @@ pub fn find(name: &str) -> Result<Box<dyn Backend>, RegistryError> {
 fn folders() -> Vec<PathBuf> {
     let listed = |name| std::env::var_os(name).map(|list| std::env::split_paths(&list).collect::<Vec<_>>());
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from));
-    listed("EXP_BACKENDS").unwrap_or_default().into_iter().chain(beside).chain(listed("PATH").unwrap_or_default()).collect()
+    listed("EXP_BACKENDS")
+        .unwrap_or_default()
+        .into_iter()
+        .chain(beside)
+        .chain(listed("PATH").unwrap_or_default())
+        .collect()
 }

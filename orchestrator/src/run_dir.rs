@@ -171,9 +171,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let place = Place::Automatic(root.path().join("a/b"));
         let made: std::collections::BTreeSet<PathBuf> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..125).map(|_| create(&place).unwrap()).collect::<Vec<_>>()))
-                .collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| (0..125).map(|_| create(&place).unwrap()).collect::<Vec<_>>())).collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(made.len(), 1000);

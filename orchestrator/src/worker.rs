@@ -7,10 +7,10 @@ use indicatif::MultiProgress;
 use serde_json::{Map, Value};
 
 use crate::files::write_atomically;
+use crate::log;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
 use crate::status::{Lock, LockError, State, Status};
-use crate::log;
 
 /// Figures of a finished job, within its directory.
 pub const REPORT: &str = "report.json";

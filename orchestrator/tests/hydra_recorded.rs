@@ -132,7 +132,7 @@ fn world(case: &Json) -> World {
     World {
         env,
         now: "2024-01-02T03:04:05[UTC]".parse().expect("an instant"),
-        cwd: "/work".into(),
+        cwd: "/".into(),
         job_name: "app".to_owned(),
     }
 }

@@ -72,11 +72,9 @@ pub fn serve(backend: &dyn Backend) -> u8 {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let answered = match words[..] {
-        ["describe"] => print_line(&Description {
-            protocol: VERSION,
-            name: backend.name().to_owned(),
-            devices: backend.devices(),
-        }),
+        ["describe"] => {
+            print_line(&Description { protocol: VERSION, name: backend.name().to_owned(), devices: backend.devices() })
+        }
         ["check", file] => check(backend, Path::new(file)),
         ["worker", dir] => worker(backend, Path::new(dir)),
         _ => Err(std::io::Error::other("usage: describe | check FILE | worker DIR")),

@@ -45,7 +45,7 @@ impl BurnEngine {
 impl Engine for BurnEngine {
     type T = BurnTensor;
 
-    fn from_host(&self, shape: &[usize], values: &[f32]) -> BurnTensor {
+    fn upload(&self, shape: &[usize], values: &[f32]) -> BurnTensor {
         let data = TensorData::new(values.to_vec(), shape.to_vec());
         BurnTensor(Dispatch::float_from_data(data, &self.device))
     }
@@ -70,7 +70,7 @@ impl Engine for BurnEngine {
         let mut tape = Dispatch::backward(value.0.clone());
         let gradients = leaves.map(|leaf| match Dispatch::grad_remove(&leaf.0, &mut tape) {
             Some(gradient) => BurnTensor(gradient),
-            None => self.from_host(&leaf.shape(), &vec![0.0; leaf.0.shape().num_elements()]),
+            None => self.upload(&leaf.shape(), &vec![0.0; leaf.0.shape().num_elements()]),
         });
         (value.detach(), kept, gradients)
     }

@@ -11,7 +11,7 @@ pub trait Engine: Clone + Send + Sync + 'static {
     type T: Tensor;
 
     /// Values in row-major order, brought to the device.
-    fn from_host(&self, shape: &[usize], values: &[f32]) -> Self::T;
+    fn upload(&self, shape: &[usize], values: &[f32]) -> Self::T;
 
     /// A tensor of another engine of the same kind, brought to this device. Replicas share parameters this way.
     fn adopt(&self, tensor: &Self::T) -> Self::T;

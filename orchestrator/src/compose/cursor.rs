@@ -20,10 +20,10 @@ impl SyntaxError {
         Self { message: message.into(), at }
     }
 
-    /// The message with the column, counted from 1, of the text in which it stands.
+    /// The message behind its column, counted from 1, in the text that was parsed.
     pub fn in_text(&self, text: &str) -> String {
         let column = text.get(..self.at).map_or(0, |before| before.chars().count()) + 1;
-        format!("{} at column {column}", self.message)
+        format!("column {column}: {}", self.message)
     }
 }
 

@@ -11,7 +11,7 @@ use exp_api::spec::RunSpec;
 use figment::value::{Dict, Empty, Map as Profiles, Num, Value as Typed};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::node::{Key, Map, Node, Value, keys};
+use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Trail};
 use super::problem::{Problem, Problems};
 
@@ -24,10 +24,31 @@ pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
     walk.group("", tree, RunSpec::FIELDS);
     walk.problems.or_ok(())?;
     let mut by_origin = BTreeMap::new();
-    leaves("", tree, &mut by_origin);
+    leaves(&mut Vec::new(), tree, &mut by_origin);
     let providers = by_origin.into_values();
     let figment = providers.fold(Figment::new(), |figment, written: Written| figment.merge(written));
-    figment.extract().map_err(|errors| Problems(errors.into_iter().map(|error| unseen(tree, &error)).collect()))
+    let spec =
+        figment.extract().map_err(|errors| Problems(errors.into_iter().map(|error| unseen(tree, &error)).collect()))?;
+    let mut cut = Problems::default();
+    lengths("", tree, &serde_json::to_value(&spec).unwrap_or_default(), &mut cut);
+    cut.or_ok(spec)
+}
+
+/// Reports the lists that are longer than what they became: serde reads an array of fixed length and drops the rest.
+fn lengths(path: &str, node: &Node, read: &serde_json::Value, problems: &mut Problems) {
+    match (&node.value, read) {
+        (Value::List(items), serde_json::Value::Array(kept)) if items.len() != kept.len() => {
+            let problem = Problem::new(format!("expected {} items, found {}", kept.len(), items.len()));
+            problems.0.push(problem.key(path).trail(&node.trail));
+        }
+        (Value::Map(map), serde_json::Value::Object(read)) => {
+            for (key, child) in map {
+                let key = key.to_string();
+                lengths(&join(path, &key), child, read.get(&key).unwrap_or(&serde_json::Value::Null), problems);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// A problem that only deserialisation saw.
@@ -182,17 +203,19 @@ impl Provider for Written {
 }
 
 /// Sorts the leaves below `path` by who wrote them. An empty map is a leaf too.
-fn leaves(path: &str, node: &Node, by_origin: &mut BTreeMap<String, Written>) {
+fn leaves(path: &mut Vec<String>, node: &Node, by_origin: &mut BTreeMap<String, Written>) {
     match node.as_map() {
         Some(map) if !map.is_empty() => {
             for (key, child) in map {
-                leaves(&join(path, &key.to_string()), child, by_origin);
+                path.push(key.to_string());
+                leaves(path, child, by_origin);
+                path.pop();
             }
         }
         _ => {
             let origin = place(&node.trail);
             let written = by_origin.entry(origin.clone()).or_insert_with(|| Written { origin, values: Dict::new() });
-            insert(&mut written.values, keys(path), typed(node));
+            insert(&mut written.values, path, typed(node));
         }
     }
 }
@@ -201,16 +224,15 @@ fn place(trail: &Trail) -> String {
     trail.winner().map_or_else(|| "built in".to_owned(), Origin::to_string)
 }
 
-fn insert<'a>(dict: &mut Dict, mut path: impl Iterator<Item = &'a str>, value: Typed) {
-    let Some(key) = path.next() else { return };
-    let mut path = path.peekable();
-    if path.peek().is_none() {
-        dict.insert(key.to_owned(), value);
-        return;
-    }
-    let inner = dict.entry(key.to_owned()).or_insert_with(|| Typed::from(Dict::new()));
-    if let Typed::Dict(_, inner) = inner {
-        insert(inner, &mut path as &mut dyn Iterator<Item = &str>, value);
+fn insert(dict: &mut Dict, path: &[String], value: Typed) {
+    match path {
+        [] => {}
+        [key] => drop(dict.insert(key.clone(), value)),
+        [key, below @ ..] => {
+            if let Typed::Dict(_, inner) = dict.entry(key.clone()).or_insert_with(|| Typed::from(Dict::new())) {
+                insert(inner, below, value);
+            }
+        }
     }
 }
 
@@ -228,5 +250,49 @@ fn typed(node: &Node) -> Typed {
         Value::Map(map) => {
             Typed::from(map.iter().map(|(key, node)| (Key::to_string(key), typed(node))).collect::<Dict>())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::load_yaml;
+
+    fn problems(text: &str) -> String {
+        let tree = load_yaml(&"conf/x.yaml".into(), text).expect("a tree");
+        run_spec(&tree).expect_err("incomplete").to_string()
+    }
+
+    #[test]
+    fn all_problems_come_at_once_each_with_its_line() {
+        let found = problems("sede: 1\nloss:\n  kind: huberr\n  gradient_flow: 1\n  huber: {c: -0.03, norm: ???}\n");
+        for wanted in [
+            "error: sede: there is no such key\n  --> conf/x.yaml:1\n  hint: did you mean `seed`?",
+            "error: seed: missing; expected a whole number",
+            "error: loss.kind: expected one of huber, l2, found `huberr`\n  --> conf/x.yaml:3",
+            "error: loss.gradient_flow: expected true or false, found 1",
+            "error: loss.lambda: missing; expected a number of at least 0",
+            "error: loss.huber.c: expected a number above 0, found -0.03\n  --> conf/x.yaml:5",
+            "error: loss.huber.norm: no value is given",
+        ] {
+            assert!(found.contains(wanted), "{wanted}\nnot in\n{found}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_option_is_answered_with_the_list() {
+        let found = problems("dataset: {name: cifar}");
+        assert!(found.contains("dataset.name: expected one of digits8, cifar10, found `cifar`"), "{found}");
+        assert!(found.contains("did you mean `cifar10`?"), "{found}");
+    }
+
+    #[test]
+    fn a_key_with_a_dot_stays_one_key() {
+        let tree = load_yaml(&"conf/x.yaml".into(), "params: {a.b: 1}").expect("a tree");
+        let mut by_origin = BTreeMap::new();
+        leaves(&mut Vec::new(), &tree, &mut by_origin);
+        let dicts: Vec<Dict> = by_origin.into_values().map(|written| written.values).collect();
+        let params = dicts[0].get("params").and_then(Typed::as_dict).expect("a map");
+        assert_eq!(params.keys().collect::<Vec<_>>(), ["a.b"]);
     }
 }

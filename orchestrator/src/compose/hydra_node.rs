@@ -72,6 +72,19 @@ const KEYS: &[(&str, Kind)] = &[
     ("verbose", Kind::Any),
 ];
 
+/// Whether a dotted path, `hydra` or below, is the node or one of its typed keys.
+pub fn declares(path: &str) -> bool {
+    match path.strip_prefix("hydra") {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('.').is_some_and(is_declared),
+        None => false,
+    }
+}
+
+fn is_declared(path: &str) -> bool {
+    KEYS.iter().any(|(known, _)| known.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+}
+
 /// Checks the node against its types, and converts what can be converted (`'7'` to 7).
 ///
 /// # Errors
@@ -104,7 +117,7 @@ fn walk(node: &mut Node, path: &str, problems: &mut Problems) {
     };
     for (key, child) in map {
         let path = format!("{prefix}{key}");
-        if KEYS.iter().any(|(known, _)| *known == path || known.starts_with(&format!("{path}."))) {
+        if is_declared(&path) {
             walk(child, &path, problems);
             continue;
         }

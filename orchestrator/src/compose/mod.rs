@@ -12,10 +12,12 @@
 //! | edit | `overrides::apply` | `a=1`, `+a=1`, `~a` -> the tree changed |
 //! | finish | `hydra_node` | the `hydra` node checked and filled in |
 //! | ask | [`composed`], `interpolate`, `emit` | path -> value; tree -> YAML |
+//! | type | [`extract`] | resolved tree -> `RunSpec`, or all problems |
 //! | sweep | [`sweep`] | words -> the words of each job |
 //!
 //! Everything that is wrong comes back as [`Problems`], with who set the value and what to type.
 
+mod base64;
 mod builtin;
 pub mod composed;
 mod cursor;
@@ -25,6 +27,8 @@ mod emit;
 pub mod extract;
 pub mod fragment;
 mod glob;
+#[cfg(test)]
+mod hostile;
 mod hydra_node;
 mod interpolate;
 mod key;
@@ -40,9 +44,9 @@ mod request;
 mod scalar;
 pub mod search;
 pub mod sweep;
+mod tag;
 mod world;
 mod yaml;
-mod yaml_text;
 
 pub use composed::{Composed, Part, View};
 pub use emit::yaml as to_yaml;

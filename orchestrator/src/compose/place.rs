@@ -126,3 +126,34 @@ fn below<'a>(name: &'a str, group: &str) -> Option<&'a str> {
         group => name.strip_prefix(group)?.strip_prefix('/'),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_and_embedded_files_answer_alike() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(dir.path().join("db/sub")).expect("a directory");
+        std::fs::write(dir.path().join("db/a.yaml"), "x: 1").expect("a file");
+        std::fs::write(dir.path().join("db/sub/b.yaml"), "x: 2").expect("a file");
+        let files = &[("db/a.yaml", "x: 1"), ("db/sub/b.yaml", "x: 2")];
+        for place in [Place::Dir(dir.path().to_owned()), Place::Embedded(files)] {
+            assert_eq!(place.read("db/a.yaml", "").ok().flatten().as_deref(), Some("x: 1"));
+            assert_eq!(place.read("db/c.yaml", ""), Ok(None));
+            assert!(place.has_file("db/sub/b.yaml") && !place.has_file("db/sub"));
+            assert!(place.has_group("db/sub") && !place.has_group("db/a.yaml"));
+            let mut entries = place.entries("db");
+            entries.sort();
+            assert_eq!(entries, [Entry::File("a.yaml".into()), Entry::Group("sub".into())]);
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_utf_8_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("a.yaml"), [0xff]).expect("a file");
+        let place = Place::Dir(dir.path().to_owned());
+        assert!(place.read("a.yaml", "conf/a.yaml").is_err_and(|p| p.message.contains("conf/a.yaml")));
+    }
+}

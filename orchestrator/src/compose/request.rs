@@ -6,12 +6,15 @@ use super::composed::Composed;
 use super::defaults::{self, Load, Selection};
 use super::fragment::Library;
 use super::hydra_node;
-use super::merge;
+use super::merge::{self, Keys};
 use super::node::{Key, Map, Node, Value};
 use super::overrides::{self, Kind, Override, Parsed, SweepValues};
 use super::problem::{Problem, Problems};
 use super::search::{Place, SearchPath, Source};
 use super::world::World;
+
+/// How many values a configuration may hold.
+const MAX_NODES: usize = 1_000_000;
 
 /// What a composition is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,7 +161,10 @@ fn stack(library: &Library, loads: &[Load], world: &World) -> Result<Node, Probl
                 .key("hydra.searchpath")
                 .trail(&path.trail));
         }
-        merge::merge(&mut tree, over, world)?;
+        merge::merge(&mut tree, &[], over, world, Keys::Open)?;
+        if tree.size() > MAX_NODES {
+            return Err(Problem::new(format!("more than {MAX_NODES} values")).origin(&load.origin));
+        }
     }
     Ok(tree)
 }

@@ -11,7 +11,7 @@ use super::problem::Problem;
 /// A place and its part in the search path.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Who put it there: `main`, `command-line`, `hydra.searchpath` or `hydra`.
+    /// Who put it there: `hydra`, `main`, `command-line`, ... or `schema`.
     pub provider: &'static str,
     /// The files.
     pub place: Place,
@@ -38,11 +38,11 @@ impl SearchPath {
     /// The search path around the configuration directory.
     pub fn new(main: Place) -> Self {
         let builtin =
-            |files| Source { provider: "hydra", place: Place::Embedded(files), shown: "<built-in>".to_owned() };
+            |provider, files| Source { provider, place: Place::Embedded(files), shown: "<built-in>".to_owned() };
         let sources = vec![
-            builtin(super::builtin::FIRST),
+            builtin("hydra", super::builtin::FIRST),
             Source { provider: "main", shown: main.shown(), place: main },
-            builtin(super::builtin::LAST),
+            builtin("schema", super::builtin::LAST),
         ];
         Self { sources }
     }

@@ -14,15 +14,12 @@ use super::interpolate;
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Trail};
 use super::problem::Problem;
-use super::scalar;
-use super::yaml_text;
+use super::tag;
 
 /// How deep a file may nest; PyYAML's own limit is of this order.
-const MAX_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 100;
 /// How many nodes a file may hold once its aliases are expanded.
 const MAX_NODES: usize = 200_000;
-
-const CORE: &str = "tag:yaml.org,2002:";
 
 /// Reads one document. An empty text is an empty map.
 ///
@@ -30,7 +27,7 @@ const CORE: &str = "tag:yaml.org,2002:";
 /// The first thing in the text that is not YAML, or that OmegaConf would refuse.
 pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    yaml_text::check(path, text)?;
+    check_characters(path, text)?;
     let mut loader = Loader { path, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     loader.document()
 }
@@ -131,7 +128,7 @@ impl<'a> Loader<'a> {
     }
 
     fn sequence(&mut self, tag: Option<&Tag>, start: Marker, depth: usize) -> Result<(Value, usize), Problem> {
-        let pairs = match tag.map(core_name) {
+        let pairs = match tag.map(tag::core_name) {
             None | Some(Some("seq")) => false,
             Some(Some("omap" | "pairs")) => true,
             _ => return Err(self.bad_tag(tag, start)),
@@ -153,7 +150,7 @@ impl<'a> Loader<'a> {
     }
 
     fn mapping(&mut self, tag: Option<&Tag>, start: Marker, depth: usize) -> Result<(Value, usize), Problem> {
-        if !matches!(tag.map(core_name), None | Some(Some("map"))) {
+        if !matches!(tag.map(tag::core_name), None | Some(Some("map"))) {
             return Err(self.bad_tag(tag, start));
         }
         let (mut own, mut merged, mut size) = (Map::new(), Vec::new(), 1);
@@ -213,28 +210,7 @@ impl<'a> Loader<'a> {
     }
 
     fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Marker) -> Result<Value, Problem> {
-        let bad = |error: scalar::BadNumber| self.problem(error.to_string(), at);
-        let value = match tag.map(|tag| (tag, core_name(tag))) {
-            None if style == ScalarStyle::Plain && text == "=" => {
-                return Err(self.problem("a plain `=` has a meaning of its own: quote it", at));
-            }
-            None if style == ScalarStyle::Plain => scalar::resolve(text).map_err(bad)?,
-            None | Some((_, Some("str"))) => Value::str(text),
-            // PyYAML takes a lone `!` for no tag at all, quotes or not.
-            Some((tag, None)) if tag.handle.is_empty() && tag.suffix == "!" => scalar::resolve(text).map_err(bad)?,
-            Some((_, Some("int"))) => Value::Int(scalar::int(text).map_err(bad)?),
-            Some((_, Some("float"))) => Value::Float(scalar::float(text).map_err(bad)?),
-            Some((_, Some("null"))) => Value::Null,
-            Some((_, Some("bool"))) => match scalar::boolean(text) {
-                Some(flag) => Value::Bool(flag),
-                None => return Err(self.problem(format!("`{text}` is not a boolean"), at)),
-            },
-            Some((_, Some("binary"))) => match yaml_text::base64(text) {
-                Some(bytes) => Value::Bytes(bytes),
-                None => return Err(self.problem("not base64", at)),
-            },
-            Some((tag, _)) => return Err(self.bad_tag(Some(tag), at)),
-        };
+        let value = tag::scalar(text, style == ScalarStyle::Plain, tag).map_err(|message| self.problem(message, at))?;
         if let Value::Str(text) = &value {
             interpolate::check(text).map_err(|problem| problem.origin(&self.origin(at)))?;
         }
@@ -251,8 +227,7 @@ impl<'a> Loader<'a> {
     }
 
     fn bad_tag(&self, tag: Option<&Tag>, at: Marker) -> Problem {
-        let tag = tag.map(|tag| format!("{}{}", tag.handle.replace(CORE, "!!"), tag.suffix));
-        self.problem(format!("tag `{}` has no meaning here", tag.unwrap_or_default()), at)
+        self.problem(tag.map(tag::refused).unwrap_or_default(), at)
     }
 
     fn problem(&self, message: impl Into<String>, at: Marker) -> Problem {
@@ -268,9 +243,19 @@ impl<'a> Loader<'a> {
     }
 }
 
-/// The name of one of YAML's own tags (`!!int` is `int`).
-fn core_name(tag: &Tag) -> Option<&str> {
-    tag.is_yaml_core_schema().then_some(tag.suffix.as_str())
+/// Refuses characters that PyYAML cannot read.
+fn check_characters(path: &Arc<str>, text: &str) -> Result<(), Problem> {
+    for (n, line) in text.lines().enumerate() {
+        if let Some((col, c)) = line.chars().enumerate().find(|(_, c)| !is_printable(*c)) {
+            let origin = Origin::File { path: path.clone(), line: n + 1, col: col + 1 };
+            return Err(Problem::new(format!("character U+{:04X} is not allowed", c as u32)).trail(&Trail::new(origin)));
+        }
+    }
+    Ok(())
+}
+
+fn is_printable(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | '\u{85}' | ' '..='~' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..) && c != '\u{feff}'
 }
 
 /// An entry of `!!omap` or `!!pairs`: a map of one key becomes a list of two.

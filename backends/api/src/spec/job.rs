@@ -58,7 +58,8 @@ impl Job {
     pub fn open(dir: &Path) -> Result<Job, JobFileError> {
         let file = dir.join(Job::FILE);
         let path = file.display().to_string();
-        let text = std::fs::read_to_string(&file).map_err(|source| JobFileError::Read { path: path.clone(), source })?;
+        let text =
+            std::fs::read_to_string(&file).map_err(|source| JobFileError::Read { path: path.clone(), source })?;
         serde_json::from_str(&text).map_err(|source| JobFileError::Parse { path, source })
     }
 

@@ -12,12 +12,7 @@ use super::{CheckpointError, FOLDER, HostTensor, Manifest, encode};
 ///
 /// # Errors
 /// A full or closed disk; then all older checkpoints are as they were.
-pub fn save(
-    run: &Path,
-    step: u64,
-    tensors: &[HostTensor],
-    figures: &[(String, f64)],
-) -> Result<(), CheckpointError> {
+pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f64)]) -> Result<(), CheckpointError> {
     let folder = run.join(FOLDER);
     let partial = folder.join(format!(".{step}.partial"));
     let place = folder.join(step.to_string());

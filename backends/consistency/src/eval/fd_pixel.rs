@@ -86,8 +86,8 @@ fn pooled(images: &[f32], shape: Shape) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::data::open;
-    use exp_api::spec::{DatasetSpec, Digits8Spec};
     use crate::rng::{Draw, Purpose};
+    use exp_api::spec::{DatasetSpec, Digits8Spec};
 
     fn distance(judge: &FdPixel, images: &[f32]) -> f64 {
         let mut samples = judge.samples();

@@ -71,9 +71,9 @@ impl Case {
         match self.tensors.get(name)? {
             array if array.shape.len() == 4 => {
                 let batch = self.batch(name)?;
-                Ok(engine.from_host(&batch.shape, &batch.single()))
+                Ok(engine.upload(&batch.shape, &batch.single()))
             }
-            array => Ok(engine.from_host(&array.shape, &array.single())),
+            array => Ok(engine.upload(&array.shape, &array.single())),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::tensor::Tensor;
 pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let ema = EmaSpec { beta: number(&case.config, "/beta")?, warmup: false };
     let copied = case.config["update_after_step"].as_u64().unwrap_or(1);
-    let read = |name: &str| case.values(name).map(|values| engine.from_host(&[values.len()], &single(&values)));
+    let read = |name: &str| case.values(name).map(|values| engine.upload(&[values.len()], &single(&values)));
     let mut average = read("ema0")?;
     for step in (0u64..).take_while(|step| case.has(&format!("step{step}/param"))) {
         let param = read(&format!("step{step}/param"))?;

@@ -100,7 +100,7 @@ impl<E: Engine> Bench<'_, E> {
         let theta = Params::build(&plan, |(_, spec)| match (spec.shape.len(), &bias) {
             (4, _) => self.kernel.clone(),
             (_, Some(bias)) => bias.clone(),
-            (_, None) => self.engine.from_host(&spec.shape, &vec![0.0; spec.len()]),
+            (_, None) => self.engine.upload(&spec.shape, &vec![0.0; spec.len()]),
         });
         Ok(apply(&layer, &theta))
     }
@@ -109,5 +109,5 @@ impl<E: Engine> Bench<'_, E> {
 /// The case's 3x3 kernel, turned to OIHW.
 fn kernel<E: Engine>(engine: &E, case: &Case) -> Result<E::T, String> {
     let kernel = case.tensors.get("in/w3")?.permuted(&[3, 2, 0, 1]);
-    Ok(engine.from_host(&kernel.shape, &kernel.single()))
+    Ok(engine.upload(&kernel.shape, &kernel.single()))
 }

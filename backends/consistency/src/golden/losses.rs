@@ -39,7 +39,7 @@ impl<T: Tensor> Given<T> {
         };
         let weighted = batch(case.values("in/weight")?.into_iter().map(f64::recip).collect());
         let noised = batch(case.values("in/sigma")?);
-        let image = |name| case.image(name).map(|(_, values)| engine.from_host(&noised.y.shape(), &values));
+        let image = |name| case.image(name).map(|(_, values)| engine.upload(&noised.y.shape(), &values));
         Ok(Given { pred: image("in/pred")?, target: image("in/target")?, weighted, noised })
     }
 

@@ -146,7 +146,7 @@ fn read_params<E: Engine>(
         if array.shape != spec.shape {
             return Err(format!("{name} has shape {:?}, the plan says {:?}", array.shape, spec.shape));
         }
-        tensors.push(engine.from_host(&array.shape, &array.single()));
+        tensors.push(engine.upload(&array.shape, &array.single()));
     }
     let root = |name: &&str| ["param/", "torso/", "head/"].iter().any(|root| name.starts_with(root));
     let held = case.names().filter(root).count();
@@ -159,7 +159,7 @@ fn read_params<E: Engine>(
 /// The noise levels `[B]`.
 fn levels<E: Engine>(engine: &E, case: &Case) -> Result<E::T, String> {
     let sigma: Vec<f32> = case.values("in/sigma")?.iter().map(|&sigma| sigma as f32).collect();
-    Ok(engine.from_host(&[sigma.len()], &sigma))
+    Ok(engine.upload(&[sigma.len()], &sigma))
 }
 
 fn in_words(problems: Vec<Problem>) -> String {

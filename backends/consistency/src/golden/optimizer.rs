@@ -11,6 +11,9 @@ use crate::optim;
 use crate::params::{Init, Params, Plan};
 use crate::tensor::Tensor;
 
+/// The average is another case's matter.
+const NO_EMA: EmaSpec = EmaSpec { beta: 0.0, warmup: false };
+
 /// Gives the optimiser each call's gradients; with accumulation it updates on the mean of every n of them only.
 pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let train = train(&case.config["train"])?;
@@ -19,22 +22,27 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let read = |group: &str| -> Result<Params<E::T>, String> {
         let values = plan.specs().iter().map(|spec| case.values(&format!("{group}/{}", spec.name)));
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        Ok(Params::build(&plan, |(i, spec)| engine.from_host(&spec.shape, &single(&values[i]))))
+        Ok(Params::build(&plan, |(i, spec)| engine.upload(&spec.shape, &single(&values[i]))))
     };
     let mut state = start(&read("param0")?);
     let mut sum: Option<Params<E::T>> = None;
     for call in (1..).take_while(|call| case.has(&format!("step{call}/gradient_step"))) {
         let share = read(&format!("step{call}/grad"))?.map(|gradient| gradient.scale((parts as f64).recip()));
         let gradients = sum.take().map_or_else(|| share.clone(), |sum| sum.zip(&share, |a, b| a.add(b)));
-        let before = state.clone();
+        let still = state.map(|slot| Slot { param: slot.param.scale(0.0), ..slot.clone() });
+        let mut moved = still.map(|slot| slot.param.clone());
         if call % parts == 0 {
-            state = update(engine, &train, call / parts - 1, &state, gradients);
+            let rule = optim::rule(&train, &NO_EMA, call / parts - 1, train.steps, train.lr);
+            let clipped = optim::clip(&train, gradients);
+            // From weights of 0 the new weights are the update itself, without the rounding of a sum.
+            moved = still.zip(&clipped, |slot, gradient| engine.update(&rule, slot, gradient).param);
+            state = state.zip(&clipped, |slot, gradient| engine.update(&rule, slot, gradient));
         } else {
             sum = Some(gradients);
         }
-        for ((spec, old), new) in before.iter().zip(state.tensors()) {
-            case.close(&format!("step{call}/param/{}", spec.name), &double(&new.param))?;
-            case.close(&format!("step{call}/update/{}", spec.name), &double(&new.param.sub(&old.param)))?;
+        for ((spec, slot), moved) in state.iter().zip(moved.tensors()) {
+            case.close(&format!("step{call}/param/{}", spec.name), &double(&slot.param))?;
+            case.close(&format!("step{call}/update/{}", spec.name), &double(moved))?;
         }
         case.close(&format!("step{call}/gradient_step"), &[(call / parts) as f64])?;
     }
@@ -87,18 +95,6 @@ pub(super) fn start<T: Tensor>(theta: &Params<T>) -> Params<Slot<T>> {
         let zeros = param.scale(0.0);
         Slot { param: param.clone(), ema: param.clone(), m: zeros.clone(), v: zeros }
     })
-}
-
-/// The state after update `k` (the first is 0), at the torso's learning rate.
-fn update<E: Engine>(
-    engine: &E,
-    train: &TrainSpec,
-    k: u64,
-    state: &Params<Slot<E::T>>,
-    gradients: Params<E::T>,
-) -> Params<Slot<E::T>> {
-    let rule = optim::rule(train, &EmaSpec { beta: 0.0, warmup: false }, k, train.steps, train.lr);
-    state.zip(&optim::clip(train, gradients), |slot, gradient| engine.update(&rule, slot, gradient))
 }
 
 pub(super) fn single(values: &[f64]) -> Vec<f32> {

@@ -21,7 +21,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
     let methods = [(Method::OneStep, "out/one_step"), (Method::TwoStep, "out/two_step"), (Method::Heun, end.as_str())];
     for (method, name) in methods {
         let spec = SampleSpec { n: 1, method, mid_sigma: 0.661, steps, seed: 0 };
-        case.close_tensor(name, &sampler.from_noise(&spec, |stage| noise[stage as usize].clone()))?;
+        case.close_tensor(name, &sampler.images_of(&spec, |stage| noise[stage as usize].clone()))?;
     }
 
     let levels = grid::falling(&schedule, steps as usize);

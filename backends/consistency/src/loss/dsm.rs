@@ -1,10 +1,8 @@
 //! Denoising score matching of the head, in EDM's weighting (Karras et al. 2022, section 5).
 
 use crate::loss::Noised;
+use crate::net::precondition::SIGMA_DATA;
 use crate::tensor::Tensor;
-
-/// Standard deviation of the data that the preconditioning assumes.
-const SIGMA_DATA: f64 = 0.5;
 
 /// lambda times the mean of (t^2 + sigma_data^2) / (t sigma_data)^2 (denoised - y)^2, `[1]`.
 pub(crate) fn term<T: Tensor>(lambda: f64, denoised: &T, batch: &Noised<T>) -> T {

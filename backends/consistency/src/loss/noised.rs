@@ -66,11 +66,11 @@ impl<T: Tensor> Noised<T> {
             values.map(|(i, (y, z))| y + levels[i / size] * z).collect()
         };
         Noised {
-            y: engine.from_host(&shape, clean.images),
-            x_t: engine.from_host(&shape, &at(&t)),
-            x_r: engine.from_host(&shape, &at(&r)),
-            t: engine.from_host(&[batch], &t),
-            r: engine.from_host(&[batch], &r),
+            y: engine.upload(&shape, clean.images),
+            x_t: engine.upload(&shape, &at(&t)),
+            x_r: engine.upload(&shape, &at(&r)),
+            t: engine.upload(&[batch], &t),
+            r: engine.upload(&[batch], &r),
             dropout,
         }
     }

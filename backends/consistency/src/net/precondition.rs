@@ -6,7 +6,7 @@
 use crate::tensor::Tensor;
 
 /// Standard deviation of the data; part of the method, not of the configuration.
-const SIGMA_DATA: f64 = 0.5;
+pub(crate) const SIGMA_DATA: f64 = 0.5;
 
 /// The scales of a batch.
 pub struct Precondition<T> {

@@ -22,7 +22,8 @@ mod tests {
     fn the_rate_rises_stays_and_falls() {
         let spec = TrainSpec { warmup: 4, lr_decay: 0.25, ..train() };
         let course: Vec<f64> = (0..20).map(|k| share(&spec, k, 16)).collect();
-        let expected = [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 1.0, 1.0, 1.0, 1.0];
+        let expected =
+            [0.0, 0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 1.0, 1.0, 1.0, 1.0];
         assert_eq!(course, expected);
     }
 

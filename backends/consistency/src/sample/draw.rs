@@ -35,12 +35,12 @@ impl<T: Tensor> Sampler<'_, T> {
     pub fn draw<E: Engine<T = T>>(&self, engine: &E, spec: &SampleSpec, images: Range<u64>) -> Vec<f32> {
         let Shape { channels, height, width } = self.shape;
         let shape = [(images.end - images.start) as usize, channels, height, width];
-        let noise = |stage| engine.from_host(&shape, &normals(spec.seed, stage, images.clone(), self.shape.values()));
-        self.from_noise(spec, noise).to_host()
+        let noise = |stage| engine.upload(&shape, &normals(spec.seed, stage, images.clone(), self.shape.values()));
+        self.images_of(spec, noise).to_host()
     }
 
     /// One image for each that standard normal `noise(stage)` `[B,C,H,W]` holds.
-    pub(crate) fn from_noise(&self, spec: &SampleSpec, noise: impl FnMut(u64) -> T) -> T {
+    pub(crate) fn images_of(&self, spec: &SampleSpec, noise: impl FnMut(u64) -> T) -> T {
         let schedule = self.schedule;
         let torso = |x: &T, sigma: f64| self.torso(x, sigma);
         match spec.method {

@@ -49,7 +49,7 @@ impl Tensor for Host {
         self.values.iter().map(|&v| v as f32).collect()
     }
     fn constant(&self, shape: &[usize], values: &[f32]) -> Host {
-        HostEngine.from_host(shape, values)
+        HostEngine.upload(shape, values)
     }
     fn detach(&self) -> Host {
         self.clone()
@@ -194,7 +194,7 @@ pub(crate) struct HostEngine;
 impl Engine for HostEngine {
     type T = Host;
 
-    fn from_host(&self, shape: &[usize], values: &[f32]) -> Host {
+    fn upload(&self, shape: &[usize], values: &[f32]) -> Host {
         Host::new(shape, &values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>())
     }
     fn adopt(&self, tensor: &Host) -> Host {

@@ -35,8 +35,7 @@ impl<E: Engine> Gallery<'_, E> {
         let batches = n.div_ceil(BATCH);
         let parts = self.replicas.split(batches, |engine, range| {
             let theta = Replicas::adopt(engine, theta);
-            let sampler =
-                Sampler { network: self.network, theta: &theta, shape: self.shape, schedule: self.schedule };
+            let sampler = Sampler { network: self.network, theta: &theta, shape: self.shape, schedule: self.schedule };
             let mut images = Vec::new();
             for batch in range {
                 let first = batch * BATCH;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use exp_api::spec::RunSpec;
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
+use super::Replicas;
 use super::gallery::Gallery;
 use super::replicas::guarded;
 use super::trainer::{Trainer, last_average};
-use super::Replicas;
 use crate::data::{self, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
@@ -41,8 +41,9 @@ pub fn run<E: Engine>(
 ) -> Result<Report, BackendError> {
     let spec = &job.spec;
     let (channels, side) = spec.dataset.shape();
-    let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min)
-        .map_err(|problems| BackendError::Checkpoint(problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect()))?;
+    let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).map_err(|problems| {
+        BackendError::Checkpoint(problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect())
+    })?;
     guarded(|| match &job.task {
         Task::Train => {
             let data = data::open(&spec.dataset).map_err(|error| BackendError::Data(error.to_string()))?;

@@ -50,15 +50,22 @@ impl<E: Engine> Replicas<E> {
     pub fn split<R: Send>(&self, n: usize, work: impl Fn(&E, Range<usize>) -> R + Sync) -> Vec<R> {
         let count = self.count();
         let part = |i: usize| n * i / count..n * (i + 1) / count;
-        let busy: Vec<(&E, Range<usize>)> =
-            self.engines.iter().enumerate().map(|(i, engine)| (engine, part(i))).filter(|(_, r)| !r.is_empty()).collect();
+        let busy: Vec<(&E, Range<usize>)> = self
+            .engines
+            .iter()
+            .enumerate()
+            .map(|(i, engine)| (engine, part(i)))
+            .filter(|(_, r)| !r.is_empty())
+            .collect();
         if let [(engine, range)] = &busy[..] {
             return vec![engine.scope(|| work(engine, range.clone()))];
         }
         std::thread::scope(|scope| {
             let work = &work;
-            let running: Vec<_> =
-                busy.into_iter().map(|(engine, range)| scope.spawn(move || engine.scope(|| work(engine, range)))).collect();
+            let running: Vec<_> = busy
+                .into_iter()
+                .map(|(engine, range)| scope.spawn(move || engine.scope(|| work(engine, range))))
+                .collect();
             running.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         })
     }

@@ -22,8 +22,8 @@ impl<T: Tensor> TrainState<T> {
     /// The state before the first step; weights drawn from `seed`.
     pub(super) fn fresh<E: Engine<T = T>>(engine: &E, plan: &Arc<Plan>, seed: u64) -> TrainState<T> {
         let slots = Params::build(plan, |(id, spec)| {
-            let param = engine.from_host(&spec.shape, &plan.initial(id, seed));
-            let zeros = engine.from_host(&spec.shape, &vec![0.0; spec.len()]);
+            let param = engine.upload(&spec.shape, &plan.initial(id, seed));
+            let zeros = engine.upload(&spec.shape, &vec![0.0; spec.len()]);
             Slot { ema: param.clone(), param, m: zeros.clone(), v: zeros }
         });
         TrainState { step: 0, slots }
@@ -101,6 +101,6 @@ pub(super) fn place<E: Engine>(
         }
     }
     Ok(Params::build(plan, |(_, spec)| {
-        engine.from_host(&spec.shape, &by_name[format!("{prefix}{}", spec.name).as_str()].values)
+        engine.upload(&spec.shape, &by_name[format!("{prefix}{}", spec.name).as_str()].values)
     }))
 }

@@ -5,7 +5,7 @@ use exp_api::spec::RunSpec;
 use super::Replicas;
 use super::state::TrainState;
 use crate::data::{Batch, Shape};
-use crate::engine::{Engine, Slot};
+use crate::engine::Engine;
 use crate::loss::{Clean, Noised, joint};
 use crate::net::Network;
 use crate::optim;
@@ -69,14 +69,17 @@ impl<E: Engine> Recipe<'_, E> {
         let engine = self.replicas.first();
         let slots = engine.scope(|| {
             let gradients = optim::clip(train, gradients);
-            let named = state.slots.iter().map(|(spec, slot)| (spec, slot));
-            let mut new: Vec<Slot<E::T>> = Vec::new();
-            for ((spec, slot), gradient) in named.zip(gradients.tensors()) {
-                let rule = if spec.name.starts_with("head/") { &head } else { &torso };
-                new.push(engine.update(rule, slot, gradient));
-            }
-            let mut new = new.into_iter();
-            state.slots.map(|old| new.next().unwrap_or_else(|| old.clone()))
+            let mut gradients = gradients.tensors().iter();
+            let rules = state.slots.iter().map(|(spec, _)| match (spec.trained, spec.name.starts_with("head/")) {
+                (false, _) => None,
+                (true, true) => Some(&head),
+                (true, false) => Some(&torso),
+            });
+            let mut rules = rules.collect::<Vec<_>>().into_iter();
+            state.slots.map(|slot| match (rules.next().flatten(), gradients.next()) {
+                (Some(rule), Some(gradient)) => engine.update(rule, slot, gradient),
+                _ => slot.clone(),
+            })
         });
         TrainState { step: state.step + 1, slots }
     }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use exp_api::spec::{Method, Metric, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
+use super::Replicas;
 use super::gallery::Gallery;
 use super::judge::Judge;
 use super::state::{TrainState, place};
 use super::step::{Recipe, Values};
-use super::Replicas;
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::{Dataset, Feed};
 use crate::engine::Engine;
@@ -48,7 +48,8 @@ impl<E: Engine> Trainer<'_, E> {
             schedule: &schedule,
             replicas: self.replicas,
         };
-        let mut feed = Feed::new(Arc::clone(&self.data), self.spec.seed, train.batch as usize, self.spec.dataset.flip());
+        let mut feed =
+            Feed::new(Arc::clone(&self.data), self.spec.seed, train.batch as usize, self.spec.dataset.flip());
         let mut pace = Pace::new(state.step);
         let mut saved = state.step;
         while state.step < train.steps && !self.stop.asked() {
@@ -194,7 +195,8 @@ impl<E: Engine> Trainer<'_, E> {
 
     fn folder(&self, name: &str) -> Result<(), BackendError> {
         let path = self.dir.join(name);
-        std::fs::create_dir_all(&path).map_err(|e| BackendError::Files(format!("cannot create {}: {e}", path.display())))
+        std::fs::create_dir_all(&path)
+            .map_err(|e| BackendError::Files(format!("cannot create {}: {e}", path.display())))
     }
 
     /// The panels of a grid.
@@ -226,11 +228,7 @@ impl<E: Engine> Trainer<'_, E> {
 }
 
 /// The averaged weights of a run's last checkpoint.
-pub(super) fn last_average<E: Engine>(
-    engine: &E,
-    network: &Network,
-    run: &Path,
-) -> Result<Params<E::T>, BackendError> {
+pub(super) fn last_average<E: Engine>(engine: &E, network: &Network, run: &Path) -> Result<Params<E::T>, BackendError> {
     let (loaded, _) = checkpoint::latest(run, "ema/").map_err(files)?;
     let Some(loaded) = loaded else {
         return Err(BackendError::Checkpoint(format!("{} has no sound checkpoint", run.display())));

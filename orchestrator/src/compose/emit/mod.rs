@@ -8,7 +8,7 @@ mod scalar;
 mod style;
 
 use super::node::{Key, Map, Node, Value};
-use super::python;
+use super::{base64, python};
 
 use style::Style;
 
@@ -98,7 +98,7 @@ impl Writer {
                 self.plain("!!binary", false);
                 self.plain("|", false);
                 self.indentation();
-                self.write(&scalar::base64(bytes));
+                self.write(&base64::encode(bytes));
             }
             other => self.plain(&python::str(other), false),
         }

@@ -132,17 +132,3 @@ fn escape(c: char) -> Option<String> {
     };
     Some(format!("\\{short}"))
 }
-
-/// Base64 of bytes.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for n in 0..4 {
-            let digit = DIGITS[(word >> (18 - 6 * n)) as usize & 63];
-            out.push(if n <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    out
-}

@@ -33,8 +33,11 @@ impl<'a> Resolver<'a> {
             match part {
                 Part::Literal(text) => out.push_str(text),
                 Part::Interpolation(interpolation) => {
-                    let target = self.interpolation(interpolation, place)?;
-                    out.push_str(&python::str(&self.value(target)?));
+                    match self.interpolation(interpolation, place)? {
+                        // A list or map is printed as it stands, interpolations and all.
+                        Target::Place(_, node) => out.push_str(&python::str(&node.value)),
+                        Target::Made(value) => out.push_str(&python::str(&value)),
+                    }
                 }
             }
             if out.len() > MAX_TEXT {
@@ -61,7 +64,14 @@ impl<'a> Resolver<'a> {
                 for key in keys {
                     path.push(Key::Str(self.name(key, place)?));
                 }
-                self.look_up(&path)?.ok_or_else(|| Failure::from(self.unknown(&path)))
+                match self.look_up(&path)? {
+                    Some(Target::Place(target, _)) if place.starts_with(&target) => Err(failure(format!(
+                        "`{}` holds this interpolation, which cannot refer to it",
+                        dotted(&target)
+                    ))),
+                    Some(target) => Ok(target),
+                    None => Err(Failure::from(self.unknown(&path))),
+                }
             }
             Interpolation::Call { name, arguments } => {
                 let mut parts = Vec::with_capacity(name.len());
@@ -91,7 +101,8 @@ impl<'a> Resolver<'a> {
         let Some((last, parents)) = path.split_last() else { return problem };
         match self.look_up(parents) {
             Ok(Some(Target::Place(_, Node { value: Value::Map(map), .. }))) => {
-                let names: Vec<String> = map.keys().map(Key::to_string).collect();
+                let visible = map.keys().filter(|key| !parents.is_empty() || self.scope.sees(key));
+                let names: Vec<String> = visible.map(Key::to_string).collect();
                 problem.nearest(&last.to_string(), names.iter().map(String::as_str))
             }
             _ => problem,

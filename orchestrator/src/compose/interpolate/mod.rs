@@ -21,5 +21,5 @@ pub fn check(text: &str) -> Result<(), Problem> {
     if !text.contains("${") {
         return Ok(());
     }
-    parser::text(text).map(drop).map_err(|error| Problem::new(format!("`{text}`: {} of the text", error.in_text(text))))
+    parser::text(text).map(drop).map_err(|error| Problem::new(format!("`{text}`, {}", error.in_text(text))))
 }

@@ -3,6 +3,7 @@
 //! The tree is closed: a plain `key=value` needs the key, `+` adds one, `~` takes one away.
 
 use super::{Element, Kind, Override, Parsed};
+use crate::compose::hydra_node;
 use crate::compose::interpolate::{self, Resolver, Scope};
 use crate::compose::merge::{self, Keys};
 use crate::compose::node::{self, Key, Node, Value};
@@ -108,7 +109,7 @@ fn update(root: &mut Node, item: &Override, value: Node, world: &World, keys: Ke
     let target = child_place(root, &place, last)?;
     match merge::node_at(root, &target) {
         Some(node) if node.value.is_container() && value.value.is_container() => {
-            merge::merge_at(root, &target, value, world, keys).map_err(|problem| added(problem, item))
+            merge::merge(root, &target, value, world, keys).map_err(|problem| added(problem, item))
         }
         None if keys == Keys::Closed => Err(unknown(root, &place, last, item)),
         _ => set(root, &place, &target, value),
@@ -166,6 +167,9 @@ fn added(problem: Problem, item: &Override) -> Problem {
 }
 
 fn delete(root: &mut Node, item: &Override, expected: Option<Node>, world: &World) -> Result<(), Problem> {
+    if hydra_node::declares(&item.key) {
+        return Err(Problem::new("cannot be deleted: the hydra node always has this key"));
+    }
     let Some(current) = select(root, &item.key, world)? else {
         return Err(Problem::new("cannot be deleted: it does not exist"));
     };

@@ -53,10 +53,8 @@ impl Override {
     /// # Errors
     /// What is wrong with it, and at which column.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        parser::parse(text).map_err(|error| {
-            let message = format!("{} of the override", error.in_text(text));
-            Problem::new(message).origin(&Origin::Override { text: text.into() })
-        })
+        parser::parse(text)
+            .map_err(|error| Problem::new(error.in_text(text)).origin(&Origin::Override { text: text.into() }))
     }
 
     /// Parses all words, and reports all that cannot be parsed.

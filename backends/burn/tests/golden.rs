@@ -1,0 +1,17 @@
+//! The science on this engine against values of reference networks.
+
+use std::path::{Path, PathBuf};
+
+use exp_burn::BurnEngine;
+use exp_consistency::engine::Engine;
+use exp_consistency::golden;
+
+/// Cases of the directory EXP_GOLDEN_DIR, else of the copy beside this test.
+#[test]
+fn golden_cases_hold() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let dir = std::env::var_os("EXP_GOLDEN_DIR").map_or(own, PathBuf::from);
+    let engine = BurnEngine::open("cpu").expect("the CPU is always there");
+    let summary = engine.scope(|| golden::run(&engine, &dir));
+    assert!(summary.all_passed() && summary.total > 0);
+}
