@@ -175,8 +175,8 @@ fn run_one(dir: &Path) -> Result<(), Failure> {
             Ok(report) if report.interrupted => {
                 ended = Err(Failure::Interrupted(format!("to go on: exp resume {}", dir.display())));
             }
-            Ok(report) => print!("{}", report::summary(dir, report)),
-            Err(_) => {}
+            Ok(report) => print!("{}", report::summary(dir, &report)),
+            Err(error) => ended = Err(error.into()),
         })
     })?;
     ended
@@ -217,7 +217,7 @@ fn run_sweep(dirs: &[(RunDir, String)]) -> Result<(), Failure> {
         dispatch::run_all(announced, &bars, |dir, outcome| {
             match outcome {
                 Ok(report) if report.interrupted => interrupted = true,
-                Ok(report) => print!("{}", report::summary(dir, report)),
+                Ok(report) => print!("{}", report::summary(dir, &report)),
                 Err(error) => failed.push(format!("#{number} failed: {error}\n  {}", dir.display())),
             }
             number += 1;
@@ -262,24 +262,27 @@ fn job(
     compose(&Request { library, config_name, overrides: &overrides, mode: Mode::Run, job: Some(number), world })
 }
 
-fn go_on(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let before = extract::run_spec(&frozen::load(dir)?)?;
+/// The job frozen in a directory, and its spec with the overrides carried out.
+fn edited(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(Job, RunSpec), Failure> {
     let mut tree = frozen::load(dir)?;
+    let before = Job::open(dir).map_err(WorkerError::from)?;
     frozen::edit(&mut tree, &cli.overrides, library, world)?;
     let wanted = checked(absolute(extract::run_spec(&tree)?, &world.cwd), &tree)?;
-    resume::check(&before, &wanted, &cli.flags.allow)?;
-    if wanted != before {
-        resume::refreeze(dir, &Job { task: Task::Train, spec: wanted })?;
+    Ok((before, wanted))
+}
+
+fn go_on(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let (before, wanted) = edited(dir, cli, library, world)?;
+    resume::check(&before.spec, &wanted, &cli.flags.allow)?;
+    if wanted != before.spec {
+        resume::refreeze(dir, &Job { task: before.task, spec: wanted })?;
     }
     run_one(dir)
 }
 
 fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let before = extract::run_spec(&frozen::load(dir)?)?;
-    let mut tree = frozen::load(dir)?;
-    frozen::edit(&mut tree, &cli.overrides, library, world)?;
-    let spec = checked(extract::run_spec(&tree)?, &tree)?;
-    resume::check(&before, &spec, &[])?;
+    let (before, spec) = edited(dir, cli, library, world)?;
+    resume::check(&before.spec, &spec, &[])?;
     let name = format!("{}-{}", spec.sample.method.word(), spec.sample.n);
     let task = Task::Sample { run: "../..".to_owned() };
     let place = Place::Automatic(dir.join("samples").join(name));

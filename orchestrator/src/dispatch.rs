@@ -22,7 +22,7 @@ const INTERRUPTED: i32 = 130;
 pub fn run_all<'a>(
     dirs: impl IntoIterator<Item = &'a Path>,
     bars: &MultiProgress,
-    mut done: impl FnMut(&Path, &Result<Report, WorkerError>),
+    mut done: impl FnMut(&Path, Result<Report, WorkerError>),
 ) -> std::io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let stop = Stop::default();
@@ -47,7 +47,7 @@ pub fn run_all<'a>(
                 }
             };
             match outcome {
-                Ok(outcome) => done(dir, &outcome),
+                Ok(outcome) => done(dir, outcome),
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         }

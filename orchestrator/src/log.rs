@@ -34,7 +34,7 @@ pub fn terminal_and_file(bars: &MultiProgress, run: &Path) -> io::Result<Dispatc
     Ok(Dispatch::new(tracing_subscriber::registry().with(Terminal(bars.clone())).with(to_file)))
 }
 
-/// Prints the bare message; a warning says that it is one.
+/// Prints the bare message; a warning says that it is one. An error ends its job: whoever started the job shows it.
 struct Terminal(MultiProgress);
 
 impl<S: Subscriber> Layer<S> for Terminal {
@@ -42,7 +42,7 @@ impl<S: Subscriber> Layer<S> for Terminal {
         let mut message = Message(String::new());
         event.record(&mut message);
         let prefix = match *event.metadata().level() {
-            Level::ERROR => "error: ",
+            Level::ERROR => return,
             Level::WARN => "warning: ",
             _ => "",
         };

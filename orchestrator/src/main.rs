@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use exp::cli::Cli;
 use exp::commands;
 use exp::compose::World;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::parse(std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned())) {

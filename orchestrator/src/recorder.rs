@@ -68,7 +68,7 @@ impl EventSink for Recorder {
             }
             Event::Metrics { step, values } => self.metrics.append(step, values),
             Event::System { step, mut values } => {
-                values.push(("rss_mib".to_owned(), resident_mib()));
+                values.extend(memory_mib());
                 self.system.append(step, values)
             }
             Event::Log { level: Level::Info, message } => {
@@ -175,11 +175,15 @@ impl Progress {
     }
 }
 
-/// Memory of this process in MiB; 0 where the kernel does not say.
-fn resident_mib() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: f64 = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0.0);
-    pages * 4096.0 / (1024.0 * 1024.0)
+/// Memory of this process now and at most, in MiB; nothing where the kernel does not say.
+fn memory_mib() -> Vec<(String, f64)> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |line: &str| line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+    let field = |(name, label): (&str, &str)| {
+        let value = status.lines().find_map(|line| kib(line.strip_prefix(label)?))?;
+        Some((name.to_owned(), value / 1024.0))
+    };
+    [("rss_mib", "VmRSS:"), ("peak_rss_mib", "VmHWM:")].into_iter().filter_map(field).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 use std::process::ExitCode;
 
 use exp_burn::BurnBackend;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     ExitCode::from(exp_api::protocol::serve(&BurnBackend))

@@ -1,8 +1,8 @@
 //! Direct convolution on the CPU: odd square kernels, stride 1, an output as large as its input.
 //!
 //! Each padded plane is one row of memory, in which a kernel tap is a constant shift. A tile of outputs then stays in
-//! registers while all input channels and taps pass over it; no matrix of patches is ever written. The two border
-//! columns between image rows are computed too and thrown away.
+//! registers while all input channels and taps pass over it; no matrix of patches is ever written. Where rows do not
+//! fill registers, a tile runs on across the border columns between them, whose sums are thrown away.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -10,8 +10,8 @@ use pulp::{Arch, Simd, WithSimd};
 const BLOCK: usize = 4;
 /// Registers of outputs a channel.
 const VECTORS: usize = 2;
-/// Widest register, in `f32`: planes are padded so that a tile may run over.
-const SLACK: usize = 16 * VECTORS;
+/// Widest register, in `f32`: planes are padded so that one may run over.
+const SLACK: usize = 16;
 
 /// Sizes of a convolution `[n,c,h,w]` x `[o,c,k,k]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,19 @@ impl Geometry {
     /// Memory of a padded plane.
     fn plane(self) -> usize {
         (self.h + self.k - 1) * self.row() + SLACK
+    }
+
+    /// Where each register of outputs begins in the padded plane, a whole number of tiles of them, and how far apart
+    /// the rows of outputs then are.
+    fn segments(self, lanes: usize) -> (Vec<usize>, usize) {
+        let (mut starts, stride): (Vec<usize>, usize) = if self.w.is_multiple_of(lanes) {
+            let row = |y| (0..self.w).step_by(lanes).map(move |x| y * self.row() + x);
+            ((0..self.h).flat_map(row).collect(), self.w)
+        } else {
+            ((0..self.span()).step_by(lanes).collect(), self.row())
+        };
+        starts.resize(starts.len().next_multiple_of(VECTORS), 0);
+        (starts, stride)
     }
 
     /// Shift of each kernel tap.
@@ -129,29 +142,35 @@ impl WithSimd for Correlate<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        match self.g.k {
+            1 => self.run::<S, 1>(simd),
+            3 => self.run::<S, 3>(simd),
+            _ => unreachable!("only kernels of 1 and 3 come here"),
+        }
+    }
+}
+
+impl Correlate<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const K: usize>(self, simd: S) {
         let g = self.g;
-        let (taps, area) = (g.k * g.k, g.h * g.w);
-        let shifts = g.shifts();
-        let tile = VECTORS * S::F32_LANES;
-        let mut line = vec![0.0_f32; BLOCK * (g.span() + SLACK)];
+        let area = g.h * g.w;
+        let (starts, stride) = g.segments(S::F32_LANES);
+        let mut lines: [Vec<f32>; BLOCK] = std::array::from_fn(|_| vec![0.0; starts.len() * S::F32_LANES]);
         for image in 0..g.n {
             let planes = &self.input[image * g.c * g.plane()..][..g.c * g.plane()];
-            for (block, weights) in self.pack.chunks_exact(g.c * taps * BLOCK).enumerate() {
-                let mut start = 0;
-                while start < g.span() {
-                    let sums = tile_sums(simd, g, planes, weights, &shifts, start);
-                    for (lane, sums) in sums.iter().enumerate() {
-                        let at = lane * (g.span() + SLACK) + start;
-                        let (vectors, _) = S::as_mut_simd_f32s(&mut line[at..at + tile]);
-                        vectors.copy_from_slice(sums);
+            for (block, weights) in self.pack.chunks_exact(g.c * K * K * BLOCK).enumerate() {
+                for (tile, starts) in starts.chunks_exact(VECTORS).enumerate() {
+                    let sums = tile_sums::<S, K>(simd, g, planes, weights, [starts[0], starts[1]]);
+                    for (line, sums) in lines.iter_mut().zip(sums) {
+                        let (vectors, _) = S::as_mut_simd_f32s(line);
+                        vectors[tile * VECTORS..][..VECTORS].copy_from_slice(&sums);
                     }
-                    start += tile;
                 }
-                for o in block * BLOCK..g.o.min((block + 1) * BLOCK) {
-                    let sums = &line[(o % BLOCK) * (g.span() + SLACK)..];
+                for (o, line) in (block * BLOCK..g.o).zip(lines.iter()) {
                     let bias = self.bias.map_or(0.0, |bias| bias[o]);
                     let plane = &mut self.out[(image * g.o + o) * area..][..area];
-                    for (row, sums) in plane.chunks_exact_mut(g.w).zip(sums.chunks(g.row())) {
+                    for (row, sums) in plane.chunks_exact_mut(g.w).zip(line.chunks(stride)) {
                         row.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum + bias);
                     }
                 }
@@ -160,25 +179,27 @@ impl WithSimd for Correlate<'_> {
     }
 }
 
-/// One tile of outputs for a block of channels.
+/// One tile of outputs for a block of channels; its registers begin at `starts` in the padded plane.
 #[inline(always)]
-fn tile_sums<S: Simd>(
+fn tile_sums<S: Simd, const K: usize>(
     simd: S,
     g: Geometry,
     planes: &[f32],
     weights: &[f32],
-    shifts: &[usize],
-    start: usize,
+    starts: [usize; VECTORS],
 ) -> [[S::f32s; VECTORS]; BLOCK] {
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; BLOCK];
-    for (plane, weights) in planes.chunks_exact(g.plane()).zip(weights.chunks_exact(shifts.len() * BLOCK)) {
-        for (shift, weights) in shifts.iter().zip(weights.chunks_exact(BLOCK)) {
-            let window = &plane[start + shift..start + shift + VECTORS * S::F32_LANES];
-            let (inputs, _) = S::as_simd_f32s(window);
-            for lane in 0..BLOCK {
-                let weight = simd.splat_f32s(weights[lane]);
-                for v in 0..VECTORS {
-                    sums[lane][v] = simd.mul_add_f32s(weight, inputs[v], sums[lane][v]);
+    for (plane, weights) in planes.chunks_exact(g.plane()).zip(weights.chunks_exact(K * K * BLOCK)) {
+        for (ky, weights) in weights.chunks_exact(K * BLOCK).enumerate() {
+            // Sliced to a length that the compiler knows, so that the taps of a row need no further checks.
+            let rows = starts.map(|start| &plane[start + ky * g.row()..][..S::F32_LANES + K - 1]);
+            for (kx, weights) in weights.chunks_exact(BLOCK).enumerate().take(K) {
+                let inputs = rows.map(|row| S::as_simd_f32s(&row[kx..kx + S::F32_LANES]).0[0]);
+                for lane in 0..BLOCK {
+                    let weight = simd.splat_f32s(weights[lane]);
+                    for v in 0..VECTORS {
+                        sums[lane][v] = simd.mul_add_f32s(weight, inputs[v], sums[lane][v]);
+                    }
                 }
             }
         }
@@ -198,36 +219,45 @@ impl WithSimd for KernelGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match self.g.k {
-            1 => kernel_products::<S, 1>(simd, self),
-            3 => kernel_products::<S, 9>(simd, self),
+        // Sums of two output channels fit the 32 registers that come with wide vectors, not the 16 of narrow ones.
+        match (self.g.k, S::F32_LANES >= 16) {
+            (1, _) => kernel_products::<S, 1, 1>(simd, self),
+            (3, true) => kernel_products::<S, 9, 2>(simd, self),
+            (3, false) => kernel_products::<S, 9, 1>(simd, self),
             _ => unreachable!("only kernels of 1 and 3 come here"),
         }
     }
 }
 
 #[inline(always)]
-fn kernel_products<S: Simd, const TAPS: usize>(simd: S, job: KernelGradient<'_>) {
+fn kernel_products<S: Simd, const TAPS: usize, const OUTPUTS: usize>(simd: S, job: KernelGradient<'_>) {
     let g = job.g;
     let shifts = g.shifts();
     let length = g.span().next_multiple_of(S::F32_LANES);
-    for o in 0..g.o {
+    for first in (0..g.o).step_by(OUTPUTS) {
+        // Past the last output channel the last one is computed again, and dropped.
+        let outputs: [usize; OUTPUTS] = std::array::from_fn(|i| (first + i).min(g.o - 1));
         for c in 0..g.c {
-            let mut sums = [simd.splat_f32s(0.0); TAPS];
+            let mut sums = [[simd.splat_f32s(0.0); TAPS]; OUTPUTS];
             for image in 0..g.n {
-                let gradient = &job.gradient[(image * g.o + o) * g.plane()..][..length];
                 let input = &job.input[(image * g.c + c) * g.plane()..][..g.plane()];
-                let (gradient, _) = S::as_simd_f32s(gradient);
+                let gradients: [&[S::f32s]; OUTPUTS] =
+                    outputs.map(|o| S::as_simd_f32s(&job.gradient[(image * g.o + o) * g.plane()..][..length]).0);
                 let inputs: [&[S::f32s]; TAPS] =
                     std::array::from_fn(|tap| S::as_simd_f32s(&input[shifts[tap]..][..length]).0);
-                for (step, &gradient) in gradient.iter().enumerate() {
+                for step in 0..length / S::F32_LANES {
                     for tap in 0..TAPS {
-                        sums[tap] = simd.mul_add_f32s(gradient, inputs[tap][step], sums[tap]);
+                        let input = inputs[tap][step];
+                        for i in 0..OUTPUTS {
+                            sums[i][tap] = simd.mul_add_f32s(gradients[i][step], input, sums[i][tap]);
+                        }
                     }
                 }
             }
-            for (tap, sum) in sums.into_iter().enumerate() {
-                job.out[(o * g.c + c) * TAPS + tap] = simd.reduce_sum_f32s(sum);
+            for (o, sums) in (first..g.o).zip(sums) {
+                for (tap, sum) in sums.into_iter().enumerate() {
+                    job.out[(o * g.c + c) * TAPS + tap] = simd.reduce_sum_f32s(sum);
+                }
             }
         }
     }

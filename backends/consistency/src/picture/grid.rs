@@ -11,10 +11,10 @@ use thiserror::Error;
 use crate::data::Shape;
 
 /// Pixels between tiles.
-const GAP: usize = 2;
+const GAP: usize = 4;
 const WHITE: u8 = 255;
 /// Side from which a tile can be made out.
-const LEGIBLE: usize = 32;
+const LEGIBLE: usize = 40;
 
 /// A picture of 8 bits, grey or RGB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn eight_bits(value: f32) -> u8 {
     (((value + 1.0) * 0.5).clamp(0.0, 1.0) * 255.0) as u8
 }
 
-/// The least whole enlargement that makes an image's shorter side 32 pixels or more.
+/// The least whole enlargement that makes an image's shorter side 40 pixels or more.
 pub fn legible_scale(shape: Shape) -> usize {
     LEGIBLE.div_ceil(shape.height.min(shape.width).max(1))
 }
