@@ -1,5 +1,6 @@
 //! What the orchestrator sees of burn.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
 use std::path::Path;
 
@@ -44,9 +45,11 @@ impl Backend for BurnBackend {
         if spec.backend.precision != Precision::F32 {
             problems.push(Problem::new("backend.precision", "expected f32: the burn backend has no other"));
         }
-        let named = spec.backend.devices.iter().flatten().map(|device| ("backend.devices", device));
-        for (key, device) in named.chain([("backend.device", &spec.backend.device)]) {
-            if let Err(error) = BurnEngine::open(device) {
+        let device = &spec.backend.device;
+        let devices: BTreeSet<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
+        let named = devices.into_iter().map(|name| ("backend.devices", name));
+        for (key, name) in named.chain([("backend.device", device)]) {
+            if let Err(error) = BurnEngine::open(name) {
                 problems.push(Problem::new(key, error.to_string()));
             }
         }

@@ -4,6 +4,7 @@
 //! [`train::run`].
 
 pub mod checkpoint;
+pub mod conformance;
 pub mod data;
 pub mod engine;
 pub mod eval;

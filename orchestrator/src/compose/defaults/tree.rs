@@ -11,7 +11,7 @@ use crate::compose::fragment::{Fragment, Library};
 use crate::compose::interpolate::{Resolver, Scope};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Origin;
-use crate::compose::problem::Problem;
+use crate::compose::problem::{Problem, shortened};
 use crate::compose::world::World;
 
 /// How deep files may include one another.
@@ -239,11 +239,11 @@ impl<'a> Expander<'a> {
 
     fn not_found(&self, item: &Item, parent: Option<&String>) -> Problem {
         let path = item.config_path();
-        let problem = match parent {
-            Some(parent) => Problem::new(format!("there is no `{path}`, which `{parent}` asks for")),
-            None => Problem::new(format!("there is no `{path}`")),
-        };
         let options = self.library.search.options(&item.group_path());
-        problem.origin(&item.origin).nearest(item.name().unwrap_or_default(), options.iter().map(String::as_str))
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let asked = parent.map(|parent| format!(", which `{parent}` asks for")).unwrap_or_default();
+        let there_are = if options.is_empty() { String::new() } else { format!("; there are {}", shortened(&options)) };
+        let problem = Problem::new(format!("there is no `{path}`{asked}{there_are}"));
+        problem.origin(&item.origin).nearest(item.name().unwrap_or_default(), options)
     }
 }

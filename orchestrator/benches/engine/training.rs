@@ -1,0 +1,82 @@
+//! The trainer's step from its public parts, on images of noise: no data set is needed, and nothing is logged.
+
+use exp_api::spec::RunSpec;
+use exp_consistency::data::Shape;
+use exp_consistency::engine::{Engine, Slot};
+use exp_consistency::loss::{Clean, Noised, joint};
+use exp_consistency::net::Network;
+use exp_consistency::optim;
+use exp_consistency::params::Params;
+use exp_consistency::rng::{Draw, Purpose};
+use exp_consistency::schedule::Ict;
+use exp_consistency::tensor::Tensor;
+use exp_consistency::train::Replicas;
+
+/// A run in memory.
+pub struct Training<'a, E: Engine> {
+    spec: &'a RunSpec,
+    network: &'a Network,
+    replicas: &'a Replicas<E>,
+    schedule: Ict,
+    shape: Shape,
+    images: Vec<f32>,
+    slots: Params<Slot<E::T>>,
+    step: u64,
+}
+
+impl<'a, E: Engine> Training<'a, E> {
+    /// Weights as drawn, and one batch of images.
+    pub fn new(spec: &'a RunSpec, network: &'a Network, replicas: &'a Replicas<E>) -> Training<'a, E> {
+        let (channels, side) = spec.dataset.shape();
+        let shape = Shape { channels, height: side, width: side };
+        let mut images = vec![0.0; spec.train.batch as usize * shape.values()];
+        Draw::new(spec.seed, Purpose::Eval, 0).image(0).fill_normal(&mut images);
+        images.iter_mut().for_each(|value| *value = value.clamp(-1.0, 1.0));
+        let (engine, plan) = (replicas.first(), network.params());
+        let slots = Params::build(plan, |(id, param)| {
+            let weights = engine.upload(&param.shape, &plan.initial(id, spec.seed));
+            let zeros = engine.upload(&param.shape, &vec![0.0; param.len()]);
+            Slot { ema: weights.clone(), param: weights, m: zeros.clone(), v: zeros }
+        });
+        let schedule = Ict::new(&spec.schedule, spec.train.steps);
+        Training { spec, network, replicas, schedule, shape, images, slots, step: 0 }
+    }
+
+    /// Takes one step; the norm of the gradients.
+    pub fn step(&mut self) -> f32 {
+        let batch = self.spec.train.batch as usize;
+        let theta = self.slots.map(|slot| slot.param.clone());
+        let parts = self.replicas.split(batch, |engine, range| {
+            let values = self.shape.values();
+            let images = &self.images[range.start * values..range.end * values];
+            let clean = Clean { images, shape: self.shape, first: range.start as u64 };
+            let noised = Noised::draw(engine, &self.schedule, &clean, self.spec.seed, self.step);
+            let share = range.len() as f64 / batch as f64;
+            let theta = Replicas::adopt(engine, &theta);
+            let (loss, (), gradients) = engine.value_and_grad(&theta, |theta| {
+                (joint(self.network, &self.spec.loss, theta, &noised).total.scale(share), ())
+            });
+            loss.to_host();
+            gradients
+        });
+        let (train, ema) = (&self.spec.train, &self.spec.ema);
+        let rule = |lr| optim::rule(train, ema, self.step, train.steps, lr);
+        let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
+        let engine = self.replicas.first();
+        let (slots, norm) = engine.scope(|| {
+            let sum = parts.into_iter().reduce(|sum, part| sum.zip(&part, |a, b| a.add(&engine.adopt(b))));
+            let sum = sum.expect("a batch has at least one image");
+            let norms = ["torso", "head"].map(|network| optim::global_norm(&sum, network).to_host()[0]);
+            let gradients = optim::clip(train, sum);
+            let slots = Params::build(gradients.plan(), |(id, param)| {
+                let (slot, gradient) = (&self.slots.tensors()[id], &gradients.tensors()[id]);
+                let rule = if param.name.starts_with("head/") { &head } else { &torso };
+                if param.trained { engine.update(rule, slot, gradient) } else { slot.clone() }
+            });
+            (slots, norms.iter().sum())
+        });
+        self.slots = slots;
+        self.step += 1;
+        norm
+    }
+}

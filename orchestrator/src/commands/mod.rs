@@ -1,0 +1,94 @@
+//! What each command does, as a sequence of stages.
+//!
+//! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
+//! directory that is already there. `spec` is what they share: from a tree to a spec that its backend accepts.
+
+mod again;
+mod multirun;
+mod run;
+mod spec;
+
+use std::path::Path;
+
+use crate::cli::{Cli, Command, Flags};
+use crate::compose::{Library, Place as Conf, Problem, Problems, SearchPath, World};
+use crate::conf;
+use crate::run_dir::FreezeError;
+use crate::worker::WorkerError;
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The configuration, or what it asks for, is wrong; nothing was started.
+    #[error("{0}")]
+    Configuration(#[from] Problems),
+    /// A directory could not be made.
+    #[error("error: {0}")]
+    Freeze(#[from] FreezeError),
+    /// A job failed, or could not begin.
+    #[error("error: {0}")]
+    Job(#[from] WorkerError),
+    /// Some jobs of a sweep failed.
+    #[error("{0}")]
+    Sweep(String),
+    /// The operating system refused something.
+    #[error("error: {0}")]
+    System(#[from] std::io::Error),
+    /// The user asked to stop.
+    #[error("{0}")]
+    Interrupted(String),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure::Configuration(problem.into())
+    }
+}
+
+impl Failure {
+    /// 1 a run failed, 2 bad configuration or usage, 3 could not launch, 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Configuration(_) | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Compose(_)) => 2,
+            Failure::Job(WorkerError::Locked(_) | WorkerError::NoJob(_) | WorkerError::NoBackend(_)) => 2,
+            Failure::Job(_) | Failure::Sweep(_) => 1,
+            Failure::Freeze(FreezeError::Write { .. }) | Failure::System(_) => 3,
+            Failure::Interrupted(_) => 130,
+        }
+    }
+}
+
+/// Carries out a command line.
+///
+/// # Errors
+/// What went wrong, with its exit code.
+pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
+    let library = library(&cli.flags, world)?;
+    match &cli.command {
+        Command::Run if cli.flags.cfg.is_some() => run::print_config(cli, &library, world),
+        Command::Run if cli.flags.multirun => multirun::multirun(cli, &library, world),
+        Command::Run => run::single(cli, &library, world),
+        Command::Resume(dir) => again::resume(dir, cli, &library, world),
+        Command::Sample(dir) => again::sample(dir, cli, &library, world),
+        Command::Worker(dir) => run::run_one(dir),
+    }
+}
+
+/// conf/ is `--config-path`, else ./conf, else the copy in this binary.
+fn library(flags: &Flags, world: &World) -> Result<Library, Failure> {
+    let directory = |path: &Path| -> Result<Conf, Problem> {
+        if world.cwd.join(path).is_dir() {
+            return Ok(Conf::Dir(path.to_owned()));
+        }
+        Err(Problem::new(format!("there is no configuration directory {}", path.display())))
+    };
+    let main = match &flags.config_path {
+        Some(path) => directory(path)?,
+        None => directory(Path::new("conf")).unwrap_or(Conf::Embedded(conf::FILES)),
+    };
+    let mut search = SearchPath::new(main);
+    if let Some(path) = &flags.config_dir {
+        search = search.and("command-line", directory(path)?);
+    }
+    Ok(Library::new(search))
+}

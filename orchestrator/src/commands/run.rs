@@ -1,0 +1,74 @@
+//! One run, from the command line to its end.
+
+use std::path::{Path, PathBuf};
+
+use exp_api::{Job, Task};
+use indicatif::MultiProgress;
+
+use super::Failure;
+use super::spec::typed;
+use crate::cli::{Cfg, Cli};
+use crate::compose::{Composed, Library, Mode, Part, Problems, Request, View, World, compose};
+use crate::run_dir::{Place, RunDir};
+use crate::{dispatch, log, report};
+
+/// Prints the composed configuration.
+pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
+    let part = match cli.flags.cfg {
+        Some(Cfg::Hydra) => Part::Hydra,
+        Some(Cfg::All) => Part::All,
+        Some(Cfg::Job) | None => Part::Job,
+    };
+    let view = View { part, package: cli.flags.package.clone(), resolve: cli.flags.resolve };
+    print!("{}", composed.print(&view)?);
+    Ok(())
+}
+
+/// Composes, freezes and runs.
+pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let mut composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
+    for warning in &composed.warnings {
+        eprintln!("{warning}");
+    }
+    let job = Job { task: Task::Train, spec: typed(&composed)? };
+    if cli.flags.dry_run {
+        print!("{}", composed.print(&View::default())?);
+        return Ok(());
+    }
+    let dir = PathBuf::from(composed.text("hydra.run.dir")?);
+    // Who names a directory means that one; the dated default may be taken by a run of the same second.
+    let named = composed.tree.at("hydra.run.dir").is_some_and(|node| !node.trail.is_built_in());
+    let place = if named { Place::Named(dir) } else { Place::Automatic(dir) };
+    let run = RunDir::freeze(&place, &mut composed, &job)?;
+    run_one(run.path())
+}
+
+/// Does the job of a directory, with signals beside it.
+pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
+    let bars = MultiProgress::new();
+    let mut ended = Ok(());
+    tracing::dispatcher::with_default(&log::terminal(&bars), || {
+        println!("{}", dir.display());
+        dispatch::run_all([dir], &bars, |dir, outcome| match outcome {
+            Ok(report) if report.interrupted => {
+                ended = Err(Failure::Interrupted(format!("to go on: exp resume {}", dir.display())));
+            }
+            Ok(report) => print!("{}", report::summary(dir, &report)),
+            Err(error) => ended = Err(error.into()),
+        })
+    })?;
+    ended
+}
+
+/// Composes what a command line asks for.
+pub(super) fn composed(
+    cli: &Cli,
+    library: &Library,
+    world: &World,
+    overrides: &[String],
+    mode: Mode,
+) -> Result<Composed, Problems> {
+    let config_name = cli.flags.config_name.as_deref().unwrap_or("config");
+    compose(&Request { library, config_name, overrides, mode, job: None, world })
+}

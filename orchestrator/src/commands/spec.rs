@@ -1,0 +1,41 @@
+//! From a tree to a spec that its backend accepts on this machine.
+
+use std::path::Path;
+
+use exp_api::spec::{DatasetSpec, RunSpec};
+
+use crate::compose::{Composed, Node, Problem, Problems, extract};
+use crate::registry;
+
+/// The spec of a composed run, checked by its backend, with what depends on this machine filled in.
+pub(super) fn typed(composed: &Composed) -> Result<RunSpec, Problems> {
+    let job = composed.job()?;
+    let spec = absolute(extract::run_spec(&job)?, &composed.world.cwd);
+    checked(spec, &job)
+}
+
+/// The spec with what depends on this machine filled in, if the backend finds nothing wrong with it.
+pub(super) fn checked(spec: RunSpec, tree: &Node) -> Result<RunSpec, Problems> {
+    let backend =
+        registry::find(&spec.backend.name).map_err(|error| located(tree, "backend.name", error.to_string()))?;
+    let mut spec = backend.resolve(spec);
+    spec.schedule.horizon.get_or_insert(spec.train.steps);
+    let found = backend.check(&spec).into_iter();
+    Problems(found.map(|problem| located(tree, &problem.key, problem.message)).collect()).or_ok(spec)
+}
+
+/// A problem of a backend, with the trail of its key.
+fn located(tree: &Node, key: &str, message: String) -> Problem {
+    let trail = tree.at(key).map(|node| node.trail.clone()).unwrap_or_default();
+    Problem::new(message).key(key).trail(&trail)
+}
+
+/// Paths as seen from the directory where they were typed, so that the run can be resumed from any other.
+pub(super) fn absolute(mut spec: RunSpec, cwd: &Path) -> RunSpec {
+    let join = |path: &str| cwd.join(path).display().to_string();
+    if let DatasetSpec::Cifar10(cifar) = &mut spec.dataset {
+        cifar.dir = join(&cifar.dir);
+    }
+    spec.init_from = spec.init_from.as_deref().map(join);
+    spec
+}

@@ -1,0 +1,270 @@
+//! Runs that were cut short, and went on: each must end as one that was never disturbed, byte for byte.
+
+mod support;
+
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::BuildHasher;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use support::{Running, Scratch, assert_same, checkpoints, json, names, repeated, rows, steps, text, tiny};
+
+/// Some hundred milliseconds of training, with everything that happens at a cadence; two replicas.
+const COURSE: [&str; 8] = [
+    "train.steps=200",
+    "train.batch=8",
+    "backend.threads=2",
+    "train.log_every=1",
+    "train.checkpoint_every=25",
+    "train.preview_every=60",
+    "train.eval_every=50",
+    "eval.n=16",
+];
+
+fn course<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    tiny(&[&COURSE[..], more].concat())
+}
+
+/// An undisturbed course.
+fn reference(scratch: &Scratch) -> PathBuf {
+    scratch.tiny_run("reference", &COURSE)
+}
+
+fn start(scratch: &Scratch, name: &str) -> (PathBuf, Running) {
+    let place = format!("hydra.run.dir={name}");
+    (scratch.path(name), scratch.start(&course(&[&place])))
+}
+
+/// The steps at which a run went on, by its log.
+fn resumed_from(run: &Path) -> Vec<u64> {
+    let log = text(run.join("exp.log"));
+    let said = log.lines().filter_map(|line| line.split_once("resumed from step "));
+    said.map(|(_, step)| step.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn a_signal_stops_at_a_checkpoint_and_resume_goes_on() {
+    let scratch = Scratch::new();
+    let reference = reference(&scratch);
+    for (signal, row) in [("INT", 3), ("TERM", 40), ("HUP", 26), ("USR1", 70)] {
+        let (run, mut running) = start(&scratch, signal);
+        running.until_rows(&run, row);
+        running.signal(signal);
+        let ended = running.ended();
+        assert_eq!(ended.code, Some(130), "{signal}: {ended:#?}");
+        ended.says(&[&format!("exp resume {signal}")]);
+        let status = json(run.join("status.json"));
+        assert_eq!(status["state"], "interrupted");
+        let step = status["step"].as_u64().unwrap();
+        assert!(step >= row as u64 && step < 200);
+        assert_eq!(checkpoints(&run).last(), Some(&step), "a checkpoint of the very step");
+        assert!(!run.join("report.json").exists());
+
+        let ended = scratch.ok(&["resume", signal]);
+        ended.says(&[&format!("resumed from step {step}\n"), "fd_pixel", &format!("run:    {signal}\n")]);
+        assert_eq!(resumed_from(&run), [step]);
+        assert_eq!(json(run.join("status.json"))["state"], "done");
+        assert_same(&run, &reference);
+    }
+}
+
+/// Where in its life a run is killed.
+enum Instant9 {
+    /// Once it has so many rows of metrics.
+    Row(usize),
+    /// Once the checkpoint of a step is there.
+    Saved(u64),
+    /// While the checkpoint of a step is being written: as soon as its folder is seen.
+    Saving(u64),
+    /// Likewise, once its manifest is seen.
+    Sealing(u64),
+    /// As soon as the last grid is there.
+    Grid,
+}
+
+#[test]
+fn kill_9_at_chosen_instants_changes_nothing() {
+    use Instant9::{Grid, Row, Saved, Saving, Sealing};
+    let scratch = Scratch::new();
+    let reference = reference(&scratch);
+    let (run, mut running) = start(&scratch, "run");
+    let folder = run.join("checkpoints");
+    let partial = |step: u64| folder.join(format!(".{step}.partial"));
+    let mut caught = Vec::new();
+    for instant in
+        [Row(2), Row(20), Saving(25), Row(30), Saved(50), Sealing(75), Saving(125), Saved(150), Saving(200), Grid]
+    {
+        let seen = match &instant {
+            Row(count) => {
+                running.until_rows(&run, *count);
+                true
+            }
+            Saved(step) => running.until(|| folder.join(step.to_string()).exists()),
+            Saving(step) => running.until(|| partial(*step).exists() || folder.join(step.to_string()).exists()),
+            Sealing(step) => {
+                let manifest = partial(*step).join("manifest.json");
+                running.until(|| manifest.exists() || folder.join(step.to_string()).exists())
+            }
+            Grid => running.until(|| run.join("samples/grid.png").exists()),
+        };
+        assert!(seen, "it ended before that");
+        running.kill_9();
+        caught.extend(names(&folder).into_iter().filter(|name| name.starts_with('.')));
+        running = scratch.start(&["resume", "run"]);
+    }
+    println!("checkpoints caught half written: {caught:?}");
+    assert_eq!(running.ended().code, Some(0));
+    let from = resumed_from(&run);
+    assert_eq!((from.len(), from[0], from[1]), (10, 0, 0), "{from:?}");
+    assert!(from.iter().all(|step| step % 25 == 0), "{from:?}");
+    assert!(text(run.join("exp.log")).contains("resumed from step 0, since there is no checkpoint yet"));
+    assert_same(&run, &reference);
+    assert_eq!(names(&folder), ["175", "200"], "the last two, and nothing half written");
+}
+
+#[test]
+fn kill_9_at_random_instants_changes_nothing() {
+    let scratch = Scratch::new();
+    let clock = Instant::now();
+    let reference = reference(&scratch);
+    let whole = clock.elapsed();
+    let named = std::env::var("EXP_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
+    let seed: u64 = named.unwrap_or_else(|| RandomState::new().hash_one(()));
+    println!("EXP_TEST_SEED={seed}");
+    let mut random = seed;
+    for n in 0..8 {
+        let name = format!("run{n}");
+        let (run, mut running) = start(&scratch, &name);
+        assert!(running.until(|| run.join("status.json").exists()), "a run that never began");
+        // The constants of Knuth's MMIX generator; its high bits are good.
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let delay = whole.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64);
+        std::thread::sleep(delay);
+        running.kill_9();
+        println!("{name}: killed after {delay:?} with checkpoints {:?}", names(&run.join("checkpoints")));
+        scratch.ok(&["resume", &name]);
+        assert_same(&run, &reference);
+    }
+}
+
+#[test]
+fn a_larger_budget_goes_on_where_the_smaller_one_ended() {
+    let scratch = Scratch::new();
+    let whole = scratch.tiny_run("whole", &course(&["train.steps=110", "schedule.horizon=60"]));
+    let run = scratch.tiny_run("run", &course(&["train.steps=60"]));
+    assert_eq!(steps(run.join("metrics.jsonl")).last(), Some(&60));
+    scratch.ok(&["resume", "run", "train.steps=110"]);
+    let spec = &json(run.join("spec.json"))["spec"];
+    assert_eq!((&spec["train"]["steps"], &spec["schedule"]["horizon"]), (&110.into(), &60.into()));
+    assert_eq!(resumed_from(&run), [60]);
+    assert_same(&run, &whole);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over() {
+    let scratch = Scratch::new();
+    let reference = reference(&scratch);
+    let flip = |path: PathBuf| {
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    };
+    let run = scratch.tiny_run("run", &COURSE);
+    flip(run.join("checkpoints/200/state.safetensors"));
+    scratch.ok(&["resume", "run"]).says(&["checkpoints/200 is passed over: ", "checksum", "resumed from step 175\n"]);
+    assert!(text(run.join("exp.log")).contains("[WARN] - run/checkpoints/200 is passed over: "));
+    assert_same(&run, &reference);
+
+    // None is left: from the start.
+    flip(run.join("checkpoints/200/manifest.json"));
+    fs::write(run.join("checkpoints/175/state.safetensors"), "").unwrap();
+    let ended = scratch.ok(&["resume", "run"]);
+    ended.says(&["checkpoints/200 is passed over: ", "checkpoints/175 is passed over: ", "resumed from step 0"]);
+    assert_same(&run, &reference);
+}
+
+#[test]
+fn one_process_works_in_a_directory() {
+    let scratch = Scratch::new();
+    let run = scratch.path("run");
+    let mut first = scratch.start(&course(&["hydra.run.dir=run", "train.steps=1000000"]));
+    first.until_rows(&run, 1);
+    for words in [&["resume", "run"][..], &["resume", "run", "train.steps=50"], &["worker", "run"]] {
+        let second = scratch.exp(words);
+        assert_eq!(second.code, Some(2), "{second:#?}");
+        second.says(&["run is in use by process ", &format!("process {} on ", first.pid())]);
+    }
+    first.signal("INT");
+    assert_eq!(first.ended().code, Some(130));
+    assert_eq!(json(run.join("spec.json"))["spec"]["train"]["steps"], 1_000_000, "a loser changes nothing");
+
+    // All at once: one wins.
+    let mut racing: Vec<Running> = (0..4).map(|_| scratch.start(&["resume", "run"])).collect();
+    let rows = text(run.join("metrics.jsonl")).lines().count();
+    let mut lost = Vec::new();
+    while racing.len() > 1 {
+        let ended = racing.iter_mut().position(|racer| racer.has_ended());
+        match ended {
+            Some(place) => lost.push(racing.remove(place).ended()),
+            None => std::thread::yield_now(),
+        }
+    }
+    let mut winner = racing.remove(0);
+    winner.until_rows(&run, rows + 2);
+    for loser in lost {
+        assert_eq!(loser.code, Some(2), "{loser:#?}");
+        loser.says(&[&format!("run is in use by process {} on ", winner.pid())]);
+    }
+    winner.signal("INT");
+    assert_eq!(winner.ended().code, Some(130));
+    let steps = steps(run.join("metrics.jsonl"));
+    assert_eq!(steps, (1..=steps.len() as u64).collect::<Vec<_>>(), "a row was lost or doubled");
+}
+
+#[test]
+fn what_would_change_the_past_is_refused() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    let frozen = text(run.join("spec.json"));
+    let before = repeated(&run);
+    let refused = scratch.exp(&["resume", "run", "train.lr=1", "seed=7", "train.steps=8"]);
+    assert_eq!(refused.code, Some(2));
+    refused.says(&["train.lr", "0.001", "--allow train.lr", "seed", "42", "--allow seed"]);
+    assert!(!refused.err.contains("train.steps"), "{refused:#?}");
+    let wrong = scratch.exp(&["resume", "run", "train.stepz=8", "sample.method=three_step"]);
+    assert_eq!(wrong.code, Some(2));
+    wrong.says(&["train.stepz", "steps"]);
+    assert_eq!((text(run.join("spec.json")), repeated(&run)), (frozen, before), "nothing is written");
+
+    scratch.ok(&["resume", "run", "train.lr=1", "train.steps=8", "--allow", "train.lr"]);
+    let train = &json(run.join("spec.json"))["spec"]["train"];
+    assert_eq!((&train["lr"], &train["steps"]), (&1.0.into(), &8.into()));
+    assert_eq!(steps(run.join("metrics.jsonl")), [2, 4, 6, 8]);
+}
+
+#[test]
+fn a_finished_run_may_be_resumed() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    let (before, spec) = (repeated(&run), text(run.join("spec.json")));
+    scratch.ok(&["resume", "run"]).says(&["resumed from step 6\n"]);
+    assert_eq!((repeated(&run), text(run.join("spec.json"))), (before, spec));
+    assert_eq!(json(run.join("status.json"))["state"], "done");
+    // Cadences, figures and samples may change.
+    scratch.ok(&["resume", "run", "train.steps=7", "train.log_every=1", "eval.n=64", "sample.seed=1", "tags=[a]"]);
+    assert_eq!(rows(run.join("metrics.jsonl")).len(), 4);
+}
+
+#[test]
+fn a_directory_without_a_run_is_no_place_to_go_on() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("empty")).unwrap();
+    for name in ["empty", "nowhere"] {
+        let ended = scratch.exp(&["resume", name]);
+        assert_eq!(ended.code, Some(2));
+        ended.says(&[&format!("{name} is no run directory"), &format!("{name}/spec.json")]);
+    }
+    assert_eq!((scratch.names(), names(&scratch.path("empty"))), (vec!["empty".to_owned()], vec![]));
+}
