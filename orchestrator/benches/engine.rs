@@ -1,7 +1,7 @@
 //! The engine's step rate and its share of the machine's matrix product: `cargo bench --bench engine`.
 //!
 //! Networks and batches are those of the experiments, images are noise. Steps and matrix products take turns on the
-//! same threads, so that a noisy machine slows both; each figure is the median over the rounds.
+//! same threads, so that a noisy machine slows both; each figure, also a ratio, is the median over rounds.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -44,19 +44,10 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const PRODUCTS: Duration = Duration::from_millis(200);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let heads = [
-        "experiment",
-        "batch",
-        "replicas",
-        "step/s",
-        "images/s",
-        "MFLOP/image",
-        "GFLOP/s",
-        "GEMM",
-        "share",
-        "no kernels",
-    ];
-    let mut sheet = Sheet::new("engine", &heads);
+    let mut sheet = Sheet::new(
+        "engine",
+        &["experiment", "replicas", "step/s", "images/s", "MFLOP/image", "GFLOP/s", "GEMM", "share", "bare", "gain"],
+    );
     for (name, words) in [
         ("quickstart", vec!["+experiment=quickstart"]),
         ("cifar10_small", vec!["+experiment=cifar10_small", "dataset.dir=none"]),
@@ -65,39 +56,53 @@ fn main() -> Result<(), Box<dyn Error>> {
         let (channels, side) = spec.dataset.shape();
         let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min)
             .map_err(|problems| problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect::<String>())?;
-        let (batch, flop) = (spec.train.batch as f64, flop_per_image(&spec, &network));
-        sheet.figure(&format!("{name}/mflop_per_image"), flop / 1e6);
+        let mflop = flop_per_image(&spec, &network) / 1e6;
+        sheet.figure(&format!("{name}/mflop_per_image"), mflop);
         for replicas in [1, 2] {
-            let rates = rates(&spec, &network, replicas)?;
-            let (steps, gemm) = (median(&rates.steps), median(&rates.products) * 2.0 * (SIDE as f64).powi(3));
-            let share =
-                |(steps, products): (&f64, &f64)| steps * batch * flop / (products * 2.0 * (SIDE as f64).powi(3));
-            let share = median(&rates.steps.iter().zip(&rates.products).map(share).collect::<Vec<_>>());
-            let reference = median(&rates.reference);
-            sheet.row([
-                name.to_owned(),
-                format!("{batch}"),
-                format!("{replicas}"),
-                format!("{steps:.1}"),
-                format!("{:.0}", steps * batch),
-                format!("{:.1}", flop / 1e6),
-                format!("{:.1}", steps * batch * flop / 1e9),
-                format!("{:.1}", gemm / 1e9),
-                format!("{:.1} %", 100.0 * share),
-                format!("{reference:.1}"),
-            ]);
-            for (figure, value) in [
-                ("steps_per_second", steps),
-                ("gemm_gflops", gemm / 1e9),
-                ("share_of_gemm", share),
-                ("steps_per_second_without_kernels", reference),
-            ] {
-                sheet.figure(&format!("{name}/{replicas}/{figure}"), value);
-            }
+            report(
+                &mut sheet,
+                &format!("{name}/{replicas}"),
+                spec.train.batch,
+                mflop,
+                &rates(&spec, &network, replicas)?,
+            );
         }
     }
+    println!(
+        "GEMM: GFLOP/s of {SIDE}x{SIDE} products on as many threads. bare: step/s without the engine's own kernels."
+    );
     sheet.print();
     Ok(())
+}
+
+/// One network on some replicas: `case` is its name and their number.
+fn report(sheet: &mut Sheet, case: &str, batch: u64, mflop: f64, rates: &Rates) {
+    let ratio = |a: &[f64], b: &[f64]| median(&a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>());
+    let (step, product) = (batch as f64 * mflop / 1e3, 2.0 * (SIDE as f64).powi(3) / 1e9);
+    let (steps, bare) = (median(&rates.steps), median(&rates.bare));
+    let gemm = median(&rates.products) * product;
+    let share = ratio(&rates.steps, &rates.products) * step / product;
+    let gain = ratio(&rates.steps, &rates.bare);
+    let numbers = [
+        format!("{steps:.1}"),
+        format!("{:.0}", steps * batch as f64),
+        format!("{mflop:.1}"),
+        format!("{:.1}", steps * step),
+        format!("{gemm:.1}"),
+        format!("{:.1} %", 100.0 * share),
+        format!("{bare:.1}"),
+        format!("{gain:.1}x"),
+    ];
+    sheet.row(case.split('/').map(str::to_owned).chain(numbers));
+    for (figure, value) in [
+        ("steps_per_second", steps),
+        ("gflops", steps * step),
+        ("gemm_gflops", gemm),
+        ("share_of_gemm", share),
+        ("gain_of_kernels", gain),
+    ] {
+        sheet.figure(&format!("{case}/{figure}"), value);
+    }
 }
 
 /// The spec of an experiment of the embedded conf/, as `exp` composes it.
@@ -126,7 +131,7 @@ struct Rates {
     /// Steps of the engine.
     steps: Vec<f64>,
     /// Steps of the engine without its own kernels.
-    reference: Vec<f64>,
+    bare: Vec<f64>,
     /// Matrix products, over all replicas.
     products: Vec<f64>,
 }
@@ -137,12 +142,13 @@ fn rates(spec: &RunSpec, network: &Network, count: usize) -> Result<Rates, Box<d
     let plain = Replicas::open(&devices, |device| BurnEngine::open(device).map(Reference))?;
     let (mut ours, mut theirs) = (Training::new(spec, network, &burn), Training::new(spec, network, &plain));
     // The first rounds warm up, and see RAdam before its variance is tractable.
-    (rate(WARM_UP, || ours.step()), rate(WARM_UP, || theirs.step()));
-    let mut rates = Rates { steps: Vec::new(), reference: Vec::new(), products: Vec::new() };
+    rate(WARM_UP, || ours.step());
+    rate(WARM_UP, || theirs.step());
+    let mut rates = Rates { steps: Vec::new(), bare: Vec::new(), products: Vec::new() };
     for _ in 0..ROUNDS {
         rates.products.push(products(&burn));
         rates.steps.push(rate(STEPS, || ours.step()));
-        rates.reference.push(rate(STEPS, || theirs.step()));
+        rates.bare.push(rate(STEPS, || theirs.step()));
     }
     Ok(rates)
 }

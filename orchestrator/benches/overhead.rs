@@ -43,7 +43,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let met = target.map_or("", |target| if middle <= target { "met" } else { "missed" });
         let shown = [middle, least, most].map(|value| format!("{value:.3} {unit}"));
         sheet.row([name.to_owned()].into_iter().chain(shown).chain([bound, met.to_owned()]));
-        sheet.figure(&name.replace(' ', "_"), middle);
+        let words = name.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+        sheet.figure(&format!("{}_{unit}", words.collect::<Vec<_>>().join("_")), middle);
     };
     for every in [1, 20] {
         let micros = (0..ROUNDS).map(|_| logging(every)).collect::<Result<Vec<_>, _>>()?;

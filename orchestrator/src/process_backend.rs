@@ -74,7 +74,7 @@ impl Backend for ProcessBackend {
         command.arg("worker").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
         own_group(&mut command);
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let outcome = follow(&mut child, events, stop);
+        let outcome = follow(&mut child, events, stop, &failed);
         if outcome.is_err() {
             // Gone already, most often; a worker whose events cannot be kept must not go on.
             let _ = child.kill();
@@ -89,7 +89,12 @@ impl Backend for ProcessBackend {
 }
 
 /// Takes the events of a worker until its last line; none if it ended without one.
-fn follow(child: &mut Child, events: &mut dyn EventSink, stop: &Stop) -> Result<Option<FromWorker>, BackendError> {
+fn follow(
+    child: &mut Child,
+    events: &mut dyn EventSink,
+    stop: &Stop,
+    failed: &dyn Fn(String) -> BackendError,
+) -> Result<Option<FromWorker>, BackendError> {
     let (Some(output), Some(mut input)) = (child.stdout.take(), child.stdin.take()) else {
         return Ok(None);
     };
@@ -110,6 +115,8 @@ fn follow(child: &mut Child, events: &mut dyn EventSink, stop: &Stop) -> Result<
         }
         let line = match lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
+            // A process that it left behind may keep its output open: its own end counts.
+            Err(RecvTimeoutError::Timeout) if matches!(child.try_wait(), Ok(Some(_))) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
         };
@@ -120,9 +127,7 @@ fn follow(child: &mut Child, events: &mut dyn EventSink, stop: &Stop) -> Result<
                 let _ = tell(&mut input, ToWorker::Flushed);
             }
             Ok(last) => return Ok(Some(last)),
-            Err(error) => {
-                return Err(BackendError::Device(format!("a line that is no event ({error}): {line}")));
-            }
+            Err(error) => return Err(failed(format!("a line that is no event ({error}): {line}"))),
         }
     }
 }

@@ -3,10 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::files::write_atomically;
+
+/// What a process needs at most to write its name into a lock that it took.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Where a run is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +136,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(MOMENT);
                 let mut text = String::new();
                 let read = file.read_to_string(&mut text).map_err(failed)?;
                 let holder = if read > 0 { text.trim().to_owned() } else { "another process".to_owned() };

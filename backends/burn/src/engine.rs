@@ -9,7 +9,7 @@ use exp_consistency::params::Params;
 use exp_consistency::tensor::Tensor;
 
 use crate::kernels;
-use crate::tensor::{BurnTensor, without_tape};
+use crate::tensor::{BurnTensor, is_taped, without_tape};
 
 /// One of burn's devices. On the CPU it owns one thread, so that replicas run side by side and each repeats bit for
 /// bit whatever the others do.
@@ -67,8 +67,9 @@ impl Engine for BurnEngine {
             BurnTensor(Dispatch::float_set_require_grad(Dispatch::from_inner(without_tape(tensor.0.clone())), true))
         });
         let (value, kept) = loss(&leaves);
-        let mut tape = Dispatch::backward(value.0.clone());
-        let gradients = leaves.map(|leaf| match Dispatch::grad_remove(&leaf.0, &mut tape) {
+        // A loss that depends on no parameter is on no tape.
+        let mut tape = is_taped(&value.0).then(|| Dispatch::backward(value.0.clone()));
+        let gradients = leaves.map(|leaf| match tape.as_mut().and_then(|tape| Dispatch::grad_remove(&leaf.0, tape)) {
             Some(gradient) => BurnTensor(gradient),
             None => self.upload(&leaf.shape(), &vec![0.0; leaf.0.shape().num_elements()]),
         });

@@ -4,8 +4,9 @@
 //! to the device's backend, with or without a tape. A tensor without a tape counts as a constant beside one with it.
 
 use burn::backend::ops::{ActivationOps, ConvOptions, FloatTensorOps, ModuleOps};
-use burn::backend::{AutodiffBackend, Dispatch, DispatchTensor, Slice, TensorMetadata};
-use burn::backend::{Shape, TensorData};
+use burn::backend::{
+    AutodiffBackend, Dispatch, DispatchAutodiffContext, DispatchTensor, Shape, Slice, TensorData, TensorMetadata,
+};
 use exp_consistency::tensor::{Tensor, reference};
 
 use crate::kernels;
@@ -173,8 +174,10 @@ impl Tensor for BurnTensor {
 
 /// The same values with no tape.
 pub(crate) fn without_tape(tensor: DispatchTensor) -> DispatchTensor {
-    match tensor.autodiff {
-        burn::backend::DispatchAutodiffContext::Disabled => tensor,
-        burn::backend::DispatchAutodiffContext::Enabled(_) => Dispatch::inner(tensor),
-    }
+    if is_taped(&tensor) { Dispatch::inner(tensor) } else { tensor }
+}
+
+/// Whether it is recorded on a tape.
+pub(crate) fn is_taped(tensor: &DispatchTensor) -> bool {
+    tensor.autodiff != DispatchAutodiffContext::Disabled
 }

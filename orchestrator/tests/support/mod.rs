@@ -64,7 +64,7 @@ impl Scratch {
     }
 
     pub fn start(&self, words: &[&str]) -> Running {
-        Running(self.command(words).spawn().unwrap())
+        Running::of(self.command(words))
     }
 
     /// Calls `exp` to its end, whatever that is. A panic is never a way to end.
@@ -110,6 +110,10 @@ impl Ended {
 }
 
 impl Running {
+    pub fn of(mut command: Command) -> Running {
+        Running(command.spawn().unwrap())
+    }
+
     pub fn pid(&self) -> u32 {
         self.0.id()
     }

@@ -70,10 +70,10 @@ impl WithSimd for Forward<'_> {
             self.statistics.push((mean, rate));
             let first = index % g.groups * channels;
             for (channel, (x, out)) in x.chunks_exact(g.area).zip(out.chunks_exact_mut(g.area)).enumerate() {
-                let factor = self.scale[first + channel] * rate;
-                let term = self.bias[first + channel] - mean * factor;
+                let (factor, term) = (self.scale[first + channel] * rate, self.bias[first + channel]);
                 for (out, &x) in out.iter_mut().zip(x) {
-                    let z = x * factor + term;
+                    // The mean goes first: folded into the term, it would cost the digits it shares with x.
+                    let z = (x - mean) * factor + term;
                     *out = if g.silu { z * sigmoid(z) } else { z };
                 }
             }

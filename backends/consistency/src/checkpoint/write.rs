@@ -33,12 +33,18 @@ pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f
     flush_folder(&folder)
 }
 
-/// Removes all but the last `keep` checkpoints and the best one.
+/// Removes all but the best and the last `keep` of the checkpoints up to `step`, and what a kill left half written.
+///
+/// A checkpoint of a later step was found damaged, or the run would not be at `step`: it does not count.
 ///
 /// # Errors
 /// A checkpoint that cannot be removed.
-pub fn prune(run: &Path, keep: u64) -> Result<(), CheckpointError> {
-    let steps = list(run)?;
+pub fn prune(run: &Path, step: u64, keep: u64) -> Result<(), CheckpointError> {
+    for partial in partials(run)? {
+        remove(&partial)?;
+    }
+    let mut steps = list(run)?;
+    steps.retain(|&other| other <= step);
     let scored = steps.iter().filter_map(|&step| Some((step, manifest_of(run, step).ok()?.score()?)));
     let best = scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step);
     let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
@@ -46,6 +52,15 @@ pub fn prune(run: &Path, keep: u64) -> Result<(), CheckpointError> {
         remove(&run.join(FOLDER).join(step.to_string()))?;
     }
     Ok(())
+}
+
+/// Folders of checkpoints that were never finished.
+fn partials(run: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    let folder = run.join(FOLDER);
+    let failed = |source| CheckpointError::Files { action: "cannot read", path: folder.clone(), source };
+    let entries: Vec<_> = fs::read_dir(&folder).and_then(Iterator::collect).map_err(failed)?;
+    let paths = entries.into_iter().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "partial")).collect())
 }
 
 fn write_flushed(path: &Path, content: &[u8]) -> Result<(), CheckpointError> {
@@ -128,8 +143,31 @@ mod tests {
         let run = tempfile::tempdir().unwrap();
         for (step, score) in [(1, 0.5), (2, 0.1), (3, 0.3), (4, 0.4), (5, 0.2)] {
             save(run.path(), step, &state(0.0), &[("fd_pixel".into(), score)]).unwrap();
-            prune(run.path(), 2).unwrap();
+            prune(run.path(), step, 2).unwrap();
         }
         assert_eq!(list(run.path()).unwrap(), [2, 4, 5]);
+    }
+
+    #[test]
+    fn a_later_damaged_one_does_not_push_out_a_sound_one() {
+        let run = tempfile::tempdir().unwrap();
+        save(run.path(), 9, &state(9.0), &[]).unwrap();
+        fs::write(run.path().join(FOLDER).join("9").join(Manifest::STATE), "").unwrap();
+        for step in [2, 4] {
+            save(run.path(), step, &state(step as f32), &[]).unwrap();
+            prune(run.path(), step, 1).unwrap();
+            assert_eq!(latest(run.path(), "").unwrap().0.unwrap().manifest.step, step);
+        }
+        assert_eq!(list(run.path()).unwrap(), [4, 9]);
+    }
+
+    #[test]
+    fn what_a_kill_left_half_written_goes() {
+        let run = tempfile::tempdir().unwrap();
+        fs::create_dir_all(run.path().join(FOLDER).join(".7.partial")).unwrap();
+        save(run.path(), 10, &state(10.0), &[]).unwrap();
+        prune(run.path(), 10, 1).unwrap();
+        let left: Vec<_> = fs::read_dir(run.path().join(FOLDER)).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["10"]);
     }
 }

@@ -84,6 +84,14 @@ impl Case {
         self.apply(&self.inputs.iter().map(Input::doubles).collect::<Vec<_>>())
     }
 
+    /// How far an engine may be from the exact value, as [`Operation::tolerance`] tells it.
+    pub(super) fn tolerance(&self) -> (f64, f64) {
+        match self.layout {
+            Layout::Summed => Operation::SumAll.tolerance(),
+            _ => self.operation.tolerance(),
+        }
+    }
+
     /// The inputs on an engine.
     pub(super) fn upload<E: Engine>(&self, engine: &E) -> Vec<E::T> {
         self.inputs.iter().map(|input| engine.upload(&input.shape, &input.values)).collect()

@@ -5,8 +5,8 @@ use super::case::{Case, Layout};
 use super::operation::Operation;
 
 /// Images as (batch, height, width).
-const IMAGES: [[usize; 3]; 8] =
-    [[1, 1, 1], [3, 2, 2], [1, 3, 4], [3, 4, 5], [1, 5, 8], [3, 1, 16], [1, 2, 17], [3, 3, 33]];
+const IMAGES: [[usize; 3]; 9] =
+    [[1, 1, 1], [3, 2, 2], [1, 3, 4], [3, 4, 5], [1, 5, 8], [3, 1, 16], [1, 2, 17], [3, 3, 33], [1, 3, 32]];
 const LAYOUTS: [Layout; 4] = [Layout::Plain, Layout::Permuted, Layout::Narrowed, Layout::Summed];
 
 /// All of them; cases of one operation stand together.

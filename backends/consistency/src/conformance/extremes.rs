@@ -17,16 +17,16 @@ pub(super) fn agree<E: Engine>(engine: &E) -> Result<(), String> {
     cases.push(Case::given(Operation::SumSquares, &[(&[20_001], vec![0.5; 20_001])]));
     for operation in [Operation::GroupNorm { groups: 2 }, Operation::GroupNormSilu { groups: 2 }] {
         let norm = |x: Vec<f32>, scale: f32, bias: f32| {
-            Case::given(operation.clone(), &[(&[1, 4, 1, 3], x), (&[4], vec![scale; 4]), (&[4], vec![bias; 4])])
+            Case::given(operation.clone(), &[(&[1, 4, 2, 2], x), (&[4], vec![scale; 4]), (&[4], vec![bias; 4])])
         };
-        let steps = |step: f32, start: f32| (0..12).map(|i| start + step * ((i * 5) % 12) as f32).collect::<Vec<_>>();
-        // Constant groups, whose variance is 0, give the bias; 0.7 is no short binary fraction.
-        cases.push(norm(vec![0.7; 12], 2.0, 0.25));
-        cases.push(norm(vec![-13.0; 12], 2.0, -1.0));
-        // A mean of many deviations, which f32 still holds exactly.
+        let steps = |step: f32, start: f32| (0..16).map(|i| start + step * ((i * 5) % 16) as f32).collect::<Vec<_>>();
+        // Constant groups, whose variance is 0, give the bias; f32 holds their sums and means exactly.
+        cases.push(norm(vec![0.75; 16], 2.0, 0.3));
+        cases.push(norm(vec![-13.0; 16], 2.0, -1.0));
+        // A mean of many deviations, as exact.
         cases.push(norm(steps(0.25, 64.0), 1.0, 0.0));
         // Normal values times 100: SiLU's exponential must not overflow.
-        cases.push(norm(steps(1.0, -6.0), 100.0, 0.0));
+        cases.push(norm(steps(1.0, -8.0), 100.0, 0.0));
     }
     cases.iter().try_for_each(|case| values::agree(engine, case).map_err(|fault| format!("{case}: {fault}")))
 }

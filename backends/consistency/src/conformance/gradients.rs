@@ -17,7 +17,7 @@ use crate::tensor::Tensor;
 const STEP: f64 = 1.0 / 16384.0;
 /// Of an input with more values than this, only so many slopes are taken one by one.
 const SINGLE: usize = 24;
-/// Share of the largest slope by which a gradient may be off.
+/// Share of the size of the slopes by which a gradient may be off.
 const TOLERANCE: f64 = 1e-5;
 
 /// The gradient of a randomly weighted sum of the operation's values: with all inputs on the tape, and with each alone
@@ -81,6 +81,8 @@ struct Slopes {
     single: Vec<(usize, f64)>,
     /// A direction through all places with the slope along it, where not every place stands in `single`.
     along: Option<(Vec<f64>, f64)>,
+    /// What a slope is made of: the weights, spread over the places. A slope far below has lost digits by cancelling.
+    terms: f64,
 }
 
 impl Slopes {
@@ -111,15 +113,15 @@ impl Slopes {
             let slope = slope(&|i| direction[i]);
             (direction, slope)
         });
-        Slopes { single, along }
+        let squares: f64 = weights.iter().map(|&w| f64::from(w) * f64::from(w)).sum();
+        Slopes { single, along, terms: (squares / len as f64).sqrt() }
     }
 
     fn agree(&self, gradient: &[f32]) -> Result<(), String> {
         let largest = self.single.iter().map(|(_, slope)| slope.abs()).fold(0.0, f64::max);
         let found: Vec<f32> = self.single.iter().map(|&(at, _)| gradient[at]).collect();
         let expected: Vec<f64> = self.single.iter().map(|&(_, slope)| slope).collect();
-        // No slope at all, as under a narrowed part, is compared with what one value's weight might give.
-        let bound = TOLERANCE * largest.max(1e-3);
+        let bound = TOLERANCE * largest.max(self.terms);
         close(&found, &expected, &vec![bound; expected.len()])?;
         let Some((direction, slope)) = &self.along else { return Ok(()) };
         let terms = gradient.iter().zip(direction).map(|(&g, d)| f64::from(g) * d);

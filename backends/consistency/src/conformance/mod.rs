@@ -1,9 +1,9 @@
 //! The suite that every engine runs: primitives, composites, gradients and the engine's own promises, each held
 //! against an oracle in `f64`.
 //!
-//! [`doubles`] is the oracle: the seam's tensor once more, as arithmetic on plain arrays. An [`operation`] is data
-//! that applies to any tensor, so a [`case`] runs on the engine and on the oracle alike. The tables of cases stand in
-//! [`primitives`] and [`composites`]. In: an [`Engine`]. Out: an [`Outcome`] for each check; printing is the caller's.
+//! `oracle` is the seam's tensor once more, as arithmetic on plain arrays. An `operation` is data that applies to any
+//! tensor, so a `case` runs on the engine and on the oracle alike. The tables of cases stand in `primitives` and
+//! `composites`. In: an [`Engine`]. Out: an [`Outcome`] for each check; printing is the caller's.
 
 mod case;
 mod composites;
@@ -12,6 +12,7 @@ mod dropout;
 mod extremes;
 mod gradients;
 mod operation;
+mod oracle;
 mod primitives;
 mod repeats;
 mod tape;

@@ -93,7 +93,8 @@ impl Operation {
         }
     }
 
-    /// How far an engine may be from the exact value a: (t, r) for t + r |a|, where all inputs are of the order of 1.
+    /// How far an engine may be from the exact value a: (t, r) for t s + r |a|, where s is the size of all values, at
+    /// least 1, and inputs are of the order of 1.
     ///
     /// An `f32` has 24 bits: rounding once costs 6e-8 |a|. Moving values costs nothing, arithmetic one rounding or two.
     pub(super) fn tolerance(&self) -> (f64, f64) {

@@ -40,16 +40,20 @@ pub(super) fn files(dir: &Path, split: Split) -> Result<Vec<PathBuf>, DataError>
     Ok(found)
 }
 
+/// Sees whether `file` is one to read, without reading a row.
+///
+/// # Errors
+/// An unreadable file, one that is no parquet, a missing column.
+pub(super) fn check(file: &Path) -> Result<(), DataError> {
+    Columns::open(file).map(drop)
+}
+
 /// Reads the pictures and labels of `file`.
 ///
 /// # Errors
-/// An unreadable file, one that is no parquet, a missing column, a row without a value.
+/// Those of [`check`], and a row without a value.
 pub(super) fn read(file: &Path) -> Result<Part, DataError> {
-    let open = File::open(file).map_err(|source| DataError::Unreadable { path: file.to_owned(), source })?;
-    let reader = SerializedFileReader::new(open).map_err(|source| parquet_error(file, source))?;
-    let picture =
-        leaf(&reader, file, &["img.bytes", "image.bytes"], "img.bytes or image.bytes (BYTE_ARRAY)", "BYTE_ARRAY")?;
-    let label = leaf(&reader, file, &["label"], "label (INT64)", "INT64")?;
+    let Columns { reader, picture, label } = Columns::open(file)?;
     let mut part = Part { file: file.to_owned(), pictures: Vec::new(), labels: Vec::new() };
     for group in 0..reader.num_row_groups() {
         let group = reader.get_row_group(group).map_err(|source| parquet_error(file, source))?;
@@ -57,6 +61,24 @@ pub(super) fn read(file: &Path) -> Result<Part, DataError> {
         append::<Int64Type>(&mut part.labels, &*group, label, file)?;
     }
     Ok(part)
+}
+
+/// A parquet file and the indices of its two columns.
+struct Columns {
+    reader: SerializedFileReader<File>,
+    picture: usize,
+    label: usize,
+}
+
+impl Columns {
+    fn open(file: &Path) -> Result<Columns, DataError> {
+        let open = File::open(file).map_err(|source| DataError::Unreadable { path: file.to_owned(), source })?;
+        let reader = SerializedFileReader::new(open).map_err(|source| parquet_error(file, source))?;
+        let names = ["img.bytes", "image.bytes"];
+        let picture = leaf(&reader, file, &names, "img.bytes or image.bytes (BYTE_ARRAY)", "BYTE_ARRAY")?;
+        let label = leaf(&reader, file, &["label"], "label (INT64)", "INT64")?;
+        Ok(Columns { reader, picture, label })
+    }
 }
 
 fn matching(dir: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {

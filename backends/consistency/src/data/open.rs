@@ -21,14 +21,15 @@ pub fn open(spec: &DatasetSpec) -> Result<Dataset, DataError> {
     }
 }
 
-/// What can be seen to be wrong with a data set without reading it.
+/// What can be seen to be wrong with a data set without reading its images.
 pub fn check(spec: &DatasetSpec) -> Vec<Problem> {
     match spec {
         DatasetSpec::Digits8(_) => Vec::new(),
-        DatasetSpec::Cifar10(spec) => match hub::files(Path::new(&spec.dir), spec.split) {
-            Ok(_) => Vec::new(),
-            Err(error) => vec![Problem::new("dataset.dir", error.to_string())],
-        },
+        DatasetSpec::Cifar10(spec) => {
+            let found = hub::files(Path::new(&spec.dir), spec.split);
+            let sound = found.and_then(|files| files.iter().try_for_each(|file| hub::check(file)));
+            sound.err().map(|error| Problem::new("dataset.dir", error.to_string())).into_iter().collect()
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a job asks of an engine: train a run, or draw images from one. The whole of an engine's `Backend::run` and
 //! `Backend::check`.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop,
 use super::Replicas;
 use super::gallery::Gallery;
 use super::replicas::guarded;
-use super::trainer::{Trainer, last_average};
+use super::start::last_average;
+use super::trainer::Trainer;
 use crate::data::{self, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
@@ -47,7 +49,17 @@ pub fn run<E: Engine>(
     guarded(|| match &job.task {
         Task::Train => {
             let data = data::open(&spec.dataset).map_err(|error| BackendError::Data(error.to_string()))?;
-            Trainer { dir, spec, data: Arc::new(data), network: &network, replicas, events, stop }.run()
+            Trainer {
+                dir,
+                spec,
+                data: Arc::new(data),
+                network: &network,
+                replicas,
+                events,
+                stop,
+                judge: OnceCell::new(),
+            }
+            .run()
         }
         Task::Sample { run } => {
             let shape = Shape { channels, height: side, width: side };

@@ -1,12 +1,13 @@
 //! Training: the state, one step of it, the loop around the step, and the judging of its images.
 //!
 //! Reading order: [`run`] (what a job is), `trainer` (the loop), `step` (one update), `state` (what a checkpoint
-//! holds), `judge` and `gallery` (figures and pictures of drawn images).
+//! holds), `start`, `judge` and `gallery` (figures and pictures of drawn images).
 
 mod gallery;
 mod job;
 mod judge;
 mod replicas;
+mod start;
 mod state;
 mod step;
 mod trainer;

@@ -1,5 +1,6 @@
 //! The loop: batch, gradients, guard, update, and what falls out at each cadence. One clock, the optimiser's step.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 use super::Replicas;
 use super::gallery::Gallery;
 use super::judge::Judge;
-use super::state::{TrainState, place};
+use super::start;
+use super::state::TrainState;
 use super::step::{Recipe, Values};
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::{Dataset, Feed};
@@ -32,6 +34,8 @@ pub(super) struct Trainer<'a, E: Engine> {
     pub(super) replicas: &'a Replicas<E>,
     pub(super) events: &'a mut dyn EventSink,
     pub(super) stop: &'a Stop,
+    /// Made when it is first asked: the moments of a large data set take longer than the first step may wait.
+    pub(super) judge: OnceCell<Judge>,
 }
 
 impl<E: Engine> Trainer<'_, E> {
@@ -40,7 +44,6 @@ impl<E: Engine> Trainer<'_, E> {
         let train = &self.spec.train;
         let mut state = self.start()?;
         let schedule = Ict::new(&self.spec.schedule, train.steps);
-        let judge = Judge::new(&self.data, self.spec)?;
         let recipe = Recipe {
             spec: self.spec,
             shape: self.data.shape(),
@@ -69,7 +72,7 @@ impl<E: Engine> Trainer<'_, E> {
             }
             let mut figures = Vec::new();
             if due(train.eval_every, step) && self.spec.eval.metrics.contains(&Metric::FdPixel) {
-                figures = self.measure(&judge, &state)?;
+                figures = self.measure(&state)?;
             }
             if due(train.checkpoint_every, step) {
                 self.save(&state, &figures)?;
@@ -82,43 +85,20 @@ impl<E: Engine> Trainer<'_, E> {
             }
             return Ok(Report { step: state.step, interrupted: true, figures: Vec::new(), grid: None });
         }
-        self.finish(&judge, &state, saved)
+        self.finish(&state, saved)
     }
 
     /// The state to start from, and the news of it.
     fn start(&mut self) -> Result<TrainState<E::T>, BackendError> {
-        let (engine, plan) = (self.replicas.first(), self.network.params());
-        let (loaded, rejected) = checkpoint::latest(self.dir, "").map_err(files)?;
-        for bad in rejected {
-            self.say(Level::Warn, format!("{} is passed over: {}", bad.path.display(), bad.reason))?;
+        let (state, passed_over) = start::state(self.replicas.first(), self.network, self.spec, self.dir)?;
+        for message in passed_over {
+            self.say(Level::Warn, message)?;
         }
-        let state = match loaded {
-            Some(loaded) => {
-                let step = loaded.manifest.step;
-                TrainState::restored(engine, plan, step, loaded.tensors)
-                    .map_err(|reason| files(CheckpointError::Mismatch { path: loaded.path, reason }))?
-            }
-            None => self.first_state()?,
-        };
+        let plan = self.network.params();
         let (torso, head) = (plan.count("torso/"), plan.count("head/"));
         self.say(Level::Info, format!("{torso} parameters in the torso, {head} in the head"))?;
         let train = &self.spec.train;
         self.events.emit(Event::Started { step: state.step, steps: train.steps, batch: train.batch })?;
-        Ok(state)
-    }
-
-    /// Weights as drawn, or the average of another run's.
-    fn first_state(&self) -> Result<TrainState<E::T>, BackendError> {
-        let (engine, plan) = (self.replicas.first(), self.network.params());
-        let mut state = TrainState::fresh(engine, plan, self.spec.seed);
-        if let Some(run) = &self.spec.init_from {
-            let weights = last_average(engine, self.network, Path::new(run))?;
-            state.slots = state.slots.zip(&weights, |slot, weight| crate::engine::Slot {
-                param: weight.clone(),
-                ema: weight.clone(),
-                ..slot.clone()
-            });
-        }
         Ok(state)
     }
 
@@ -150,8 +130,8 @@ impl<E: Engine> Trainer<'_, E> {
     }
 
     /// The cheap figure, as a row of metrics.
-    fn measure(&mut self, judge: &Judge, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
-        let value = judge.fd_pixel(&self.gallery(), &state.ema(), &self.spec.sample, Method::OneStep)?;
+    fn measure(&mut self, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
+        let value = self.judge()?.fd_pixel(&self.gallery(), &state.ema(), &self.spec.sample, Method::OneStep)?;
         let figures = vec![("fd_pixel".to_owned(), value)];
         self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
         Ok(figures)
@@ -161,11 +141,11 @@ impl<E: Engine> Trainer<'_, E> {
         // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
         self.events.flush()?;
         checkpoint::save(self.dir, state.step, &state.tensors(), figures).map_err(files)?;
-        checkpoint::prune(self.dir, self.spec.train.keep).map_err(files)
+        checkpoint::prune(self.dir, state.step, self.spec.train.keep).map_err(files)
     }
 
     /// Judges and shows the trained weights.
-    fn finish(&mut self, judge: &Judge, state: &TrainState<E::T>, saved: u64) -> Result<Report, BackendError> {
+    fn finish(&mut self, state: &TrainState<E::T>, saved: u64) -> Result<Report, BackendError> {
         if saved < state.step {
             self.save(state, &[])?;
         }
@@ -174,7 +154,7 @@ impl<E: Engine> Trainer<'_, E> {
         if self.spec.eval.metrics.contains(&Metric::FdPixel) {
             self.say(Level::Info, format!("judging {} images", self.spec.eval.n))?;
             let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
-            let gallery = self.gallery();
+            let (judge, gallery) = (self.judge()?, self.gallery());
             let fd = |theta: &Params<E::T>, method| judge.fd_pixel(&gallery, theta, sample, method);
             figures.push(("fd_pixel".to_owned(), fd(&ema, Method::OneStep)?));
             figures.push(("fd_pixel_untrained".to_owned(), fd(&untrained, Method::OneStep)?));
@@ -205,6 +185,16 @@ impl<E: Engine> Trainer<'_, E> {
         [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect()
     }
 
+    fn judge(&self) -> Result<&Judge, BackendError> {
+        match self.judge.get() {
+            Some(judge) => Ok(judge),
+            None => {
+                let judge = Judge::new(&self.data, self.spec)?;
+                Ok(self.judge.get_or_init(|| judge))
+            }
+        }
+    }
+
     fn gallery(&self) -> Gallery<'_, E> {
         Gallery {
             network: self.network,
@@ -225,16 +215,6 @@ impl<E: Engine> Trainer<'_, E> {
     fn say(&mut self, level: Level, message: String) -> Result<(), BackendError> {
         Ok(self.events.emit(Event::Log { level, message })?)
     }
-}
-
-/// The averaged weights of a run's last checkpoint.
-pub(super) fn last_average<E: Engine>(engine: &E, network: &Network, run: &Path) -> Result<Params<E::T>, BackendError> {
-    let (loaded, _) = checkpoint::latest(run, "ema/").map_err(files)?;
-    let Some(loaded) = loaded else {
-        return Err(BackendError::Checkpoint(format!("{} has no sound checkpoint", run.display())));
-    };
-    place(engine, network.params(), "ema/", &loaded.tensors)
-        .map_err(|reason| files(CheckpointError::Mismatch { path: loaded.path, reason }))
 }
 
 /// Whether a cadence fires at `step`.

@@ -1,0 +1,196 @@
+//! What is wrong with a configuration is said at once, with its place; and then nothing was written.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+
+use support::{Ended, Scratch, checkpoints, copy_conf, json, rows, text, tiny};
+
+/// A call that must be refused: exit code 2, all of `parts` on standard error, nothing written.
+fn refused(words: &[&str], parts: &[&str]) -> Ended {
+    let scratch = Scratch::new();
+    let ended = scratch.exp(words);
+    assert_eq!(ended.code, Some(2), "{words:?}: {ended:#?}");
+    for part in parts {
+        assert!(ended.err.contains(part), "{words:?}: `{part}` is missing in\n{}", ended.err);
+    }
+    assert_eq!((scratch.names(), ended.out.as_str()), (vec![], ""), "{words:?}");
+    ended
+}
+
+#[test]
+fn an_unknown_key_names_the_nearest_one() {
+    refused(&["train.stepz=3"], &["train.stepz: ", "`train.stepz=3`", "did you mean `steps`?"]);
+    refused(&["+train.stepz=3"], &["train.stepz: ", "`+train.stepz=3`", "did you mean `steps`?"]);
+    refused(&["model.torso.n_channels=3"], &["model.torso.n_channels: ", "`model.torso.n_channels=3`"]);
+    refused(&["~train.stepz"], &["train.stepz", "`~train.stepz`"]);
+    refused(&["trian.steps=3"], &["trian", "`trian.steps=3`", "train"]);
+}
+
+#[test]
+fn a_wrong_value_names_what_it_overrode() {
+    let steps = [
+        "error: train.steps: expected a whole number of at least 1, found `abc`\n",
+        "--> command line: `train.steps=abc`\n",
+        "overrides <built-in>/train/small.yaml:6, which overrides <built-in>/train/ict.yaml:2\n",
+    ];
+    refused(&["train.steps=abc"], &steps);
+    for (word, found) in [
+        ("train.steps=1.5", "found 1.5"),
+        ("train.steps=null", "found null"),
+        ("train.batch=0", "found 0"),
+        ("loss.huber.c=-0.03", "expected a number above 0, found -0.03"),
+        ("ema.beta=1.5", "found 1.5"),
+        ("train.optimizer=adamw", "adam"),
+        ("train.betas=[0.9]", "train.betas"),
+        ("model.head.n_channels=[1]", "model.head.n_channels"),
+        ("train=7", "train"),
+    ] {
+        refused(&[word], &[&format!("`{word}`"), found]);
+    }
+    // Of two words for one key the last one counts, and it overrode the first.
+    let trail = "overrides command line: `train.lr=2`, which overrides <built-in>/train/small.yaml:8";
+    refused(&["train.lr=2", "train.lr=0"], &["--> command line: `train.lr=0`\n", trail]);
+}
+
+#[test]
+fn an_unknown_option_lists_what_there_is() {
+    refused(&["model=scorehead"], &["`model/scorehead`", "score_head", "small"]);
+    refused(&["dataset=mnist"], &["`dataset/mnist`", "cifar10", "digits8"]);
+    refused(&["+experiment=quickstrat"], &["`experiment/quickstrat`", "quickstart"]);
+    refused(&["model/head=unet"], &["`model/head/unet`", "unetpp"]);
+}
+
+#[test]
+fn data_must_be_named_and_readable() {
+    refused(&["dataset=cifar10"], &["dataset.dir: ", "<built-in>/dataset/cifar10.yaml:3", "dataset.dir=..."]);
+    let unreadable = ["dataset.dir: ", "/nowhere/at/all", "`dataset.dir=/nowhere/at/all`"];
+    refused(&["dataset=cifar10", "dataset.dir=/nowhere/at/all"], &unreadable);
+
+    // A folder that holds no data, and one that holds something else under its name.
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("data")).unwrap();
+    let words = ["dataset=cifar10", "dataset.dir=data"];
+    let empty = scratch.exp(&words);
+    fs::write(scratch.path("data/train-0.parquet"), "no parquet").unwrap();
+    let torn = scratch.exp(&words);
+    for ended in [empty, torn] {
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        ended.says(&["dataset.dir: ", "`dataset.dir=data`", &scratch.path("data").display().to_string()]);
+    }
+    assert_eq!(scratch.names(), ["data"]);
+}
+
+#[test]
+fn a_backend_must_be_there_and_able() {
+    refused(&["backend.name=nope"], &["backend.name: ", "`nope`", "burn", "exp-nope", "`backend.name=nope`"]);
+    refused(&["backend.name=../burn"], &["backend.name: ", "`backend.name=../burn`"]);
+    refused(&["backend.device=cuda:0"], &["backend.device", "`backend.device=cuda:0`"]);
+    refused(&["backend.precision=bf16"], &["backend.precision: ", "f32", "`backend.precision=bf16`"]);
+    refused(&["sample.method=heun", "model.head=null"], &["sample.method", "head"]);
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let words = ["train.steps=abc", "train.batch=0", "+loss.nope=3", "loss.huber.c=-1", "dataset=cifar10"];
+    let ended = refused(&words, &["train.steps: ", "train.batch: ", "loss.nope: ", "loss.huber.c: ", "dataset.dir: "]);
+    assert_eq!(ended.err.matches("error: ").count(), 5, "{}", ended.err);
+    // Those that only the whole spec shows come together too.
+    let words = ["backend.precision=bf16", "schedule.sigma_min=90", "dataset=cifar10", "dataset.dir=/nowhere"];
+    let ended = refused(&words, &["backend.precision: ", "schedule.sigma_m", "dataset.dir: "]);
+    assert!(ended.err.matches("error: ").count() >= 3, "{}", ended.err);
+    // A sweep is refused as a whole, before its first job.
+    refused(&["-m", "train.steps=5,0"], &["train.steps: ", "found 0"]);
+}
+
+#[test]
+fn a_problem_in_a_file_has_its_line() {
+    let scratch = Scratch::new();
+    let place = |name: &str| scratch.path("other").join(name);
+    let line = |name: &str, start: &str| {
+        let number = text(place(name)).lines().position(|line| line.starts_with(start)).unwrap() + 1;
+        format!("--> other/{name}:{number}\n")
+    };
+    copy_conf(&scratch.path("other"));
+    let small = text(place("train/small.yaml")) + "stepz: 3\n";
+    fs::write(place("train/small.yaml"), small.replace("batch: 16", "batch: many")).unwrap();
+    let loss = text(place("loss/paper.yaml")).replace("kind: huber", "kind: huger");
+    fs::write(place("loss/paper.yaml"), loss).unwrap();
+    let ended = scratch.exp(&["--config-path", "other"]);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&[
+        &format!("error: train.stepz: there is no such key\n  {}", line("train/small.yaml", "stepz")),
+        "did you mean `steps`?",
+        &format!("found `many`\n  {}", line("train/small.yaml", "batch")),
+        "overrides other/train/ict.yaml:3",
+        &line("loss/paper.yaml", "kind"),
+        "`huger`",
+    ]);
+    assert_eq!(ended.err.matches("error: ").count(), 3, "{}", ended.err);
+
+    // A file that is no YAML, and one that asks for what is not there.
+    fs::write(place("train/small.yaml"), "steps: [1\n").unwrap();
+    let ended = scratch.exp(&["--config-path", "other"]);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&["other/train/small.yaml:"]);
+    fs::write(place("train/small.yaml"), "defaults:\n  - itc\n").unwrap();
+    let ended = scratch.exp(&["--config-path", "other"]);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&["`train/itc`", "ict", "train/small"]);
+    assert_eq!(scratch.names(), ["other"]);
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    for (words, part) in [
+        (&["resum", "x"][..], "did you mean `resume`?"),
+        (&["resume"], "needs a directory"),
+        (&["train.steps=1", "more"], "`more` is no override"),
+        (&["--config-path", "nowhere"], "nowhere"),
+        (&["train.steps=[1"], "train.steps=[1"),
+        (&["train.steps=1,2"], "train.steps=1,2"),
+    ] {
+        refused(words, &[part]);
+    }
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run() {
+    let scratch = Scratch::new();
+    let words = ["train.lr=1e30", "train.checkpoint_every=1", "train.log_every=1", "hydra.run.dir=run"];
+    let ended = scratch.exp(&tiny(&words));
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["loss/consistency is not finite at step 2", "the checkpoint of step 1 is good"]);
+    assert_eq!(ended.err.matches("not finite").count(), 1, "said once: {ended:#?}");
+    let run = scratch.path("run");
+    let status = json(run.join("status.json"));
+    assert_eq!(status["state"], "failed");
+    assert!(status["cause"].as_str().unwrap().contains("loss/consistency is not finite at step 2"));
+    assert!(text(run.join("exp.log")).contains("[ERROR] - loss/consistency is not finite at step 2"));
+    assert_eq!((checkpoints(&run), rows(run.join("metrics.jsonl")).len()), (vec![1], 1));
+    assert!(!run.join("report.json").exists());
+
+    // What went well before stays, and is where the run goes on once the cause is gone.
+    let run = scratch.tiny_run("later", &[]);
+    let good = fs::read(run.join("checkpoints/6/state.safetensors")).unwrap();
+    let words =
+        ["resume", "later", "train.steps=20", "train.checkpoint_every=10", "--allow", "train.lr", "train.lr=1e30"];
+    let ended = scratch.exp(&words);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["is not finite at step 8", "the checkpoint of step 6 is good"]);
+    assert_eq!(checkpoints(&run), [4, 6]);
+    assert_eq!(fs::read(run.join("checkpoints/6/state.safetensors")).unwrap(), good);
+    scratch.ok(&["resume", "later", "train.lr=0.001", "--allow", "train.lr"]).says(&["resumed from step 6\n"]);
+    assert_eq!(json(run.join("status.json"))["state"], "done");
+}
+
+#[test]
+fn a_failed_job_does_not_end_its_sweep() {
+    let scratch = Scratch::new();
+    let ended = scratch.exp(&tiny(&["-m", "train.lr=0.001,1e30,0.002", "hydra.sweep.dir=sweep"]));
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["#1 failed: ", "not finite at step 2", "sweep/1"]);
+    let states = ["0", "1", "2"].map(|job| json(scratch.path("sweep").join(job).join("status.json"))["state"].clone());
+    assert_eq!(states, ["done", "failed", "done"]);
+}

@@ -1,0 +1,200 @@
+//! Backends that are executables: a few lines of shell speak the protocol, well or badly.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use support::{Ended, Running, Scratch, json, rows, text};
+
+/// Says what it is, and finds nothing wrong with any spec.
+const CALM: &str = r#"
+describe() { echo '{"protocol":1,"name":"echo","devices":[{"name":"cpu","description":"a shell"}]}'; }
+problems='[]'
+# A job is printed with its spec last, each key on a line of its own.
+check() { printf '{"spec":'; sed -n '/^  "spec": {/,$p' "$1" | sed '1s/.*/{/; $d'; printf ',"problems":%s}\n' "$problems"; }
+"#;
+
+/// Three steps, as a well-behaved backend reports them.
+const THREE_STEPS: &str = r#"
+started='{"event":{"started":{"step":0,"steps":3,"batch":4}}}'
+worker() {
+    echo "$started"
+    for step in 1 2 3; do
+        echo "{\"event\":{\"metrics\":{\"step\":$step,\"values\":[[\"loss\",0.5],[\"loss/consistency\",0.25]]}}}"
+        echo "{\"event\":{\"progress\":{\"step\":$step,\"loss\":0.5}}}"
+    done
+    echo '{"event":{"system":{"step":3,"values":[["steps_per_second",2.0]]}}}'
+    echo '"flush"'
+    read -r answer
+    echo "{\"event\":{\"log\":{\"level\":\"warn\",\"message\":\"$(wc -l < "$1/metrics.jsonl") rows are there\"}}}"
+    [ "$answer" = '"flushed"' ] || exit 9
+    echo '{"done":{"step":3,"interrupted":false,"figures":[["fd_pixel",1.5],["fd_pixel/two_step",1.25]],"grid":null}}'
+}
+"#;
+
+/// An empty directory with an executable `exp-echo` aside, which is these shell functions.
+struct Echo {
+    scratch: Scratch,
+    backends: tempfile::TempDir,
+}
+
+impl Echo {
+    fn new(functions: &[&str]) -> Echo {
+        let echo = Echo { scratch: Scratch::new(), backends: tempfile::tempdir().unwrap() };
+        let script = format!("#!/bin/sh\n{}\n\"$@\"\n", functions.concat());
+        let path = echo.backends.path().join("exp-echo");
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        echo
+    }
+
+    fn start(&self, words: &[&str]) -> Running {
+        let mut command = self.scratch.command(words);
+        command.env("EXP_BACKENDS", self.backends.path());
+        Running::of(command)
+    }
+
+    fn start_run(&self) -> Running {
+        self.start(&["backend.name=echo", "train.steps=3", "hydra.run.dir=run"])
+    }
+
+    fn exp(&self) -> Ended {
+        self.start_run().ended()
+    }
+
+    fn run(&self) -> PathBuf {
+        self.scratch.path("run")
+    }
+
+    fn state(&self) -> String {
+        json(self.run().join("status.json"))["state"].as_str().unwrap().to_owned()
+    }
+
+    /// A run that must fail with this cause.
+    fn fails(&self, cause: &str) {
+        let ended = self.exp();
+        assert_eq!(ended.code, Some(1), "{ended:#?}");
+        ended.says(&[cause, "exp-echo"]);
+        assert_eq!(ended.err.matches(cause).count(), 1, "said once: {ended:#?}");
+        let status = json(self.run().join("status.json"));
+        assert_eq!(status["state"], "failed");
+        assert!(status["cause"].as_str().unwrap().contains(cause), "{status}");
+        assert!(text(self.run().join("exp.log")).contains(cause));
+        assert!(!self.run().join("report.json").exists());
+    }
+}
+
+#[test]
+fn what_it_reports_is_kept() {
+    let echo = Echo::new(&[CALM, THREE_STEPS]);
+    let ended = echo.exp();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.says(&["fd_pixel", "1.5000", "1.2500", "warning: 3 rows are there", "run:    run\n"]);
+    let row = |step: u64| format!("{{\"step\":{step},\"loss\":0.5,\"loss/consistency\":0.25}}\n");
+    assert_eq!(text(echo.run().join("metrics.jsonl")), [1, 2, 3].map(row).concat());
+    assert_eq!(rows(echo.run().join("system.jsonl"))[0]["steps_per_second"], 2.0);
+    assert_eq!(json(echo.run().join("report.json")), serde_json::json!({"fd_pixel": 1.5, "fd_pixel/two_step": 1.25}));
+    assert_eq!(json(echo.run().join("spec.json"))["spec"]["backend"]["name"], "echo");
+    let status = json(echo.run().join("status.json"));
+    assert_eq!((&status["state"], &status["step"]), (&"done".into(), &3.into()));
+
+    // Once more in the same directory: the rows after step 0 are void.
+    let again = echo.start(&["resume", "run"]).ended();
+    assert_eq!(again.code, Some(0), "{again:#?}");
+    assert_eq!(text(echo.run().join("metrics.jsonl")), [1, 2, 3].map(row).concat());
+    assert!(text(echo.run().join("exp.log")).contains("resumed from step 0"));
+}
+
+#[test]
+fn what_it_finds_wrong_is_shown_with_its_place() {
+    let problems = r#"problems='[{"key":"train.steps","message":"too few"},{"key":"model","message":"too large"}]'"#;
+    let echo = Echo::new(&[CALM, problems, THREE_STEPS]);
+    let ended = echo.exp();
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    ended.says(&["error: train.steps: too few\n  --> command line: `train.steps=3`", "error: model: too large"]);
+    assert_eq!(echo.scratch.names(), [""; 0]);
+}
+
+#[test]
+fn what_is_no_backend_is_refused() {
+    for (functions, reason) in [
+        (r#"describe() { echo '{"protocol":2,"name":"echo","devices":[]}'; }"#, "version 2 of the protocol, not 1"),
+        ("describe() { echo hello; }", "its answer is not understood"),
+        ("describe() { echo no libtorch >&2; exit 3; }", "exit status: 3: no libtorch"),
+    ] {
+        let echo = Echo::new(&[functions]);
+        let ended = echo.exp();
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        ended.says(&["backend.name: ", "exp-echo is no backend: ", reason, "`backend.name=echo`"]);
+        assert_eq!(echo.scratch.names(), [""; 0]);
+    }
+    let echo = Echo::new(&[CALM, "check() { echo out of memory >&2; exit 1; }", THREE_STEPS]);
+    let ended = echo.exp();
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    ended.says(&["backend.name: ", "exit status: 1: out of memory"]);
+}
+
+#[test]
+fn a_failure_says_its_cause() {
+    let fails = |end: &str| format!("worker() {{ echo \"$started\"; {end}; }}");
+    Echo::new(&[CALM, THREE_STEPS, &fails(r#"echo '{"failed":"out of ink"}'"#)]).fails("out of ink");
+    Echo::new(&[CALM, THREE_STEPS, &fails("kill -9 $$")]).fails("signal: 9 (SIGKILL)");
+    Echo::new(&[CALM, THREE_STEPS, &fails("exit 7")]).fails("exit status: 7");
+    Echo::new(&[CALM, THREE_STEPS, &fails("exit 0")]).fails("no report");
+    Echo::new(&[CALM, THREE_STEPS, &fails("echo Segmentation fault; cat")]).fails("Segmentation fault");
+
+    // A process that it leaves behind, and that holds its output, is not waited for.
+    let clock = Instant::now();
+    Echo::new(&[CALM, THREE_STEPS, &fails("sleep 15 2>&- & kill -9 $$")]).fails("signal: 9 (SIGKILL)");
+    assert!(clock.elapsed() < Duration::from_secs(12), "waited for a stranger");
+}
+
+#[test]
+fn a_stop_is_passed_on() {
+    let worker = r#"worker() {
+        echo "$started"
+        echo '{"event":{"metrics":{"step":1,"values":[["loss",0.5]]}}}'
+        read -r word
+        [ "$word" = '"stop"' ] || exit 9
+        echo '{"done":{"step":1,"interrupted":true,"figures":[],"grid":null}}'
+    }"#;
+    let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
+    let mut running = echo.start_run();
+    running.until_rows(&echo.run(), 1);
+    running.signal("INT");
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    ended.says(&["stopping after this step", "exp resume run"]);
+    assert_eq!((echo.state().as_str(), echo.run().join("report.json").exists()), ("interrupted", false));
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    // Deaf to the word, but not to the end of its input.
+    let worker = r#"worker() {
+        echo "$started"
+        echo '{"event":{"metrics":{"step":1,"values":[["loss",0.5]]}}}'
+        while read -r word; do echo "$word" > "$1/heard"; done
+        touch "$1/gone"
+    }"#;
+    let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
+    let mut running = echo.start_run();
+    running.until_rows(&echo.run(), 1);
+    running.signal("INT");
+    let heard = echo.run().join("heard");
+    assert!(running.until(|| fs::read_to_string(&heard).is_ok_and(|word| word == "\"stop\"\n")));
+    running.signal("INT");
+    assert_eq!(running.ended().code, Some(130));
+    let gone = echo.run().join("gone");
+    for _ in 0..1000 {
+        if gone.exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the worker was left behind");
+}
