@@ -160,10 +160,12 @@ fn dry_runs_write_nothing() {
     let scratch = Scratch::new();
     let ended = scratch.ok(&["-m", "loss.lambda=0.1,0.5", "--dry-run"]);
     assert_eq!(ended.out, "#0 : loss.lambda=0.1\n#1 : loss.lambda=0.5\n");
-    scratch.ok(&["--dry-run"]).says(&["steps: 1000\n"]);
-    // The experiments of the embedded copy compose and type, the full-size one too.
-    let ended = scratch.ok(&["--dry-run", "+experiment=quickstart"]);
-    ended.says(&["steps: 6000\n"]);
+    scratch.ok(&["--dry-run"]).says(&["seed: 42\n"]);
+    scratch.ok(&["--dry-run", "+experiment=quickstart"]).says(&["- quickstart\n"]);
+    // At full size nothing is wrong but the place of the data.
+    let ended = scratch.exp(&["--dry-run", "+experiment=score_guided", "dataset.dir=/nowhere"]);
+    ended.says(&["error: dataset.dir: cannot read /nowhere"]);
+    assert_eq!((ended.code, ended.err.matches("error: ").count()), (Some(2), 1), "{ended:#?}");
     assert_eq!(scratch.names(), [""; 0]);
 }
 
