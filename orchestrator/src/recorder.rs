@@ -56,7 +56,7 @@ impl EventSink for Recorder {
                 self.metrics.cut(step)?;
                 self.system.cut(step)?;
                 if self.again {
-                    let why = if step == 0 { ", since there is no checkpoint yet" } else { "" };
+                    let why = if step == 0 { ", since there is no sound checkpoint" } else { "" };
                     tracing::info!("resumed from step {step}{why}");
                 }
                 self.progress.start(step, steps, batch);

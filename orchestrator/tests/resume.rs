@@ -122,7 +122,7 @@ fn kill_9_at_chosen_instants_changes_nothing() {
     let from = resumed_from(&run);
     assert_eq!((from.len(), from[0], from[1]), (10, 0, 0), "{from:?}");
     assert!(from.iter().all(|step| step % 15 == 0), "{from:?}");
-    assert!(text(run.join("exp.log")).contains("resumed from step 0, since there is no checkpoint yet"));
+    assert!(text(run.join("exp.log")).contains("resumed from step 0, since there is no sound checkpoint"));
     assert_same(&run, &reference);
     assert_eq!(names(&folder), ["105", "120"], "the last two, and nothing half written");
 }

@@ -175,6 +175,7 @@ fn expected(path: &str, node: &Node, kind: &Kind) -> Problem {
 /// A value as a message shows it.
 fn shown(node: &Node) -> String {
     match &node.value {
+        Value::Null => "null".to_owned(),
         Value::Map(_) => "a map".to_owned(),
         Value::List(_) => "a list".to_owned(),
         Value::Str(text) => format!("`{text}`"),
