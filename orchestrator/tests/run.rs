@@ -11,9 +11,10 @@ use support::{Scratch, assert_same, checkpoints, copy_conf, json, names, png_siz
 /// Pixels of a digit, enlarged until it can be made out, and between two of them.
 const TILE: u32 = 40;
 const GAP: u32 = 4;
-/// Side of a panel of 8 x 8 digits, and pixels around it.
+/// Side of a panel of 8 x 8 digits, pixels around the whole, and between panels.
 const PANEL: u32 = 8 * TILE + 7 * GAP;
 const MARGIN: u32 = 6;
+const GUTTER: u32 = 24;
 
 #[test]
 fn a_run_leaves_its_whole_story() {
@@ -45,7 +46,7 @@ fn a_run_leaves_its_whole_story() {
     for file in ["state.safetensors", "manifest.json"] {
         assert!(dir.join("checkpoints/6").join(file).is_file());
     }
-    let size = (MARGIN + 3 * (PANEL + MARGIN), MARGIN + 16 + MARGIN + PANEL + MARGIN);
+    let size = (2 * MARGIN + 3 * PANEL + 2 * GUTTER, MARGIN + 16 + MARGIN + PANEL + MARGIN);
     assert_eq!(png_size(&dir.join("samples/grid.png")), size, "three panels below their captions");
 
     let report = json(dir.join("report.json"));
@@ -103,7 +104,7 @@ fn a_model_needs_no_head() {
         assert!(row.contains_key("loss/consistency") && !row.contains_key("grad_norm/head"), "{row:?}");
         assert!(!row.contains_key("loss/dsm"), "{row:?}");
     }
-    assert_eq!(png_size(&dir.join("samples/grid.png")).0, MARGIN + 2 * (PANEL + MARGIN), "two panels");
+    assert_eq!(png_size(&dir.join("samples/grid.png")).0, 2 * MARGIN + 2 * PANEL + GUTTER, "two panels");
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod golden;
 pub mod loss;
 pub mod net;
 pub mod optim;
+mod oracle;
 pub mod params;
 pub mod picture;
 pub mod rng;

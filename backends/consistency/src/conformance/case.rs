@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::doubles::Doubles;
 use super::operation::Operation;
 use crate::engine::Engine;
+use crate::oracle::Doubles;
 use crate::rng::{Draw, Purpose};
 use crate::tensor::Tensor;
 
@@ -101,7 +101,7 @@ impl Case {
 impl Input {
     /// The same values, widened.
     pub(super) fn doubles(&self) -> Doubles {
-        Doubles::new(&self.shape, self.values.iter().map(|&value| f64::from(value)).collect())
+        Doubles::new(&self.shape, self.values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
     }
 }
 

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::case::{Case, Input};
-use super::doubles::Doubles;
 use super::values::close;
 use crate::engine::Engine;
+use crate::oracle::Doubles;
 use crate::params::{Init, Params, Plan};
 use crate::rng::{Draw, Purpose};
 use crate::tensor::Tensor;
@@ -92,7 +92,7 @@ impl Slopes {
             let value = |step: f64| {
                 let moved: Vec<Doubles> = case.inputs.iter().map(Input::doubles).collect();
                 let shifted = moved[input].values().iter().enumerate().map(|(i, a)| a + step * direction(i));
-                let shifted = Doubles::new(&case.inputs[input].shape, shifted.collect());
+                let shifted = Doubles::new(&case.inputs[input].shape, shifted.collect::<Vec<_>>());
                 let inputs: Vec<Doubles> = moved
                     .iter()
                     .enumerate()

@@ -7,12 +7,12 @@
 
 mod case;
 mod composites;
-mod doubles;
+
 mod dropout;
 mod extremes;
 mod gradients;
 mod operation;
-mod oracle;
+
 mod primitives;
 mod repeats;
 mod tape;

@@ -1,8 +1,8 @@
 //! Whether an engine's optimiser update is the one that [`reference_update`] writes out.
 
-use super::doubles::Doubles;
 use super::values::close;
 use crate::engine::{Engine, Slot, Update, reference_update};
+use crate::oracle::Doubles;
 use crate::rng::{Draw, Purpose, Stream};
 use crate::tensor::Tensor;
 
@@ -51,7 +51,8 @@ fn one<E: Engine>(engine: &E, rule: &Update, shape: &[usize], across: bool) -> R
     let on = |values: &Vec<f32>| engine.upload(shape, values);
     let slot_on = Slot { param: on(&slot.param), ema: on(&slot.ema), m: on(&slot.m), v: on(&slot.v) };
     let order: Vec<usize> = (0..shape.len()).rev().collect();
-    let exact = |values: &[f32], shape: &[usize]| Doubles::new(shape, values.iter().map(|&v| f64::from(v)).collect());
+    let exact =
+        |values: &[f32], shape: &[usize]| Doubles::new(shape, values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
     let (gradient_on, gradient) = if across {
         let turned: Vec<usize> = shape.iter().rev().copied().collect();
         (engine.upload(&turned, &gradient).permute(&order), exact(&gradient, &turned).permute(&order))

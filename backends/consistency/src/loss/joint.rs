@@ -60,8 +60,8 @@ mod tests {
     };
 
     use super::*;
+    use crate::oracle::Doubles;
     use crate::rng::{Draw, Purpose};
-    use crate::sample::host::Host;
 
     /// A small network that drops half of its features.
     fn network(head: bool) -> Network {
@@ -90,11 +90,11 @@ mod tests {
         Network::plan(&ModelSpec { torso, head }, 1, 4, 0.002).expect("a plan")
     }
 
-    fn terms(network: &Network, lambda: f64, batch: &Noised<Host>) -> Vec<(&'static str, f64)> {
+    fn terms(network: &Network, lambda: f64, batch: &Noised<Doubles>) -> Vec<(&'static str, f64)> {
         let theta = Params::build(network.params(), |(i, spec)| {
             let mut stream = Draw::new(0, Purpose::Init, 0).image(i as u64);
             let values: Vec<f64> = (0..spec.len()).map(|_| 0.3 * stream.normal()).collect();
-            Host::new(&spec.shape, &values)
+            Doubles::new(&spec.shape, values)
         });
         let huber = HuberSpec { c: None, norm: HuberNorm::Element };
         let spec = LossSpec { kind: LossKind::L2, lambda, gradient_flow: true, huber };
@@ -106,10 +106,10 @@ mod tests {
     }
 
     /// One image at noise levels 1 and 1 - `gap`, and all but the same noised image.
-    fn batch(gap: f64, dropout: u64) -> Noised<Host> {
+    fn batch(gap: f64, dropout: u64) -> Noised<Doubles> {
         let values: Vec<f64> = (0..16).map(|i| (f64::from(i) * 0.7).sin()).collect();
-        let y = Host::new(&[1, 1, 4, 4], &values);
-        let (t, r) = (Host::new(&[1], &[1.0]), Host::new(&[1], &[1.0 - gap]));
+        let y = Doubles::new(&[1, 1, 4, 4], values.clone());
+        let (t, r) = (Doubles::new(&[1], &[1.0]), Doubles::new(&[1], &[1.0 - gap]));
         Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, dropout }
     }
 

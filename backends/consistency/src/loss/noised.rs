@@ -81,7 +81,7 @@ mod tests {
     use exp_api::spec::{ScheduleKind, ScheduleSpec};
 
     use super::*;
-    use crate::sample::host::{Host, HostEngine};
+    use crate::oracle::{Doubles, OracleEngine};
 
     const SHAPE: Shape = Shape { channels: 2, height: 1, width: 3 };
 
@@ -100,8 +100,8 @@ mod tests {
         Ict::new(&spec, 1)
     }
 
-    fn draw(images: &[f32], first: u64, seed: u64, step: u64) -> Noised<Host> {
-        Noised::draw(&HostEngine, &schedule(), &Clean { images, shape: SHAPE, first }, seed, step)
+    fn draw(images: &[f32], first: u64, seed: u64, step: u64) -> Noised<Doubles> {
+        Noised::draw(&OracleEngine, &schedule(), &Clean { images, shape: SHAPE, first }, seed, step)
     }
 
     #[test]
@@ -109,10 +109,10 @@ mod tests {
         let images: Vec<f32> = (0..24).map(|i| i as f32 / 24.0).collect();
         let whole = draw(&images, 0, 1, 9);
         let parts = [draw(&images[..6], 0, 1, 9), draw(&images[6..], 1, 1, 9)];
-        let tensors = |b: &Noised<Host>| [b.y.clone(), b.x_t.clone(), b.x_r.clone(), b.t.clone(), b.r.clone()];
+        let tensors = |b: &Noised<Doubles>| [b.y.clone(), b.x_t.clone(), b.x_r.clone(), b.t.clone(), b.r.clone()];
         let [left, right] = parts.each_ref().map(tensors);
         for (i, tensor) in tensors(&whole).iter().enumerate() {
-            assert_eq!(*tensor, Host::cat(&[&left[i], &right[i]], 0));
+            assert_eq!(*tensor, Doubles::cat(&[&left[i], &right[i]], 0));
         }
         assert_ne!(parts[0].dropout, parts[1].dropout);
         for other in [draw(&images, 0, 2, 9), draw(&images, 0, 1, 10)] {
@@ -124,7 +124,7 @@ mod tests {
     fn both_levels_lie_on_one_noise() {
         let images: Vec<f32> = (0..24).map(|i| i as f32 / 24.0).collect();
         let batch = draw(&images, 0, 1, 0);
-        let along = |t: &Host| t.reshape(&[4, 1, 1, 1]);
+        let along = |t: &Doubles| t.reshape(&[4, 1, 1, 1]);
         let z_t = batch.x_t.sub(&batch.y).div(&along(&batch.t));
         let z_r = batch.x_r.sub(&batch.y).div(&along(&batch.r));
         assert_eq!(batch.x_t.shape, [4, 2, 1, 3]);

@@ -48,17 +48,17 @@ mod tests {
 
     use super::*;
     use crate::optim::rule::tests::train;
+    use crate::oracle::Doubles;
     use crate::params::{Init, Plan};
-    use crate::sample::host::Host;
 
     /// Gradients (3, 4) and (12) of one network, and (8, 6) of another.
-    fn gradients() -> Params<Host> {
+    fn gradients() -> Params<Doubles> {
         let mut plan = Plan::default();
         for (name, shape) in [("torso/a", vec![2]), ("torso/b/c", vec![1, 1]), ("head/a", vec![2, 1])] {
             plan.param(name, &shape, Init::Zeros);
         }
         let mut values = [vec![3.0, 4.0], vec![12.0], vec![8.0, 6.0]].into_iter();
-        Params::build(&Arc::new(plan), |(_, spec)| Host::new(&spec.shape, &values.next().expect("three parameters")))
+        Params::build(&Arc::new(plan), |(_, spec)| Doubles::new(&spec.shape, values.next().expect("three parameters")))
     }
 
     fn values(clip_by: Clip, bound: Option<f64>) -> Vec<Vec<f64>> {

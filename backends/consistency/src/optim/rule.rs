@@ -49,7 +49,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::engine::{Engine, Slot};
-    use crate::sample::host::{Host, HostEngine};
+    use crate::oracle::{Doubles, OracleEngine};
 
     /// Rectified Adam at the usual settings.
     pub(in crate::optim) fn train() -> TrainSpec {
@@ -106,15 +106,15 @@ pub(super) mod tests {
     /// With a constant gradient g the corrected moments are g and g^2.
     #[test]
     fn a_constant_gradient_moves_evenly() {
-        let zero = Host::new(&[2], &[0.0, 0.0]);
-        let gradient = Host::new(&[2], &[0.5, -4.0]);
+        let zero = Doubles::new(&[2], &[0.0, 0.0]);
+        let gradient = Doubles::new(&[2], &[0.5, -4.0]);
         for (optimizer, steps, expected) in
             [(OptimizerKind::Adam, 7, [-0.07, 0.07]), (OptimizerKind::Radam, 5, [-0.025, 0.2])]
         {
             let spec = TrainSpec { optimizer, ..train() };
             let start = Slot { param: zero.clone(), ema: zero.clone(), m: zero.clone(), v: zero.clone() };
-            let end =
-                (0..steps).fold(start, |slot, k| HostEngine.update(&rule(&spec, &EMA, k, 100, 0.01), &slot, &gradient));
+            let end = (0..steps)
+                .fold(start, |slot, k| OracleEngine.update(&rule(&spec, &EMA, k, 100, 0.01), &slot, &gradient));
             assert!(end.param.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-8), "{:?}", end.param);
         }
     }

@@ -10,8 +10,10 @@ const GLYPH: usize = 8;
 const DOT: usize = 2;
 /// Height of a line of text, and width of a character.
 const LINE: usize = GLYPH * DOT;
-/// Pixels around a panel.
+/// Pixels around the whole, and above and below captions.
 const MARGIN: usize = 6;
+/// Pixels between panels: clearly more than between the tiles of one.
+const GUTTER: usize = 24;
 const BLACK: u8 = 0;
 
 /// Joins pictures from left to right, each with a caption above (ASCII; any other character shows as `?`). RGB if one
@@ -21,13 +23,13 @@ pub fn panels(panels: &[(&str, Picture)]) -> Picture {
         panels.iter().map(|(text, picture)| picture.width.max(text.chars().count() * LINE)).collect();
     let tallest = panels.iter().map(|(_, picture)| picture.height).max().unwrap_or(0);
     let channels = panels.iter().map(|(_, picture)| picture.channels).max().unwrap_or(1);
-    let width = MARGIN + widths.iter().map(|width| width + MARGIN).sum::<usize>();
+    let width = 2 * MARGIN + widths.iter().sum::<usize>() + GUTTER * widths.len().saturating_sub(1);
     let mut all = Picture::blank(width, MARGIN + LINE + MARGIN + tallest + MARGIN, channels);
     let mut left = MARGIN;
     for ((text, picture), width) in panels.iter().zip(widths) {
         write(&mut all, left, MARGIN, text);
         paste(&mut all, left, MARGIN + LINE + MARGIN, picture);
-        left += width + MARGIN;
+        left += width + GUTTER;
     }
     all
 }
@@ -66,7 +68,7 @@ mod tests {
         let rgb = Picture::grid(&[-1.0, -1.0, 0.0, 0.0, 1.0, 1.0], shape(3), 1, 20).unwrap();
         let all = panels(&[("I", grey), ("two", rgb)]);
         // Panels of 40 and of 48: the second caption is wider than its picture.
-        assert_eq!((all.width, all.height, all.channels), (6 + 40 + 6 + 48 + 6, 6 + 16 + 6 + 20 + 6, 3));
+        assert_eq!((all.width, all.height, all.channels), (6 + 40 + 24 + 48 + 6, 6 + 16 + 6 + 20 + 6, 3));
         let row = |y: usize| -> String {
             let dots = all.pixels[y * all.width * 3..][..40 * 3].chunks(DOT * 3);
             dots.map(|dot| if dot[0] == BLACK { '#' } else { '.' }).collect()
@@ -77,7 +79,7 @@ mod tests {
         assert_eq!(row(18), "....####............");
         assert_eq!(row(24), "....................");
         assert_eq!(row(30), "...#################");
-        assert_eq!(all.pixels[(30 * all.width + 60) * 3..][..3], [0, 127, 255]);
+        assert_eq!(all.pixels[(30 * all.width + 75) * 3..][..3], [0, 127, 255]);
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub(super) mod tests {
     use exp_api::spec::ScheduleKind;
 
     use super::*;
-    use crate::sample::host::Host;
+    use crate::oracle::Doubles;
 
     /// Mean and variance of normal data, for which flow and denoiser are known in closed form.
     pub(in crate::sample) const MEAN: f64 = 0.2;
@@ -122,8 +122,8 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::sample) fn noise(stage: u64) -> Host {
-        Host::new(&[1, 1, 1, 1], &[Z[stage as usize]])
+    pub(in crate::sample) fn noise(stage: u64) -> Doubles {
+        Doubles::new(&[1, 1, 1, 1], &[Z[stage as usize]])
     }
 
     /// Standard deviation of noised data.
@@ -132,7 +132,7 @@ pub(super) mod tests {
     }
 
     /// The flow of normal data from sigma down to sigma_min.
-    pub(in crate::sample) fn consistency(x: &Host, sigma: f64) -> Host {
+    pub(in crate::sample) fn consistency(x: &Doubles, sigma: f64) -> Doubles {
         x.offset(-MEAN).scale(spread(0.002) / spread(sigma)).offset(MEAN)
     }
 

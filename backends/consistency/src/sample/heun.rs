@@ -34,11 +34,11 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::oracle::Doubles;
     use crate::sample::draw::tests::{MEAN, VARIANCE, Z, noise, schedule, spread};
-    use crate::sample::host::Host;
 
     /// E[y | x] for y normal with MEAN and VARIANCE.
-    fn normal(x: &Host, sigma: f64) -> Host {
+    fn normal(x: &Doubles, sigma: f64) -> Doubles {
         x.offset(-MEAN).scale(VARIANCE / (VARIANCE + sigma * sigma)).offset(MEAN)
     }
 
@@ -76,18 +76,18 @@ mod tests {
     #[test]
     fn the_flow_of_a_data_set_ends_on_one_of_its_images() {
         let data = [[-0.8, 0.1], [0.5, -0.4], [0.7, 0.9]];
-        let ideal = |x: &Host, t: f64| {
+        let ideal = |x: &Doubles, t: f64| {
             let squares = |y: &[f64; 2]| y.iter().zip(&x.values).map(|(y, x)| (x - y).powi(2)).sum::<f64>();
             let nearest = data.iter().map(squares).fold(f64::INFINITY, f64::min);
             let weights = data.each_ref().map(|y| ((nearest - squares(y)) / (2.0 * t * t)).exp());
             let sum: f64 = weights.iter().sum();
             let mean = |axis: usize| data.iter().zip(weights).map(|(y, w)| y[axis] * w / sum).sum();
-            Host::new(&[1, 1, 1, 2], &[mean(0), mean(1)])
+            Doubles::new(&[1, 1, 1, 2], &[mean(0), mean(1)])
         };
         let mut ends = [false; 3];
         for angle in 0..12 {
             let (sin, cos) = (f64::from(angle) * std::f64::consts::FRAC_PI_6).sin_cos();
-            let found = images(&schedule(), 40, ideal, |_| Host::new(&[1, 1, 1, 2], &[cos, sin]));
+            let found = images(&schedule(), 40, ideal, |_| Doubles::new(&[1, 1, 1, 2], &[cos, sin]));
             let hit = data.iter().position(|y| y.iter().zip(&found.values).all(|(y, x)| (x - y).abs() < 1e-3));
             ends[hit.expect("an image of the data set")] = true;
         }

@@ -6,8 +6,6 @@
 
 mod draw;
 pub(crate) mod heun;
-#[cfg(test)]
-pub(crate) mod host;
 mod multistep;
 mod one_step;
 

@@ -99,6 +99,10 @@ impl<E: Engine> Trainer<'_, E> {
         self.say(Level::Info, format!("{torso} parameters in the torso, {head} in the head"))?;
         let train = &self.spec.train;
         self.events.emit(Event::Started { step: state.step, steps: train.steps, batch: train.batch })?;
+        if state.step >= train.steps {
+            let message = format!("nothing left to train: {} of {} steps are done", state.step, train.steps);
+            self.say(Level::Info, message)?;
+        }
         Ok(state)
     }
 
@@ -116,7 +120,7 @@ impl<E: Engine> Trainer<'_, E> {
         row.extend(values.norms.iter().map(|(name, value)| (format!("grad_norm/{name}"), *value)));
         self.events.emit(Event::Metrics { step, values: row })?;
         let seconds = pace.system.elapsed().as_secs_f64();
-        if seconds >= SYSTEM.as_secs_f64() {
+        if seconds >= SYSTEM.as_secs_f64() || step == self.spec.train.steps {
             let rate = (step - pace.step) as f64 / seconds;
             (pace.system, pace.step) = (Instant::now(), step);
             let values = vec![

@@ -2,7 +2,7 @@
 //!
 //! Slow and without a tape on purpose, so that it can be read. Composites have the seam's reference bodies.
 
-use super::doubles::Doubles;
+use super::Doubles;
 use crate::tensor::{Tensor, image_shape};
 
 impl Tensor for Doubles {
@@ -15,7 +15,7 @@ impl Tensor for Doubles {
     }
 
     fn constant(&self, shape: &[usize], values: &[f32]) -> Self {
-        Doubles::new(shape, values.iter().map(|&value| f64::from(value)).collect())
+        Doubles::new(shape, values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())
     }
 
     fn detach(&self) -> Self {
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn counted(shape: &[usize]) -> Doubles {
-        Doubles::new(shape, (1..=shape.iter().product()).map(|i: usize| i as f64).collect())
+        Doubles::new(shape, (1..=shape.iter().product()).map(|i: usize| i as f64).collect::<Vec<_>>())
     }
 
     /// Each by hand.
