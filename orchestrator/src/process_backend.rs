@@ -1,15 +1,17 @@
 //! A backend that is an executable, driven over its standard streams; see [`exp_api::protocol`].
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use exp_api::protocol::{Checked, Description, FromWorker, ToWorker, VERSION};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, RunSpec, Stop, Task};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::ChildStdin;
+use tokio::runtime::Builder;
+use tokio::time::sleep;
 
 use crate::registry::RegistryError;
 
@@ -69,78 +71,79 @@ impl Backend for ProcessBackend {
     }
 
     fn run(&self, dir: &Path, _: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
-        let failed = |reason: String| BackendError::Device(format!("{}: {reason}", self.path.display()));
-        let mut command = Command::new(&self.path);
-        command.arg("worker").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped());
-        own_group(&mut command);
-        let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let outcome = follow(&mut child, events, stop, &failed);
-        if outcome.is_err() {
-            // Gone already, most often; a worker whose events cannot be kept must not go on.
-            let _ = child.kill();
-        }
-        let status = child.wait().map_err(|error| failed(error.to_string()))?;
-        match outcome? {
-            Some(FromWorker::Done(report)) => Ok(report),
-            Some(FromWorker::Failed(reason)) => Err(failed(reason)),
-            _ => Err(failed(format!("it ended with {status} and no report"))),
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let outcome = runtime.block_on(self.follow(dir, events, stop))?;
+        match outcome {
+            (Some(FromWorker::Done(report)), _) => Ok(report),
+            (Some(FromWorker::Failed(reason)), _) => Err(self.failed(reason)),
+            (_, status) => Err(self.failed(format!("it ended with {status} and no report"))),
         }
     }
 }
 
-/// Takes the events of a worker until its last line; none if it ended without one.
-fn follow(
-    child: &mut Child,
-    events: &mut dyn EventSink,
-    stop: &Stop,
-    failed: &dyn Fn(String) -> BackendError,
-) -> Result<Option<FromWorker>, BackendError> {
-    let (Some(output), Some(mut input)) = (child.stdout.take(), child.stdin.take()) else {
-        return Ok(None);
-    };
-    let (sender, lines) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    let mut asked = false;
-    loop {
-        if stop.asked() && !asked {
-            asked = true;
-            // A worker that is gone closes its output too, which ends this loop.
-            let _ = tell(&mut input, ToWorker::Stop);
-        }
-        let line = match lines.recv_timeout(PATIENCE) {
-            Ok(line) => line,
-            // A process that it left behind may keep its output open: its own end counts.
-            Err(RecvTimeoutError::Timeout) if matches!(child.try_wait(), Ok(Some(_))) => return Ok(None),
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+impl ProcessBackend {
+    /// Starts a worker and takes its events until its last line: that line, if it came to one, and how it ended.
+    async fn follow(
+        &self,
+        dir: &Path,
+        events: &mut dyn EventSink,
+        stop: &Stop,
+    ) -> Result<(Option<FromWorker>, ExitStatus), BackendError> {
+        let mut command = tokio::process::Command::new(&self.path);
+        // A worker whose events cannot be kept must not go on.
+        command.arg("worker").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Ctrl-C at the terminal reaches `exp`, which asks the worker to stop; the worker itself must not get it.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn().map_err(|error| self.failed(error.to_string()))?;
+        let (Some(output), Some(mut input)) = (child.stdout.take(), child.stdin.take()) else {
+            return Err(self.failed("its streams are not there".to_owned()));
         };
-        match serde_json::from_str(&line) {
-            Ok(FromWorker::Event(event)) => events.emit(event)?,
-            Ok(FromWorker::Flush) => {
-                events.flush()?;
-                let _ = tell(&mut input, ToWorker::Flushed);
+        let mut lines = BufReader::new(output).lines();
+        let (mut asked, mut ended) = (false, false);
+        let last = loop {
+            if stop.asked() && !asked {
+                asked = true;
+                tell(&mut input, ToWorker::Stop).await;
             }
-            Ok(last) => return Ok(Some(last)),
-            Err(error) => return Err(failed(format!("a line that is no event ({error}): {line}"))),
-        }
+            let line = tokio::select! {
+                line = lines.next_line() => line?,
+                _ = child.wait(), if !ended => {
+                    ended = true;
+                    continue;
+                }
+                // A process that it left behind may keep its output open: after its own end, silence is the end.
+                () = sleep(PATIENCE) => match ended {
+                    true => break None,
+                    false => continue,
+                },
+            };
+            let Some(line) = line else { break None };
+            match serde_json::from_str(&line) {
+                Ok(FromWorker::Event(event)) => events.emit(event)?,
+                Ok(FromWorker::Flush) => {
+                    events.flush()?;
+                    tell(&mut input, ToWorker::Flushed).await;
+                }
+                Ok(last) => break Some(last),
+                Err(error) => return Err(self.failed(format!("a line that is no event ({error}): {line}"))),
+            }
+        };
+        // Its input ends with this: a worker that waits for more has nothing left to wait for.
+        drop(input);
+        Ok((last, child.wait().await?))
+    }
+
+    fn failed(&self, reason: String) -> BackendError {
+        BackendError::Device(format!("{}: {reason}", self.path.display()))
     }
 }
 
-fn tell(input: &mut ChildStdin, message: ToWorker) -> std::io::Result<()> {
-    input.write_all(&line(&message)?)?;
-    input.flush()
-}
-
-fn line(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(value)?;
+/// Writes a line to a worker. One that is gone closes its output too, which is noticed there.
+async fn tell(input: &mut ChildStdin, message: ToWorker) {
+    let mut line = serde_json::to_vec(&message).unwrap_or_default();
     line.push(b'\n');
-    Ok(line)
+    let _ = input.write_all(&line).await;
 }
 
 /// Runs one call and reads its one answer.
@@ -151,13 +154,3 @@ fn ask<T: DeserializeOwned>(path: &Path, words: &[&std::ffi::OsStr]) -> Result<T
     }
     serde_json::from_slice(&output.stdout).map_err(|error| format!("its answer is not understood: {error}"))
 }
-
-/// Ctrl-C at the terminal reaches `exp`, which asks the worker to stop; the worker itself must not get it.
-#[cfg(unix)]
-fn own_group(command: &mut Command) {
-    use std::os::unix::process::CommandExt;
-    command.process_group(0);
-}
-
-#[cfg(not(unix))]
-fn own_group(_: &mut Command) {}

@@ -16,7 +16,7 @@ const APART: (&str, &str, &[&str]) = ("exp-tch", "backends/tch", &["exp-api", "e
 /// Tensor libraries, which are an engine's own affair.
 const LIBRARIES: [&str; 5] = ["burn", "burn-core", "burn-flex", "tch", "torch-sys"];
 /// What may stand at the top beside names that begin with a dot or with `LICENSE-`; git ignores the last two.
-const TOP: [&str; 12] = [
+const TOP: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
     "orchestrator",
@@ -25,8 +25,6 @@ const TOP: [&str; 12] = [
     "outputs",
     "README.md",
     "CHANGELOG.md",
-    "clippy.toml",
-    "rustfmt.toml",
     "target",
     "multirun",
 ];
