@@ -4,7 +4,7 @@ use std::path::Path;
 
 use exp_api::{Job, RunSpec};
 
-use crate::compose::{Problem, Problems};
+use crate::compose::{Node, Problem, Problems};
 
 /// Keys that may change when a run goes on, with everything below them.
 const FREE: [&str; 11] = [
@@ -21,19 +21,21 @@ const FREE: [&str; 11] = [
     "backend",
 ];
 
-/// The differences between a frozen spec and a wanted one that would change the past of the run, each with its key.
-/// Keys in `allow`, and those below them, pass.
+/// The differences between a frozen spec and a wanted one that would change the past of the run, each with its key and
+/// who wrote it in `tree`. Keys in `allow`, and those below them, pass.
 ///
 /// # Errors
 /// One problem a difference.
-pub fn check(frozen: &RunSpec, wanted: &RunSpec, allow: &[String]) -> Result<(), Problems> {
+pub fn check(frozen: &RunSpec, wanted: &RunSpec, tree: &Node, allow: &[String]) -> Result<(), Problems> {
     let mut problems = Problems::default();
     let [before, after] = [frozen, wanted].map(|spec| serde_json::to_value(spec).unwrap_or_default());
     let mut differ = |path: &str, old: &serde_json::Value, new: &serde_json::Value| {
         let covered = |key: &str| path == key || path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
         if !FREE.iter().any(|key| covered(key)) && !allow.iter().any(|key| covered(key)) {
             let message = format!("the run was frozen with {old}; {new} would change what it has done");
-            problems.0.push(Problem::new(message).key(path).hint(format!("to do it all the same: --allow {path}")));
+            let trail = tree.at(path).map(|node| node.trail.clone()).unwrap_or_default();
+            let problem = Problem::new(message).key(path).trail(&trail);
+            problems.0.push(problem.hint(format!("to do it all the same: --allow {path}")));
         }
     };
     compare("", &before, &after, &mut differ);

@@ -9,24 +9,24 @@ use super::Failure;
 use super::run::run_one;
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
-use crate::compose::{Library, World, extract};
+use crate::compose::{Library, Node, World, extract};
 use crate::run_dir::{Place, RunDir};
 use crate::worker::WorkerError;
 use crate::{frozen, resume};
 
-/// The job frozen in a directory, and its spec with the overrides carried out.
-fn edited(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(Job, RunSpec), Failure> {
+/// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them.
+fn edited(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
     let mut tree = frozen::load(dir)?;
     let before = Job::open(dir).map_err(WorkerError::from)?;
     frozen::edit(&mut tree, &cli.overrides, library, world)?;
     let wanted = checked(absolute(extract::run_spec(&tree)?, &world.cwd), &tree)?;
-    Ok((before, wanted))
+    Ok((before, wanted, tree))
 }
 
 /// Goes on with a run, perhaps changed in what may change.
 pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let (before, wanted) = edited(dir, cli, library, world)?;
-    resume::check(&before.spec, &wanted, &cli.flags.allow)?;
+    let (before, wanted, tree) = edited(dir, cli, library, world)?;
+    resume::check(&before.spec, &wanted, &tree, &cli.flags.allow)?;
     if wanted != before.spec {
         resume::refreeze(dir, &Job { task: before.task, spec: wanted })?;
     }
@@ -35,8 +35,8 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
 
 /// Draws images from the last checkpoint of a run.
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let (before, spec) = edited(dir, cli, library, world)?;
-    resume::check(&before.spec, &spec, &[])?;
+    let (before, spec, tree) = edited(dir, cli, library, world)?;
+    resume::check(&before.spec, &spec, &tree, &[])?;
     let name = format!("{}-{}", spec.sample.method.word(), spec.sample.n);
     let task = Task::Sample { run: "../..".to_owned() };
     let place = Place::Automatic(dir.join("samples").join(name));
