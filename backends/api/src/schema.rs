@@ -173,3 +173,56 @@ macro_rules! variants {
 }
 
 pub(crate) use {choice, group, variants};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::RunSpec;
+
+    #[test]
+    fn bounds_take_what_they_say() {
+        let inside = |kind: Kind, values: &[f64]| -> Vec<bool> {
+            let Kind::Float(bounds) = kind else { unreachable!("a kind of numbers") };
+            values.iter().map(|&value| bounds.contains(value)).collect()
+        };
+        assert_eq!(inside(POSITIVE, &[0.0, 1e-300, f64::INFINITY]), [false, true, false]);
+        assert_eq!(inside(FRACTION, &[-0.1, 0.0, 1.0, 1.1, f64::NAN]), [false, true, true, false, false]);
+        assert_eq!(inside(NUMBER, &[-1e300, f64::NEG_INFINITY]), [true, false]);
+    }
+
+    #[test]
+    fn kinds_say_what_to_write() {
+        for (kind, text) in [
+            (POSITIVE, "a number above 0"),
+            (FRACTION, "a number from 0 to 1"),
+            (at_least(2), "a whole number of at least 2"),
+            (Kind::Choice(&["a", "b"]), "one of a, b"),
+            (Kind::List { item: &COUNT, min: 0 }, "a list, each item a whole number"),
+        ] {
+            assert_eq!(kind.to_string(), text);
+        }
+    }
+
+    /// Names that are part of the contract with users; options may add others.
+    #[test]
+    fn the_fixed_keys_are_there() {
+        fn has(fields: &[Field], path: &str) -> bool {
+            let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+            fields.iter().filter(|field| field.name == name).any(|field| match field.kind {
+                _ if rest.is_empty() => true,
+                Kind::Group(inner) => has(inner, rest),
+                Kind::Variants(variants) => variants.iter().any(|variant| has(variant.fields, rest)),
+                _ => false,
+            })
+        }
+        let keys = "seed backend.name backend.device backend.devices backend.threads backend.precision dataset.dir \
+            dataset.split dataset.flip model.torso model.head loss.kind loss.lambda loss.gradient_flow loss.huber.c \
+            loss.huber.norm schedule.kind schedule.s0 schedule.s1 schedule.sigma_min schedule.sigma_max schedule.rho \
+            schedule.p_mean schedule.p_std schedule.horizon train.steps train.batch train.micro_batch train.lr \
+            train.head_lr train.optimizer train.warmup train.clip train.log_every train.preview_every \
+            train.checkpoint_every train.eval_every train.keep train.lr_decay ema.beta ema.warmup sample.n \
+            sample.method sample.mid_sigma sample.steps sample.seed eval.metrics eval.n init_from tags notes params";
+        let absent: Vec<&str> = keys.split_whitespace().filter(|key| !has(RunSpec::FIELDS, key)).collect();
+        assert!(absent.is_empty(), "{absent:?}");
+    }
+}

@@ -166,14 +166,14 @@ mod tests {
 
     #[test]
     fn a_grid_is_laid_out_in_reading_order() {
-        // Three images of 1 x 2 in two columns, each pixel twice as large: tiles of 4 x 2, two white pixels between.
+        // Three images of 1 x 2 in two columns, each pixel twice as large: tiles of 4 x 2, four white pixels between.
         let picture = Picture::grid(&[-1.0, 0.0, -1.0, -1.0, 0.0, -1.0], GREY, 2, 2).unwrap();
-        assert_eq!((picture.width, picture.height), (10, 6));
+        assert_eq!((picture.width, picture.height), (12, 8));
         let (a, b, c) = ([0, 0, 127, 127], [0; 4], [127, 127, 0, 0]);
-        let w = [255; 10];
-        let top = [&a[..], &w[..2], &b].concat();
-        let bottom = [&c[..], &w[..6]].concat();
-        assert_eq!(picture.pixels, [&top[..], &top, &w, &w, &bottom, &bottom].concat());
+        let w = [255; 12];
+        let top = [&a[..], &w[..4], &b].concat();
+        let bottom = [&c[..], &w[..8]].concat();
+        assert_eq!(picture.pixels, [&top[..], &top, &w, &w, &w, &w, &bottom, &bottom].concat());
     }
 
     #[test]
@@ -215,6 +215,6 @@ mod tests {
     #[test]
     fn small_images_are_enlarged_until_they_can_be_seen() {
         let square = |side| legible_scale(Shape { channels: 1, height: side, width: side });
-        assert_eq!([8, 28, 32, 64].map(square), [4, 2, 1, 1]);
+        assert_eq!([8, 28, 32, 64].map(square), [5, 2, 2, 1]);
     }
 }
