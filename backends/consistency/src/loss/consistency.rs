@@ -48,10 +48,10 @@ mod tests {
     /// Two images of two pixels, at levels 1 and 0.5, and 4 and 2.
     fn value(spec: &LossSpec, difference: [f64; 4]) -> f64 {
         let shape = [2, 1, 1, 2];
-        let y = Doubles::new(&shape, &[0.1, 0.2, 0.3, 0.4]);
-        let (t, r) = (Doubles::new(&[2], &[1.0, 4.0]), Doubles::new(&[2], &[0.5, 2.0]));
+        let y = Doubles::new(&shape, [0.1, 0.2, 0.3, 0.4]);
+        let (t, r) = (Doubles::new(&[2], [1.0, 4.0]), Doubles::new(&[2], [0.5, 2.0]));
         let batch = Noised { y: y.clone(), x_t: y.clone(), x_r: y.clone(), t, r, dropout: 0 };
-        let student = y.add(&Doubles::new(&shape, &difference));
+        let student = y.add(&Doubles::new(&shape, difference));
         term(spec, &student, &y, &batch).values[0]
     }
 

@@ -109,7 +109,7 @@ mod tests {
     fn batch(gap: f64, dropout: u64) -> Noised<Doubles> {
         let values: Vec<f64> = (0..16).map(|i| (f64::from(i) * 0.7).sin()).collect();
         let y = Doubles::new(&[1, 1, 4, 4], values);
-        let (t, r) = (Doubles::new(&[1], &[1.0]), Doubles::new(&[1], &[1.0 - gap]));
+        let (t, r) = (Doubles::new(&[1], [1.0]), Doubles::new(&[1], [1.0 - gap]));
         Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, dropout }
     }
 

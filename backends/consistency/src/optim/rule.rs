@@ -106,8 +106,8 @@ pub(super) mod tests {
     /// With a constant gradient g the corrected moments are g and g^2.
     #[test]
     fn a_constant_gradient_moves_evenly() {
-        let zero = Doubles::new(&[2], &[0.0, 0.0]);
-        let gradient = Doubles::new(&[2], &[0.5, -4.0]);
+        let zero = Doubles::new(&[2], [0.0, 0.0]);
+        let gradient = Doubles::new(&[2], [0.5, -4.0]);
         for (optimizer, steps, expected) in
             [(OptimizerKind::Adam, 7, [-0.07, 0.07]), (OptimizerKind::Radam, 5, [-0.025, 0.2])]
         {

@@ -123,7 +123,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::sample) fn noise(stage: u64) -> Doubles {
-        Doubles::new(&[1, 1, 1, 1], &[Z[stage as usize]])
+        Doubles::new(&[1, 1, 1, 1], [Z[stage as usize]])
     }
 
     /// Standard deviation of noised data.

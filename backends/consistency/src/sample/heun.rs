@@ -82,12 +82,12 @@ mod tests {
             let weights = data.each_ref().map(|y| ((nearest - squares(y)) / (2.0 * t * t)).exp());
             let sum: f64 = weights.iter().sum();
             let mean = |axis: usize| data.iter().zip(weights).map(|(y, w)| y[axis] * w / sum).sum();
-            Doubles::new(&[1, 1, 1, 2], &[mean(0), mean(1)])
+            Doubles::new(&[1, 1, 1, 2], [mean(0), mean(1)])
         };
         let mut ends = [false; 3];
         for angle in 0..12 {
             let (sin, cos) = (f64::from(angle) * std::f64::consts::FRAC_PI_6).sin_cos();
-            let found = images(&schedule(), 40, ideal, |_| Doubles::new(&[1, 1, 1, 2], &[cos, sin]));
+            let found = images(&schedule(), 40, ideal, |_| Doubles::new(&[1, 1, 1, 2], [cos, sin]));
             let hit = data.iter().position(|y| y.iter().zip(&found.values).all(|(y, x)| (x - y).abs() < 1e-3));
             ends[hit.expect("an image of the data set")] = true;
         }
