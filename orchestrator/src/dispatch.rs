@@ -12,10 +12,9 @@ use crate::worker::{self, WorkerError};
 /// Exit code of a run that was stopped.
 const INTERRUPTED: i32 = 130;
 
-/// Does the jobs of `dirs` one after another, each to its end; the first signal asks the job at hand to stop at its next
-/// step and leaves the others, the second one ends the process at once.
-///
-/// The outcome of each job that was started, in order.
+/// Does the jobs of `dirs` one after another, each to its end; the first signal asks the job at hand to stop at its
+/// next step and leaves the others, the second one ends the process at once. `done` gets the outcome of each job that
+/// was started, in order.
 ///
 /// # Errors
 /// The signals cannot be listened to.

@@ -11,6 +11,9 @@ use crate::engine::Engine;
 use crate::eval::{EvalError, FdPixel};
 use crate::params::Params;
 
+/// Most images drawn for `fd_pixel`: with 64 to 192 features, more say no more.
+const MOST: u64 = 2000;
+
 /// Compares drawn images with a data set.
 pub(super) struct Judge {
     fd_pixel: FdPixel,
@@ -22,7 +25,12 @@ impl Judge {
     /// Takes the moments of the data.
     pub(super) fn new(data: &Arc<Dataset>, spec: &RunSpec) -> Result<Judge, BackendError> {
         let fd_pixel = FdPixel::new(data).map_err(failed)?;
-        Ok(Judge { fd_pixel, images: spec.eval.n.min(data.len() as u64), values: data.shape().values() })
+        Ok(Judge { fd_pixel, images: spec.eval.n.min(data.len() as u64).min(MOST), values: data.shape().values() })
+    }
+
+    /// How many images it draws.
+    pub(super) fn images(&self) -> u64 {
+        self.images
     }
 
     /// The Frechet distance in pixels of images drawn by `method` with weights `theta`.

@@ -156,7 +156,8 @@ impl<E: Engine> Trainer<'_, E> {
         let (ema, sample) = (state.ema(), &self.spec.sample);
         let mut figures = Vec::new();
         if self.spec.eval.metrics.contains(&Metric::FdPixel) {
-            self.say(Level::Info, format!("judging {} images", self.spec.eval.n))?;
+            let images = self.judge()?.images();
+            self.say(Level::Info, format!("judging {images} images"))?;
             let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
             let (judge, gallery) = (self.judge()?, self.gallery());
             let fd = |theta: &Params<E::T>, method| judge.fd_pixel(&gallery, theta, sample, method);
