@@ -73,6 +73,23 @@ fn signals_stop_at_a_checkpoint_and_resume_goes_on() {
     assert_same(&run, &reference);
 }
 
+#[test]
+fn a_stop_while_judging_is_heeded_and_resume_judges() {
+    let scratch = Scratch::new();
+    let words = ["train.steps=4", "eval.n=1797", "eval.methods=[two_step,multistep,heun]"];
+    let reference = scratch.tiny_run("reference", &words);
+    let run = scratch.path("run");
+    let mut running = scratch.start(&tiny(&[&words[..], &["hydra.run.dir=run"]].concat()));
+    assert!(running.until(|| fs::read_to_string(run.join("exp.log")).is_ok_and(|log| log.contains("judging"))));
+    running.signal("INT");
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    assert_eq!(json(run.join("status.json"))["state"], "interrupted");
+    assert!(!run.join("report.json").exists() && !run.join("samples/grid.png").exists());
+    scratch.ok(&["resume", "run"]);
+    assert_same(&run, &reference);
+}
+
 /// Where in its life a run is killed.
 enum Instant9 {
     /// Once it has so many rows of metrics.

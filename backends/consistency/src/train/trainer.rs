@@ -18,7 +18,6 @@ use crate::checkpoint::{self, CheckpointError};
 use crate::data::{Dataset, Feed};
 use crate::engine::Engine;
 use crate::net::Network;
-use crate::params::Params;
 use crate::schedule::Ict;
 
 /// Time between two reports of progress, and between two rows of `system.jsonl`.
@@ -83,7 +82,7 @@ impl<E: Engine> Trainer<'_, E> {
             if saved < state.step {
                 self.save(&state, &[])?;
             }
-            return Ok(Report { step: state.step, interrupted: true, figures: Vec::new(), grid: None });
+            return Ok(interrupted(state.step));
         }
         self.finish(&state, saved)
     }
@@ -141,36 +140,11 @@ impl<E: Engine> Trainer<'_, E> {
         Ok(figures)
     }
 
-    fn save(&mut self, state: &TrainState<E::T>, figures: &[(String, f64)]) -> Result<(), BackendError> {
+    pub(super) fn save(&mut self, state: &TrainState<E::T>, figures: &[(String, f64)]) -> Result<(), BackendError> {
         // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
         self.events.flush()?;
         checkpoint::save(self.dir, state.step, &state.tensors(), figures).map_err(files)?;
         checkpoint::prune(self.dir, state.step, self.spec.train.keep).map_err(files)
-    }
-
-    /// Judges and shows the trained weights.
-    fn finish(&mut self, state: &TrainState<E::T>, saved: u64) -> Result<Report, BackendError> {
-        if saved < state.step {
-            self.save(state, &[])?;
-        }
-        let (ema, sample) = (state.ema(), &self.spec.sample);
-        let mut figures = Vec::new();
-        if self.spec.eval.metrics.contains(&Metric::FdPixel) {
-            let images = self.judge()?.images();
-            self.say(Level::Info, format!("judging {images} images"))?;
-            let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
-            let (judge, gallery) = (self.judge()?, self.gallery());
-            let fd = |theta: &Params<E::T>, method| judge.fd_pixel(&gallery, theta, sample, method);
-            figures.push(("fd_pixel".to_owned(), fd(&ema, Method::OneStep)?));
-            figures.push(("fd_pixel_untrained".to_owned(), fd(&untrained, Method::OneStep)?));
-            for &method in self.spec.eval.methods.iter().filter(|&&method| method != Method::OneStep) {
-                figures.push((format!("fd_pixel/{}", method.word()), fd(&ema, method)?));
-            }
-        }
-        let grid = "samples/grid.png";
-        self.folder("samples")?;
-        self.gallery().show(&ema, sample, &self.methods(), &self.dir.join(grid))?;
-        Ok(Report { step: state.step, interrupted: false, figures, grid: Some(grid.to_owned()) })
     }
 
     fn preview(&self, step: u64) -> Result<std::path::PathBuf, BackendError> {
@@ -178,19 +152,19 @@ impl<E: Engine> Trainer<'_, E> {
         Ok(self.dir.join(format!("samples/previews/{step}.png")))
     }
 
-    fn folder(&self, name: &str) -> Result<(), BackendError> {
+    pub(super) fn folder(&self, name: &str) -> Result<(), BackendError> {
         let path = self.dir.join(name);
         std::fs::create_dir_all(&path)
             .map_err(|e| BackendError::Files(format!("cannot create {}: {e}", path.display())))
     }
 
     /// The panels of a grid.
-    fn methods(&self) -> Vec<Method> {
+    pub(super) fn methods(&self) -> Vec<Method> {
         let heun = self.spec.model.head.is_some().then_some(Method::Heun);
         [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect()
     }
 
-    fn judge(&self) -> Result<&Judge, BackendError> {
+    pub(super) fn judge(&self) -> Result<&Judge, BackendError> {
         match self.judge.get() {
             Some(judge) => Ok(judge),
             None => {
@@ -200,7 +174,7 @@ impl<E: Engine> Trainer<'_, E> {
         }
     }
 
-    fn gallery(&self) -> Gallery<'_, E> {
+    pub(super) fn gallery(&self) -> Gallery<'_, E> {
         Gallery {
             network: self.network,
             shape: self.data.shape(),
@@ -217,9 +191,14 @@ impl<E: Engine> Trainer<'_, E> {
         BackendError::NonFinite { step: step + 1, term, kept }
     }
 
-    fn say(&mut self, level: Level, message: String) -> Result<(), BackendError> {
+    pub(super) fn say(&mut self, level: Level, message: String) -> Result<(), BackendError> {
         Ok(self.events.emit(Event::Log { level, message })?)
     }
+}
+
+/// The report of a run that was stopped at `step`, where it has a checkpoint.
+pub(super) fn interrupted(step: u64) -> Report {
+    Report { step, interrupted: true, figures: Vec::new(), grid: None }
 }
 
 /// Whether a cadence fires at `step`.
