@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 
+use crate::compose::problem::nearest;
+
 /// What a user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cli {
@@ -126,9 +128,7 @@ impl Cli {
 }
 
 fn unknown(word: &str) -> String {
-    let nearest =
-        COMMANDS.into_iter().max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)));
-    match nearest.filter(|command| strsim::jaro_winkler(word, command) > 0.8) {
+    match nearest(word, &COMMANDS) {
         Some(command) => format!("there is no command `{word}`; did you mean `{command}`?"),
         None => format!("there is no command `{word}`; there are {}; overrides are key=value", COMMANDS.join(", ")),
     }

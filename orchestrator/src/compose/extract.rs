@@ -79,12 +79,7 @@ impl Walk {
             Kind::Choice(words) => {
                 let word = node.value.as_str();
                 if !word.is_some_and(|word| words.contains(&word)) {
-                    let problem = expected(path, node, kind);
-                    let likeness = word.and_then(|word| super::problem::nearest(word, words));
-                    self.problems.0.push(match likeness {
-                        Some(nearest) => problem.hint(format!("did you mean `{nearest}`?")),
-                        None => problem,
-                    });
+                    self.problems.0.push(expected(path, node, kind).near(word.unwrap_or_default(), words));
                 }
             }
             _ if fits(&node.value, kind) => {}

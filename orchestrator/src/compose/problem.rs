@@ -52,14 +52,20 @@ impl Problem {
         self
     }
 
-    /// Adds `did you mean ...` for the nearest of `names`, or else the list of them.
+    /// Adds `did you mean ...` for the nearest of `names`, if one is like `wrong` at all.
+    pub fn near(self, wrong: &str, names: &[&str]) -> Self {
+        match nearest(wrong, names) {
+            Some(name) => self.hint(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+
+    /// As [`Problem::near`], or else the list of all `names`.
     pub fn nearest<'a>(self, wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<&str> = names.into_iter().collect();
-        match nearest(wrong, &names) {
-            Some(name) => self.hint(format!("did you mean `{name}`?")),
-            None if names.is_empty() => self,
-            None => self.hint(format!("one of: {}", shortened(&names))),
-        }
+        let problem = self.near(wrong, &names);
+        let listed = problem.hint.is_none() && !names.is_empty();
+        if listed { problem.hint(format!("one of: {}", shortened(&names))) } else { problem }
     }
 }
 

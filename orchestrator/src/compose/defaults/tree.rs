@@ -11,7 +11,7 @@ use crate::compose::fragment::{Fragment, Library};
 use crate::compose::interpolate::{Resolver, Scope};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Origin;
-use crate::compose::problem::{Problem, nearest, shortened};
+use crate::compose::problem::{Problem, shortened};
 use crate::compose::world::World;
 
 /// How deep files may include one another.
@@ -244,10 +244,6 @@ impl<'a> Expander<'a> {
         let asked = parent.map(|parent| format!(", which `{parent}` asks for")).unwrap_or_default();
         let there_are = if options.is_empty() { String::new() } else { format!("; there are {}", shortened(&options)) };
         let problem = Problem::new(format!("there is no `{path}`{asked}{there_are}"));
-        let problem = problem.origin(&item.origin);
-        match nearest(item.name().unwrap_or_default(), &options) {
-            Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem,
-        }
+        problem.origin(&item.origin).near(item.name().unwrap_or_default(), &options)
     }
 }
