@@ -27,6 +27,8 @@ pub enum Command {
     Run,
     /// Go on with a run.
     Resume(PathBuf),
+    /// Say who set the value at a dotted path, or who chose a group's option.
+    Why(String),
     /// Draw images from a run.
     Sample(PathBuf),
     /// Do the job of a directory: what launchers start.
@@ -34,7 +36,7 @@ pub enum Command {
 }
 
 /// The commands, as they are typed.
-const COMMANDS: [&str; 3] = ["resume", "sample", "worker"];
+const COMMANDS: [&str; 4] = ["resume", "sample", "why", "worker"];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -43,7 +45,7 @@ const COMMANDS: [&str; 3] = ["resume", "sample", "worker"];
     version,
     infer_long_args = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp why KEY [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -60,6 +62,9 @@ pub struct Flags {
     /// With --cfg: replace interpolations by their values.
     #[arg(long, requires = "cfg")]
     pub resolve: bool,
+    /// With --cfg: say behind each value who set it.
+    #[arg(long, requires = "cfg")]
+    pub origins: bool,
     /// With --cfg: only the part below this path.
     #[arg(short, long, value_name = "PATH")]
     pub package: Option<String>,
@@ -107,15 +112,17 @@ impl Cli {
         let is_override = |word: &str| word.contains('=') || word.starts_with('~');
         let command = match words.first().map(String::as_str) {
             Some(word) if !is_override(word) => {
-                let dir = match COMMANDS.contains(&word) {
-                    true if words.len() > 1 => PathBuf::from(words.remove(1)),
+                let object = match COMMANDS.contains(&word) {
+                    true if words.len() > 1 => words.remove(1),
+                    true if word == "why" => return Err(wrong("`exp why` needs a key: exp why train.lr".to_owned())),
                     true => return Err(wrong(format!("`exp {word}` needs a directory: exp {word} DIR"))),
                     false => return Err(wrong(unknown(word))),
                 };
                 match words.remove(0).as_str() {
-                    "resume" => Command::Resume(dir),
-                    "sample" => Command::Sample(dir),
-                    _ => Command::Worker(dir),
+                    "resume" => Command::Resume(object.into()),
+                    "sample" => Command::Sample(object.into()),
+                    "why" => Command::Why(object),
+                    _ => Command::Worker(object.into()),
                 }
             }
             _ => Command::Run,

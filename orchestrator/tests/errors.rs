@@ -194,3 +194,28 @@ fn a_failed_job_does_not_end_its_sweep() {
     let states = ["0", "1", "2"].map(|job| json(scratch.path("sweep").join(job).join("status.json"))["state"].clone());
     assert_eq!(states, ["done", "failed", "done"]);
 }
+
+#[test]
+fn the_place_of_an_error_is_shown_with_a_caret() {
+    refused(&["train.lr=[1,2"], &["column 14: expected `]`", "\n   | train.lr=[1,2\n   |              ^"]);
+    let scratch = Scratch::new();
+    copy_conf(&scratch.path("conf"));
+    let list = scratch.path("conf/config.yaml");
+    fs::write(&list, "defaults:\n- overide train: small\n").unwrap();
+    let ended = scratch.exp(&[]);
+    assert_eq!(ended.code, Some(2));
+    for part in
+        ["`overide` is no keyword", "\n  2 | - overide train: small\n    |   ^^^^^^^\n", "did you mean `override`?"]
+    {
+        assert!(ended.err.contains(part), "`{part}` is missing in\n{}", ended.err);
+    }
+}
+
+#[test]
+fn a_wrong_value_in_a_file_is_underlined() {
+    let scratch = Scratch::new();
+    copy_conf(&scratch.path("conf"));
+    fs::write(scratch.path("conf/train/mine.yaml"), "defaults:\n- small\n- _self_\nsteps: none # to do\n").unwrap();
+    let ended = scratch.exp(&["train=mine"]);
+    assert!(ended.err.contains("\n  4 | steps: none # to do\n    |        ^^^^\n"), "{}", ended.err);
+}

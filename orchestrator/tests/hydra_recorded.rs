@@ -68,7 +68,7 @@ fn printed(case: &Json, resolve: bool) -> Result<Json, String> {
         Some("all") => Part::All,
         _ => Part::Job,
     };
-    let view = View { part, package: case["package"].as_str().map(str::to_owned), resolve };
+    let view = View { part, package: case["package"].as_str().map(str::to_owned), resolve, origins: false };
     let text = composed.print(&view).map_err(|problem| problem.to_string())?;
     let node = composed.view(&view).map_err(|problem| problem.to_string())?;
     Ok(match node.value {

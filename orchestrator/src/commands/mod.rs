@@ -1,12 +1,13 @@
 //! What each command does, as a sequence of stages.
 //!
 //! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
-//! directory that is already there. `spec` is what they share: from a tree to a spec that its backend accepts.
+//! directory that is already there, `why` explains a value. `spec` is what they share: from a tree to a spec that its backend accepts.
 
 mod again;
 mod multirun;
 mod run;
 mod spec;
+mod why;
 
 use std::path::Path;
 
@@ -70,6 +71,7 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Run => run::single(cli, &library, world),
         Command::Resume(dir) => again::resume(dir, cli, &library, world),
         Command::Sample(dir) => again::sample(dir, cli, &library, world),
+        Command::Why(key) => why::why(key, cli, &library, world),
         Command::Worker(dir) => run::run_one(dir),
     }
 }

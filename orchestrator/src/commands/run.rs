@@ -20,7 +20,8 @@ pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Resul
         Some(Cfg::All) => Part::All,
         Some(Cfg::Job) | None => Part::Job,
     };
-    let view = View { part, package: cli.flags.package.clone(), resolve: cli.flags.resolve };
+    let view =
+        View { part, package: cli.flags.package.clone(), resolve: cli.flags.resolve, origins: cli.flags.origins };
     print!("{}", composed.print(&view)?);
     Ok(())
 }
@@ -30,6 +31,11 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     let mut composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
     for warning in &composed.warnings {
         eprintln!("{warning}");
+    }
+    // Any Hydra tree can be looked at; only one with our `backend` key is a training run.
+    if cli.flags.dry_run && composed.tree.child("backend").is_none() {
+        print!("{}", composed.print(&View::default())?);
+        return Ok(());
     }
     let job = Job { task: Task::Train, spec: typed(&composed)? };
     if cli.flags.dry_run {

@@ -8,7 +8,7 @@ use super::defaults::Load;
 use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
-use super::node::{Node, Value};
+use super::node::{self, Node, Value};
 use super::problem::{Problem, Problems};
 use super::python;
 use super::world::World;
@@ -41,6 +41,8 @@ pub struct View {
     pub package: Option<String>,
     /// Whether interpolations are replaced by their values.
     pub resolve: bool,
+    /// Whether a comment behind each value says who set it.
+    pub origins: bool,
 }
 
 impl View {
@@ -68,6 +70,15 @@ impl Composed {
     /// An interpolation has no value.
     pub fn resolve(&self, path: &str) -> Result<Option<Node>, Problem> {
         self.resolver(Scope::All).resolve(path)
+    }
+
+    /// The places that the interpolation at a dotted path reads, in order; none if it is a plain value.
+    ///
+    /// # Errors
+    /// The interpolation has no value.
+    pub fn reads(&self, path: &str) -> Result<Vec<String>, Problem> {
+        let job = node::keys(path).next() != Some("hydra");
+        self.resolver(if job { Scope::Job } else { Scope::All }).reads(path)
     }
 
     /// The text at a dotted path, such as `hydra.run.dir`.
@@ -133,7 +144,8 @@ impl Composed {
             return Ok(format!("{}\n", python::str(&node.value)));
         }
         let header = view.package().map(|package| format!("# @package {package}\n"));
-        Ok(header.unwrap_or_default() + &emit::yaml(&node))
+        let text = if view.origins { emit::yaml_with_origins(&node) } else { emit::yaml(&node) };
+        Ok(header.unwrap_or_default() + &text)
     }
 
     /// The words that span a sweep: `hydra.sweeper.params`, then the task's overrides.

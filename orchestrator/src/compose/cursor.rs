@@ -20,10 +20,14 @@ impl SyntaxError {
         Self { message: message.into(), at }
     }
 
-    /// The message behind its column, counted from 1, in the text that was parsed.
+    /// The column, counted from 1, in the text that was parsed.
+    pub fn column(&self, text: &str) -> usize {
+        text.get(..self.at).map_or(0, |before| before.chars().count()) + 1
+    }
+
+    /// The message behind its column.
     pub fn in_text(&self, text: &str) -> String {
-        let column = text.get(..self.at).map_or(0, |before| before.chars().count()) + 1;
-        format!("column {column}: {}", self.message)
+        format!("column {}: {}", self.column(text), self.message)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::defaults::Item;
 use super::node::{Node, Value};
-use super::origin::Origin;
+use super::origin::{Origin, Source};
 use super::problem::Problem;
 use super::search::SearchPath;
 use super::yaml;
@@ -94,7 +94,7 @@ fn header(path: &Arc<str>, text: &str) -> Result<Option<String>, Problem> {
             ["@package", name] => package = Some(name.to_owned()),
             [_, _] => {}
             _ => {
-                let origin = Origin::File { path: path.clone(), line: n + 1, col: 1 };
+                let origin = Origin::File { source: Source::new(path, text), line: n + 1, col: 1 };
                 return Err(Problem::new(format!("expected `# @package NAME`, found `{line}`")).origin(&origin));
             }
         }

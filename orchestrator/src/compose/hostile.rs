@@ -35,7 +35,7 @@ fn unresolvable(text: &str, message: &str) {
     let composed = composed(&[("config.yaml", text)], &[]).expect("a tree");
     let problems = composed.job().expect_err("no values").to_string();
     assert!(problems.contains(message), "{problems}");
-    let view = View { part: Part::Job, package: None, resolve: true };
+    let view = View { part: Part::Job, resolve: true, ..View::default() };
     assert!(composed.print(&view).is_err());
 }
 

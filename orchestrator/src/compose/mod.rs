@@ -49,7 +49,7 @@ mod world;
 mod yaml;
 
 pub use composed::{Composed, Part, View};
-pub use emit::yaml as to_yaml;
+pub use emit::{yaml as to_yaml, yaml_with_origins as to_yaml_with_origins};
 pub use fragment::Library;
 pub use node::{Key, Map, Node, Value};
 pub use origin::{Origin, Trail};

@@ -7,13 +7,34 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// A configuration file, kept so that a message can show the line it speaks of.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Path with the configuration directory's name in front (`conf/loss/ict.yaml`), or `<built-in>/...`.
+    pub path: Arc<str>,
+    /// What it holds.
+    pub text: Box<str>,
+}
+
+impl Source {
+    /// A file of that name with that text.
+    pub fn new(path: &Arc<str>, text: &str) -> Arc<Self> {
+        Arc::new(Self { path: path.clone(), text: text.into() })
+    }
+
+    /// A line, counted from 1; empty beyond the end.
+    pub fn line(&self, number: usize) -> &str {
+        self.text.lines().nth(number.saturating_sub(1)).unwrap_or_default()
+    }
+}
+
 /// One place that set a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A line of a configuration file, named as the user would name it (`conf/loss/ict.yaml`).
+    /// A line of a configuration file.
     File {
-        /// Path with the configuration directory's name in front, or `<built-in>/...`.
-        path: Arc<str>,
+        /// The file.
+        source: Arc<Source>,
         /// Line, counted from 1.
         line: usize,
         /// Column, counted from 1.
@@ -31,7 +52,7 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, line, .. } => write!(f, "{path}:{line}"),
+            Self::File { source, line, .. } => write!(f, "{}:{line}", source.path),
             Self::Override { text } => write!(f, "command line: `{text}`"),
             Self::Builtin => f.write_str("set by exp"),
         }
@@ -51,7 +72,7 @@ impl Trail {
     /// Whether nobody set it but the program's own files and computations.
     pub fn is_built_in(&self) -> bool {
         match self.winner() {
-            Some(Origin::File { path, .. }) => path.starts_with("<built-in>"),
+            Some(Origin::File { source, .. }) => source.path.starts_with("<built-in>"),
             Some(Origin::Override { .. }) => false,
             Some(Origin::Builtin) | None => true,
         }
@@ -99,7 +120,7 @@ mod tests {
     use super::*;
 
     fn file(line: usize) -> Origin {
-        Origin::File { path: "conf/a.yaml".into(), line, col: 1 }
+        Origin::File { source: Source::new(&"conf/a.yaml".into(), ""), line, col: 1 }
     }
 
     #[test]

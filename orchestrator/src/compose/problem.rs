@@ -7,6 +7,9 @@ use std::fmt;
 
 use super::origin::{Origin, Trail};
 
+/// A line longer than this is not shown again: its end would hide the message.
+const SHOWN_BYTES: usize = 400;
+
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
@@ -16,6 +19,8 @@ pub struct Problem {
     pub key: Option<String>,
     /// Who set the value concerned.
     pub trail: Trail,
+    /// The column of the winner's text, counted from 1, where that is more than its beginning.
+    pub column: Option<usize>,
     /// The nearest valid name, or what to type instead.
     pub hint: Option<String>,
 }
@@ -23,7 +28,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of which only the message is known.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), key: None, trail: Trail::default(), hint: None }
+        Self { message: message.into(), key: None, trail: Trail::default(), column: None, hint: None }
     }
 
     /// Names the key concerned.
@@ -43,6 +48,12 @@ impl Problem {
         if self.trail.winner().is_none() {
             self.trail = Trail::new(origin.clone());
         }
+        self
+    }
+
+    /// Says at which column of the winner's text it is wrong.
+    pub fn column(mut self, column: usize) -> Self {
+        self.column = Some(column);
         self
     }
 
@@ -69,6 +80,31 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The line concerned with a caret under the place: a file's line, or the word typed.
+    fn place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (gutter, text, column) = match self.trail.winner() {
+            Some(Origin::File { source, line, col }) if !source.line(*line).trim().is_empty() => {
+                (line.to_string(), source.line(*line), self.column.unwrap_or(*col))
+            }
+            // A word is shown already; only a place inside it is worth a line of its own.
+            Some(Origin::Override { text }) if self.column.is_some() => {
+                (String::new(), &**text, self.column.unwrap_or(1))
+            }
+            _ => return Ok(()),
+        };
+        if text.len() > SHOWN_BYTES {
+            return Ok(());
+        }
+        let before: String =
+            text.chars().take(column.saturating_sub(1)).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let marked = text.chars().skip(column.saturating_sub(1)).take_while(|c| !c.is_whitespace()).count();
+        let carets = "^".repeat(if self.column.is_some() { 1 } else { marked.max(1) });
+        let margin = " ".repeat(gutter.len());
+        write!(f, "\n  {margin} |\n  {gutter} | {text}\n  {margin} | {before}{carets}")
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("error: ")?;
@@ -76,8 +112,11 @@ impl fmt::Display for Problem {
             write!(f, "{key}: ")?;
         }
         f.write_str(&self.message)?;
-        for line in self.trail.to_string().lines() {
+        for (n, line) in self.trail.to_string().lines().enumerate() {
             write!(f, "\n  {line}")?;
+            if n == 0 {
+                self.place(f)?;
+            }
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {hint}")?;
@@ -144,10 +183,11 @@ pub(super) fn shortened(names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compose::origin::Source;
 
     #[test]
     fn a_problem_names_key_trail_and_remedy() {
-        let file = |name: &str, line| Trail::new(Origin::File { path: name.into(), line, col: 1 });
+        let file = |name: &str, line| Trail::new(Origin::File { source: Source::new(&name.into(), ""), line, col: 1 });
         let word = Origin::Override { text: "loss.huber.c=-0.03".into() };
         let trail = Trail::new(word)
             .overriding(&file("conf/experiment/score_guided.yaml", 7).overriding(&file("conf/loss/ict.yaml", 3)));

@@ -12,7 +12,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::interpolate;
 use super::node::{Key, Map, Node, Value};
-use super::origin::{Origin, Trail};
+use super::origin::{Origin, Source, Trail};
 use super::problem::Problem;
 use super::tag;
 
@@ -27,13 +27,14 @@ const MAX_NODES: usize = 200_000;
 /// The first thing in the text that is not YAML, or that OmegaConf would refuse.
 pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    check_characters(path, text)?;
-    let mut loader = Loader { path, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+    let source = Source::new(path, text);
+    check_characters(&source)?;
+    let mut loader = Loader { source: &source, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     loader.document()
 }
 
 struct Loader<'a> {
-    path: &'a Arc<str>,
+    source: &'a Arc<Source>,
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Loaded>,
     nodes: usize,
@@ -239,15 +240,15 @@ impl<'a> Loader<'a> {
     }
 
     fn origin_at(&self, line: usize, col: usize) -> Origin {
-        Origin::File { path: self.path.clone(), line, col }
+        Origin::File { source: self.source.clone(), line, col }
     }
 }
 
 /// Refuses characters that PyYAML cannot read.
-fn check_characters(path: &Arc<str>, text: &str) -> Result<(), Problem> {
-    for (n, line) in text.lines().enumerate() {
+fn check_characters(source: &Arc<Source>) -> Result<(), Problem> {
+    for (n, line) in source.text.lines().enumerate() {
         if let Some((col, c)) = line.chars().enumerate().find(|(_, c)| !is_printable(*c)) {
-            let origin = Origin::File { path: path.clone(), line: n + 1, col: col + 1 };
+            let origin = Origin::File { source: source.clone(), line: n + 1, col: col + 1 };
             return Err(Problem::new(format!("character U+{:04X} is not allowed", c as u32)).trail(&Trail::new(origin)));
         }
     }

@@ -109,7 +109,10 @@ impl Item {
                     match *keyword {
                         "optional" => item.optional = true,
                         "override" => item.overrides = true,
-                        word => return Err(problem(format!("`{word}` is no keyword"))),
+                        word => {
+                            let message = format!("`{word}` is no keyword of a defaults list");
+                            return Err(problem(message).nearest(word, ["optional", "override"]));
+                        }
                     }
                 }
                 Ok(item)

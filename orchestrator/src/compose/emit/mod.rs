@@ -4,6 +4,7 @@
 //! lays out maps and lists; how a scalar is written is the business of `style` and
 //! `scalar`.
 
+mod origins;
 mod scalar;
 mod style;
 
@@ -20,9 +21,17 @@ const LONG_KEY: usize = 128;
 /// The text of a map or list, ending in a line break.
 pub fn yaml(node: &Node) -> String {
     let mut writer = Writer { blank: true, line_start: true, ..Writer::default() };
-    writer.node(&node.value, false);
+    writer.node(node, false);
     writer.line_break();
     writer.out
+}
+
+/// The same text with a comment behind every value that says who set it.
+pub fn yaml_with_origins(node: &Node) -> String {
+    let mut writer = Writer { blank: true, line_start: true, notes: Some(Vec::new()), ..Writer::default() };
+    writer.node(node, false);
+    writer.line_break();
+    origins::annotated(&writer.out, &writer.notes.unwrap_or_default())
 }
 
 /// The state of PyYAML's emitter that decides about blanks and line breaks.
@@ -35,16 +44,24 @@ struct Writer {
     blank: bool,
     /// Whether only indentation and indicators stand on this line.
     line_start: bool,
+    /// Where each value ended (a byte of `out`) and who set it, if that is asked for.
+    notes: Option<Vec<(usize, String)>>,
 }
 
 impl Writer {
-    fn node(&mut self, value: &Value, in_map: bool) {
-        match value {
-            Value::Map(map) if !map.is_empty() => self.map(map),
-            Value::List(items) if !items.is_empty() => self.list(items, in_map),
+    fn node(&mut self, node: &Node, in_map: bool) {
+        match &node.value {
+            Value::Map(map) if !map.is_empty() => return self.map(map),
+            Value::List(items) if !items.is_empty() => return self.list(items, in_map),
             Value::Map(_) => self.indicator("{}", true, false),
             Value::List(_) => self.indicator("[]", true, false),
             scalar => self.scalar(scalar, false),
+        }
+        // Whatever stands behind a block of bytes would become part of it.
+        if let (Some(notes), Some(origin)) = (&mut self.notes, node.trail.winner())
+            && !matches!(node.value, Value::Bytes(_))
+        {
+            notes.push((self.out.len(), origin.to_string()));
         }
     }
 
@@ -63,7 +80,7 @@ impl Writer {
                 self.indentation();
                 self.indicator(":", true, true);
             }
-            self.node(&node.value, true);
+            self.node(node, true);
         }
         self.indent = outer;
     }
@@ -77,7 +94,7 @@ impl Writer {
         for item in items {
             self.indentation();
             self.indicator("-", true, true);
-            self.node(&item.value, false);
+            self.node(item, false);
         }
         self.indent = outer;
     }

@@ -64,6 +64,7 @@ impl<'a> Resolver<'a> {
                 for key in keys {
                     path.push(Key::Str(self.name(key, place)?));
                 }
+                self.read(&path);
                 match self.look_up(&path)? {
                     Some(Target::Place(target, _)) if place.starts_with(&target) => Err(failure(format!(
                         "`{}` holds this interpolation, which cannot refer to it",

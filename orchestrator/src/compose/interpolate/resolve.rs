@@ -4,7 +4,7 @@
 //! tree and keeps that place, so that relative interpolations below it mean what they mean there.
 //! Cycles, depth and the amount of work are bounded. How one text is evaluated is in `eval`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::compose::merge::dotted;
@@ -81,6 +81,8 @@ pub struct Resolver<'a> {
 struct Work {
     steps: Cell<usize>,
     depth: Cell<usize>,
+    /// The places that references led to, in order, while somebody asks for them.
+    reads: RefCell<Option<Vec<Path>>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -143,6 +145,31 @@ impl<'a> Resolver<'a> {
             Ok(Target::Made(value)) => Ok(value),
             Err(Failure::Missing) => Ok(Value::str(MISSING)),
             Err(Failure::Problem(problem)) => Err(problem),
+        }
+    }
+
+    /// The places that an interpolated text at a dotted path reads, in order, also those that it reads through others;
+    /// none for any other value.
+    ///
+    /// # Errors
+    /// The interpolation has no value.
+    pub fn reads(&self, path: &str) -> Result<Vec<String>, Problem> {
+        self.work.reads.replace(Some(Vec::new()));
+        let resolved = self.resolve(path);
+        let reads = self.work.reads.take().unwrap_or_default();
+        let mut places: Vec<String> = Vec::new();
+        for place in reads.iter().map(|place| dotted(place)) {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        resolved.map(|_| places)
+    }
+
+    /// Notes where a reference led.
+    pub(super) fn read(&self, path: &[Key]) {
+        if let Some(reads) = self.work.reads.borrow_mut().as_mut() {
+            reads.push(path.to_vec());
         }
     }
 

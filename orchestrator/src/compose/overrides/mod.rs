@@ -53,8 +53,10 @@ impl Override {
     /// # Errors
     /// What is wrong with it, and at which column.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        parser::parse(text)
-            .map_err(|error| Problem::new(error.in_text(text)).origin(&Origin::Override { text: text.into() }))
+        parser::parse(text).map_err(|error| {
+            let origin = Origin::Override { text: text.into() };
+            Problem::new(error.in_text(text)).origin(&origin).column(error.column(text))
+        })
     }
 
     /// Parses all words, and reports all that cannot be parsed.
