@@ -44,6 +44,7 @@ const COMMANDS: [&str; 4] = ["resume", "sample", "why", "worker"];
     name = "exp",
     version,
     infer_long_args = true,
+    disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
     override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp why KEY [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
@@ -53,14 +54,26 @@ pub struct Flags {
     /// A command and its directory, then overrides.
     #[arg(hide = true)]
     words: Vec<String>,
-    /// Run once for each combination of comma-separated values.
+    /// Show the groups with their options, and the configuration, and stop.
     #[arg(short, long)]
+    pub help: bool,
+    /// Show the flags, and the groups of the `hydra` node, and stop.
+    #[arg(long)]
+    pub hydra_help: bool,
+    /// Run once; what happens anyway, unless `hydra.mode` says MULTIRUN.
+    #[arg(short, long, group = "what")]
+    pub run: bool,
+    /// Run once for each combination of comma-separated values.
+    #[arg(short, long, group = "what")]
     pub multirun: bool,
     /// Show the composed configuration and stop.
-    #[arg(short, long, value_name = "PART")]
+    #[arg(short, long, value_name = "PART", group = "what")]
     pub cfg: Option<Cfg>,
-    /// With --cfg: replace interpolations by their values.
-    #[arg(long, requires = "cfg")]
+    /// Show how the configuration comes about, and stop.
+    #[arg(short, long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all", group = "what")]
+    pub info: Option<Info>,
+    /// With --cfg or --help: replace interpolations by their values.
+    #[arg(long)]
     pub resolve: bool,
     /// With --cfg: say behind each value who set it.
     #[arg(long, requires = "cfg")]
@@ -83,6 +96,23 @@ pub struct Flags {
     /// One more directory of configuration.
     #[arg(long, visible_alias = "cd", value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
+}
+
+/// What `--info` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Info {
+    /// Everything.
+    All,
+    /// The search path, the defaults and the configuration.
+    Config,
+    /// The files in the order of merging.
+    Defaults,
+    /// Which file asks for which.
+    DefaultsTree,
+    /// Backends, launchers and sweepers.
+    Plugins,
+    /// Where configuration files are looked for.
+    Searchpath,
 }
 
 /// A part of the configuration.
@@ -108,6 +138,9 @@ impl Cli {
             _ => arg,
         });
         let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args))?;
+        if flags.resolve && flags.cfg.is_none() && !flags.help {
+            return Err(wrong("--resolve goes with --cfg or --help".to_owned()));
+        }
         let mut words = std::mem::take(&mut flags.words);
         let is_override = |word: &str| word.contains('=') || word.starts_with('~');
         let command = match words.first().map(String::as_str) {

@@ -1,5 +1,6 @@
 //! Backends by name. The only place that names an engine.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use exp_api::Backend;
@@ -50,6 +51,17 @@ pub fn find(name: &str) -> Result<Box<dyn Backend>, RegistryError> {
             Err(RegistryError::Unknown { name: name.to_owned(), looked })
         }
     }
+}
+
+/// The names of all backends that are here, sorted.
+pub fn names() -> Vec<String> {
+    let files = folders().into_iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+    let executables = files.filter(|file| file.path().is_file()).filter_map(|file| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        name.strip_prefix("exp-").filter(|name| !name.contains('.')).map(str::to_owned)
+    });
+    let names: BTreeSet<String> = BUILT_IN.iter().map(|&name| name.to_owned()).chain(executables).collect();
+    names.into_iter().collect()
 }
 
 fn folders() -> Vec<PathBuf> {

@@ -1,9 +1,12 @@
 //! What each command does, as a sequence of stages.
 //!
 //! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
-//! directory that is already there, `why` explains a value. `spec` is what they share: from a tree to a spec that its backend accepts.
+//! directory that is already there, `why` explains a value,
+//! `info` and `help` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
 
 mod again;
+mod help;
+mod info;
 mod multirun;
 mod run;
 mod spec;
@@ -66,6 +69,9 @@ impl Failure {
 pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
     let library = library(&cli.flags, world)?;
     match &cli.command {
+        _ if cli.flags.help => help::app(cli, &library, world),
+        _ if cli.flags.hydra_help => help::hydra(cli, &library, world),
+        Command::Run if cli.flags.info.is_some() => info::info(cli, &library, world),
         Command::Run if cli.flags.cfg.is_some() => run::print_config(cli, &library, world),
         Command::Run if cli.flags.multirun => multirun::multirun(cli, &library, world),
         Command::Run => run::single(cli, &library, world),

@@ -6,6 +6,7 @@ use exp_api::{Job, Task};
 use indicatif::MultiProgress;
 
 use super::Failure;
+use super::multirun::multirun;
 use super::spec::typed;
 use crate::cli::{Cfg, Cli};
 use crate::compose::{Composed, Library, Mode, Part, Problems, Request, View, World, compose};
@@ -28,7 +29,16 @@ pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Resul
 
 /// Composes, freezes and runs.
 pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let mut composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
+    let mut composed = match composed(cli, library, world, &cli.overrides, Mode::Run) {
+        Ok(composed) if is_multirun(&composed) && !cli.flags.run => return multirun(cli, library, world),
+        Ok(composed) => composed,
+        // What only a sweep may hold is fine if the configuration itself asks for one.
+        Err(problems) => {
+            let master = self::composed(cli, library, world, &cli.overrides, Mode::Multirun);
+            let asked = !cli.flags.run && master.is_ok_and(|master| is_multirun(&master));
+            return if asked { multirun(cli, library, world) } else { Err(problems.into()) };
+        }
+    };
     for warning in &composed.warnings {
         eprintln!("{warning}");
     }
@@ -48,6 +58,11 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     let place = if named { Place::Named(dir) } else { Place::Automatic(dir) };
     let run = RunDir::freeze(&place, &mut composed, &job)?;
     run_one(run.path())
+}
+
+/// Whether `hydra.mode` asks for a sweep.
+fn is_multirun(composed: &Composed) -> bool {
+    composed.tree.at("hydra.mode").is_some_and(|mode| mode.value.as_str() == Some("MULTIRUN"))
 }
 
 /// Does the job of a directory, with signals beside it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use super::defaults::Load;
+use super::defaults::{Branch, Load};
 use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
@@ -18,6 +18,8 @@ use super::world::World;
 pub struct Composed {
     /// The job's configuration and the `hydra` node.
     pub tree: Node,
+    /// What asked for what.
+    pub defaults: Vec<Branch>,
     /// The files it was made of, in the order of merging.
     pub loads: Vec<Load>,
     /// The option of every group; `None` for a group with nothing chosen.

@@ -13,7 +13,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Trail};
-use super::problem::{Problem, Problems};
+use super::problem::{Caret, Problem, Problems};
 
 /// The run spec that a tree without interpolations describes.
 ///
@@ -126,14 +126,14 @@ impl Walk {
                 None => {
                     let known = fields.iter().map(|field| field.name).chain(besides.iter().copied());
                     let problem = Problem::new("there is no such key").key(join(path, &name)).trail(&child.trail);
-                    self.problems.0.push(problem.nearest(&name, known));
+                    self.problems.0.push(problem.caret(Caret::Key).nearest(&name, known));
                 }
             }
         }
         for field in fields.iter().filter(|field| !field.nullable && !map.contains_key(field.name)) {
             let key = join(path, field.name);
             let problem = Problem::new(format!("missing; expected {}", field.kind)).key(&key).trail(&node.trail);
-            self.problems.0.push(problem.hint(format!("+{key}=...")));
+            self.problems.0.push(problem.caret(Caret::Hidden).hint(format!("+{key}=...")));
         }
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn all_problems_come_at_once_each_with_its_line() {
         let found = problems("sede: 1\nloss:\n  kind: huberr\n  gradient_flow: 1\n  huber: {c: -0.03, norm: ???}\n");
         for wanted in [
-            "error: sede: there is no such key\n  --> conf/x.yaml:1\n  hint: did you mean `seed`?",
+            "error: sede: there is no such key\n  --> conf/x.yaml:1\n    |\n  1 | sede: 1\n    | ^^^^\n  hint: did you mean `seed`?",
             "error: seed: missing; expected a whole number",
             "error: loss.kind: expected one of huber, l2, found `huberr`\n  --> conf/x.yaml:3",
             "error: loss.gradient_flow: expected true or false, found 1",

@@ -5,7 +5,7 @@
 
 use super::interpolate::{Resolver, Scope};
 use super::node::{Key, Node, Value};
-use super::problem::Problem;
+use super::problem::{Caret, Problem};
 use super::world::World;
 
 /// How many levels a package may have.
@@ -112,6 +112,7 @@ impl Merge<'_> {
         if self.keys == Keys::Closed {
             let names: Vec<String> = map.keys().map(Key::to_string).collect();
             return Err(Problem::new("there is no such key")
+                .caret(Caret::Key)
                 .key(dotted(place))
                 .trail(&over.trail)
                 .nearest(&key.to_string(), names.iter().map(String::as_str)));

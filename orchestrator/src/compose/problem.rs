@@ -10,6 +10,20 @@ use super::origin::{Origin, Trail};
 /// A line longer than this is not shown again: its end would hide the message.
 const SHOWN_BYTES: usize = 400;
 
+/// What is underlined of the line, or word, that a problem is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Caret {
+    /// The value.
+    #[default]
+    Value,
+    /// The name of the key.
+    Key,
+    /// One character, counted from 1.
+    Column(usize),
+    /// Nothing: what is wrong is that something is not there.
+    Hidden,
+}
+
 /// One thing that is wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Problem {
@@ -19,8 +33,8 @@ pub struct Problem {
     pub key: Option<String>,
     /// Who set the value concerned.
     pub trail: Trail,
-    /// The column of the winner's text, counted from 1, where that is more than its beginning.
-    pub column: Option<usize>,
+    /// What of the winner's text is underlined.
+    pub caret: Caret,
     /// The nearest valid name, or what to type instead.
     pub hint: Option<String>,
 }
@@ -28,7 +42,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of which only the message is known.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), key: None, trail: Trail::default(), column: None, hint: None }
+        Self { message: message.into(), key: None, trail: Trail::default(), caret: Caret::Value, hint: None }
     }
 
     /// Names the key concerned.
@@ -51,9 +65,9 @@ impl Problem {
         self
     }
 
-    /// Says at which column of the winner's text it is wrong.
-    pub fn column(mut self, column: usize) -> Self {
-        self.column = Some(column);
+    /// Says what of the winner's text is underlined.
+    pub fn caret(mut self, caret: Caret) -> Self {
+        self.caret = caret;
         self
     }
 
@@ -83,24 +97,25 @@ impl Problem {
 impl Problem {
     /// The line concerned with a caret under the place: a file's line, or the word typed.
     fn place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (gutter, text, column) = match self.trail.winner() {
-            Some(Origin::File { source, line, col }) if !source.line(*line).trim().is_empty() => {
-                (line.to_string(), source.line(*line), self.column.unwrap_or(*col))
-            }
-            // A word is shown already; only a place inside it is worth a line of its own.
-            Some(Origin::Override { text }) if self.column.is_some() => {
-                (String::new(), &**text, self.column.unwrap_or(1))
-            }
+        let (gutter, text, start) = match self.trail.winner() {
+            Some(Origin::File { source, line, col }) => (line.to_string(), source.line(*line), *col),
+            Some(Origin::Override { text }) => (String::new(), &**text, 1),
             _ => return Ok(()),
         };
-        if text.len() > SHOWN_BYTES {
+        let name = self.key.as_deref().map(|key| key.rsplit('.').next().unwrap_or(key));
+        let (column, width) = match (self.caret, name.and_then(|name| Some((name, text.find(name)?)))) {
+            (Caret::Hidden, _) => return Ok(()),
+            (Caret::Column(column), _) => (column, 1),
+            (Caret::Key, Some((name, at))) => (text[..at].chars().count() + 1, name.chars().count()),
+            // A word is shown already; only a place inside it is worth a line of its own.
+            _ if gutter.is_empty() => return Ok(()),
+            _ => (start, text.chars().skip(start - 1).take_while(|c| !c.is_whitespace()).count().max(1)),
+        };
+        if text.len() > SHOWN_BYTES || text.trim().is_empty() {
             return Ok(());
         }
-        let before: String =
-            text.chars().take(column.saturating_sub(1)).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let marked = text.chars().skip(column.saturating_sub(1)).take_while(|c| !c.is_whitespace()).count();
-        let carets = "^".repeat(if self.column.is_some() { 1 } else { marked.max(1) });
-        let margin = " ".repeat(gutter.len());
+        let before: String = text.chars().take(column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let (margin, carets) = (" ".repeat(gutter.len()), "^".repeat(width));
         write!(f, "\n  {margin} |\n  {gutter} | {text}\n  {margin} | {before}{carets}")
     }
 }

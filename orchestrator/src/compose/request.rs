@@ -61,6 +61,7 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
     let words = |hydra| overrides.iter().filter(|o| o.is_hydra() == hydra).map(|o| o.text.to_string()).collect();
     Ok(Composed {
         tree,
+        defaults: selected.tree,
         loads: selected.loads,
         choices: selected.choices,
         task_overrides: words(false),

@@ -99,6 +99,23 @@ impl SearchPath {
         self.entries(group).into_iter().filter_map(|entry| entry.group()).collect()
     }
 
+    /// All groups that have options, at any depth, sorted.
+    pub fn all_groups(&self) -> Vec<String> {
+        let mut groups = Vec::new();
+        self.descend("", &mut groups);
+        groups.retain(|group| !self.options(group).is_empty());
+        groups.sort_unstable();
+        groups
+    }
+
+    fn descend(&self, parent: &str, groups: &mut Vec<String>) {
+        for name in self.groups(parent) {
+            let group = if parent.is_empty() { name } else { format!("{parent}/{name}") };
+            self.descend(&group, groups);
+            groups.push(group);
+        }
+    }
+
     fn entries(&self, group: &str) -> BTreeSet<Entry> {
         let Ok(group) = normal(group) else { return BTreeSet::new() };
         self.sources.iter().flat_map(|source| source.place.entries(&group)).collect()

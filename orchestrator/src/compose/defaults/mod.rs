@@ -41,9 +41,32 @@ pub struct Load {
     pub origin: Origin,
 }
 
+/// An entry with what its file asks for in turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// A file's path, `group: option`, or `_self_`.
+    pub name: String,
+    /// The entries of the file's own defaults list.
+    pub children: Vec<Branch>,
+}
+
+impl Branch {
+    fn of(tree: &Tree) -> Self {
+        let item = &tree.item;
+        let name = match item.choice() {
+            Some(_) => format!("{}: {}", item.override_key(), item.name().unwrap_or("null")),
+            None if item.is_self() => item::SELF.to_owned(),
+            None => item.config_path(),
+        };
+        Self { name, children: tree.children.iter().map(Self::of).collect() }
+    }
+}
+
 /// The outcome of choosing.
 #[derive(Debug)]
 pub struct Selection {
+    /// What asks for what: the built-in file and the primary one.
+    pub tree: Vec<Branch>,
     /// The files, in the order in which they are merged.
     pub loads: Vec<Load>,
     /// The option of every group; `None` for a group with nothing chosen.
@@ -72,7 +95,8 @@ pub fn select(
     }
     expander.choices.all_used()?;
     let Choices { known, values, .. } = expander.choices;
-    Ok(Selection { loads: flat.loads, choices: known, values })
+    let tree = roots.iter().map(Branch::of).collect();
+    Ok(Selection { tree, loads: flat.loads, choices: known, values })
 }
 
 #[derive(Default)]

@@ -47,8 +47,8 @@ mod tests {
         let text = yaml_with_origins(&node);
         assert_eq!(
             text,
-            "a: 1         # conf/a.yaml:1\nlong:\n  nested:\n  - x        # conf/a.yaml:3\n  - k: v     # conf/a.yaml:3\n\
-             empty: {}    # conf/a.yaml:4\ntext: 'one\n\n  two'       # conf/a.yaml:5\n"
+            "a: 1       # conf/a.yaml:1\nlong:\n  nested:\n  - x      # conf/a.yaml:3\n  - k: v   # conf/a.yaml:3\n\
+             empty: {}  # conf/a.yaml:4\ntext: 'one\n\n  two'     # conf/a.yaml:5\n"
         );
         let again = load(&"conf/b.yaml".into(), &text).unwrap();
         assert_eq!(yaml(&again), yaml(&node));

@@ -7,7 +7,7 @@ use crate::compose::hydra_node;
 use crate::compose::interpolate::{self, Resolver, Scope};
 use crate::compose::merge::{self, Keys};
 use crate::compose::node::{self, Key, Node, Value};
-use crate::compose::problem::{Problem, Problems};
+use crate::compose::problem::{Caret, Problem, Problems};
 use crate::compose::world::World;
 
 /// How many keys a path may have.
@@ -155,7 +155,7 @@ fn unknown(root: &mut Node, parent: &[Key], key: &str, item: &Override) -> Probl
         _ => Vec::new(),
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let problem = Problem::new(format!("there is no key `{key}` here"));
+    let problem = Problem::new(format!("there is no key `{key}` here")).caret(Caret::Key);
     match crate::compose::problem::nearest(key, &names) {
         Some(near) => problem.hint(format!("did you mean `{near}`? To add a key: +{}", item.text)),
         None => added(problem, item),

@@ -17,7 +17,7 @@ pub use apply::apply;
 pub use value::{Element, Number, Parsed, Sweep, SweepValues};
 
 use super::origin::Origin;
-use super::problem::{Problem, Problems};
+use super::problem::{Caret, Problem, Problems};
 
 /// What an override does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Override {
     pub fn parse(text: &str) -> Result<Self, Problem> {
         parser::parse(text).map_err(|error| {
             let origin = Origin::Override { text: text.into() };
-            Problem::new(error.in_text(text)).origin(&origin).column(error.column(text))
+            Problem::new(error.in_text(text)).origin(&origin).caret(Caret::Column(error.column(text)))
         })
     }
 
