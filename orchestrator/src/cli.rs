@@ -36,7 +36,7 @@ pub enum Command {
 }
 
 /// The commands, as they are typed.
-const COMMANDS: [&str; 4] = ["resume", "sample", "why", "worker"];
+pub const COMMANDS: [&str; 4] = ["resume", "sample", "why", "worker"];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -72,6 +72,9 @@ pub struct Flags {
     /// Show how the configuration comes about, and stop.
     #[arg(short, long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all", group = "what")]
     pub info: Option<Info>,
+    /// Print what a shell needs to complete words: install=SHELL or uninstall=SHELL, of bash, zsh and fish.
+    #[arg(long, value_name = "ACTION=SHELL", value_parser = Completion::parse, group = "what")]
+    pub shell_completion: Option<Completion>,
     /// With --cfg or --help: replace interpolations by their values.
     #[arg(long)]
     pub resolve: bool,
@@ -115,6 +118,48 @@ pub enum Info {
     Searchpath,
 }
 
+/// A shell whose words are completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    /// bash.
+    Bash,
+    /// zsh, by its emulation of bash's completion.
+    Zsh,
+    /// fish.
+    Fish,
+}
+
+/// What `--shell-completion` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// Prints what the shell must evaluate.
+    Install(Shell),
+    /// Prints what takes that back.
+    Uninstall(Shell),
+    /// Completes the word at COMP_POINT of COMP_LINE.
+    Query,
+}
+
+impl Completion {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong =
+            || "expected install=SHELL, uninstall=SHELL or query=SHELL, SHELL one of bash, zsh, fish".to_owned();
+        let (action, shell) = text.split_once('=').ok_or_else(wrong)?;
+        let shell = match shell {
+            "bash" => Shell::Bash,
+            "zsh" => Shell::Zsh,
+            "fish" => Shell::Fish,
+            _ => return Err(wrong()),
+        };
+        match action {
+            "install" => Ok(Self::Install(shell)),
+            "uninstall" => Ok(Self::Uninstall(shell)),
+            "query" => Ok(Self::Query),
+            _ => Err(wrong()),
+        }
+    }
+}
+
 /// A part of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Cfg {
@@ -135,6 +180,7 @@ impl Cli {
         // Hydra's two-letter flags with one dash; clap has only one letter there.
         let args = args.into_iter().map(|arg| match arg.as_str() {
             "-cp" | "-cn" | "-cd" => format!("-{arg}"),
+            "-sc" => "--shell-completion".to_owned(),
             _ => arg,
         });
         let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args))?;

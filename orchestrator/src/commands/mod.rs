@@ -2,9 +2,10 @@
 //!
 //! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
 //! directory that is already there, `why` explains a value,
-//! `info` and `help` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
+//! `info`, `help` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
 
 mod again;
+mod complete;
 mod help;
 mod info;
 mod multirun;
@@ -67,6 +68,10 @@ impl Failure {
 /// # Errors
 /// What went wrong, with its exit code.
 pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
+    if let Some(completion) = cli.flags.shell_completion {
+        complete::complete(completion, world);
+        return Ok(());
+    }
     let library = library(&cli.flags, world)?;
     match &cli.command {
         _ if cli.flags.help => help::app(cli, &library, world),
