@@ -20,39 +20,72 @@ const MAX_VALUES: usize = 1_000_000;
 /// The values of each key, the slowest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
-    axes: Vec<Vec<String>>,
+    columns: Vec<Column>,
+    /// How many values each axis has; zipped keys share one.
+    axes: Vec<usize>,
+}
+
+/// The words of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Column {
+    words: Vec<String>,
+    axis: usize,
 }
 
 /// Reads the overrides of a sweep: those of `hydra.sweeper.params`, then the command line's. Words
 /// of the `hydra` node are left out. `seed` decides the order of `shuffle(...)`.
 ///
 /// # Errors
-/// Words that cannot be parsed, and sweeps whose values cannot be listed.
+/// Words that cannot be parsed, sweeps whose values cannot be listed, and zipped sweeps of different lengths.
 pub fn expand(words: &[String], library: &Library, seed: u64) -> Result<Grid, Problems> {
     let overrides = Override::parse_all(words)?;
     let mut problems = Problems::default();
-    let mut axes: IndexMap<String, Vec<String>> = IndexMap::new();
+    let mut keys: IndexMap<String, (&Override, Vec<String>)> = IndexMap::new();
     for (n, item) in overrides.iter().filter(|item| !item.is_hydra()).enumerate() {
         let key = item.prefixed_key();
         let values = values(item, library, seed.wrapping_add(n as u64))
             .map_err(|message| Problem::new(message).key(item.full_key()).origin(&item.origin()));
         if let Some(values) = problems.collect(values) {
             // A key given again keeps its first position and takes the last values.
-            axes.insert(key.clone(), values.iter().map(|value| format!("{key}={value}")).collect());
+            keys.insert(key.clone(), (item, values.iter().map(|value| format!("{key}={value}")).collect()));
         }
     }
-    problems.or_ok(Grid { axes: axes.into_values().collect() })
+    let mut grid = Grid { columns: Vec::new(), axes: Vec::new() };
+    let mut zip: Option<(usize, &Override)> = None;
+    for (item, words) in keys.into_values() {
+        let zipped = item.sweep().is_some_and(|sweep| sweep.zipped);
+        let axis = match zip {
+            Some((axis, first)) if zipped => {
+                if grid.axes[axis] != words.len() {
+                    let (other, key) = (first.full_key(), item.full_key());
+                    let message =
+                        format!("{} values cannot be paired with the {} of `{other}`", words.len(), grid.axes[axis]);
+                    problems.0.push(Problem::new(message).key(key).origin(&item.origin()));
+                }
+                axis
+            }
+            _ => {
+                grid.axes.push(words.len());
+                grid.axes.len() - 1
+            }
+        };
+        if zipped {
+            zip.get_or_insert((axis, item));
+        }
+        grid.columns.push(Column { words, axis });
+    }
+    problems.or_ok(grid)
 }
 
 impl Grid {
     /// How many points there are; `None` if that is beyond counting.
     pub fn len(&self) -> Option<usize> {
-        self.axes.iter().try_fold(1_usize, |product, axis| product.checked_mul(axis.len()))
+        self.axes.iter().try_fold(1_usize, |product, len| product.checked_mul(*len))
     }
 
     /// Whether there are no points at all.
     pub fn is_empty(&self) -> bool {
-        self.axes.iter().any(Vec::is_empty)
+        self.axes.contains(&0)
     }
 
     /// The points in order: the last key changes fastest.
@@ -61,15 +94,15 @@ impl Grid {
         std::iter::from_fn(move || {
             let here = next.take()?;
             next = self.after(&here);
-            Some(self.axes.iter().zip(&here).map(|(axis, n)| axis[*n].clone()).collect())
+            Some(self.columns.iter().map(|column| column.words[here[column.axis]].clone()).collect())
         })
     }
 
     fn after(&self, here: &[usize]) -> Option<Vec<usize>> {
         let mut next = here.to_vec();
-        for (digit, axis) in next.iter_mut().zip(&self.axes).rev() {
+        for (digit, len) in next.iter_mut().zip(&self.axes).rev() {
             *digit += 1;
-            if *digit < axis.len() {
+            if *digit < *len {
                 return Some(next);
             }
             *digit = 0;
@@ -83,6 +116,10 @@ fn values(item: &Override, library: &Library, seed: u64) -> Result<Vec<String>, 
     let sweep = match &item.value {
         None => return Ok(vec!["null".to_owned()]),
         Some(Parsed::Element(element)) => return Ok(vec![element.to_text()]),
+        Some(Parsed::Extend(items)) => {
+            let items: Vec<String> = items.iter().map(Element::to_text).collect();
+            return Ok(vec![format!("extend_list({})", items.join(","))]);
+        }
         Some(Parsed::Sweep(sweep)) => sweep,
     };
     let mut values = listed(sweep, &item.key, library)?;
@@ -203,6 +240,15 @@ mod tests {
         }
         assert!(points(&["a=interval(0,1)"]).is_err());
         assert!(points(&["a=range(0,1,0)"]).is_err());
+    }
+
+    #[test]
+    fn zipped_sweeps_walk_in_step() {
+        let all = points(&["a=zip(1,2)", "b=x,y", "c=zip(range(3,5))", "d=5"]).expect("a grid");
+        assert_eq!(all, ["a=1 b=x c=3 d=5", "a=1 b=y c=3 d=5", "a=2 b=x c=4 d=5", "a=2 b=y c=4 d=5"]);
+        let refused = points(&["a=zip(1,2)", "b=zip(1,2,3)"]).expect_err("unequal").to_string();
+        assert!(refused.contains("b: 3 values cannot be paired with the 2 of `a`"), "{refused}");
+        assert!(points(&["a=shuffle(zip(1,2))"]).is_err() && points(&["a=zip()"]).is_err());
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn apply_one(root: &mut Node, item: &Override, world: &World) -> Result<(), Prob
     let value = match &item.value {
         None => None,
         Some(Parsed::Element(element)) => Some(to_node(element, item)?),
+        Some(Parsed::Extend(items)) => return extend(root, item, items, world),
         Some(Parsed::Sweep(_)) => {
             return Err(Problem::new("a sweep needs --multirun"));
         }
@@ -60,6 +61,31 @@ fn apply_one(root: &mut Node, item: &Override, world: &World) -> Result<(), Prob
             update(root, item, value, world, Keys::Open)
         }
     }
+}
+
+/// Puts values behind those that a list holds already; a list that is referred to is copied first.
+fn extend(root: &mut Node, item: &Override, items: &[Element], world: &World) -> Result<(), Problem> {
+    if item.kind != Kind::Change {
+        return Err(Problem::new("a list is extended by key=extend_list(...), without a prefix"));
+    }
+    let Some(current) = Resolver::new(root, world, Scope::All).select(&item.key)? else {
+        return match root.at(&item.key) {
+            Some(node) => Err(not_a_list(node, item)),
+            None => Err(Problem::new("there is no list to extend").hint(format!("to add one: +{}=[...]", item.key))),
+        };
+    };
+    let Value::List(mut list) = current.value else { return Err(not_a_list(&current, item)) };
+    for element in items {
+        list.push(to_node(element, item)?);
+    }
+    let origin = item.origin();
+    update(root, item, Node::new(Value::List(list), origin), world, Keys::Closed)
+}
+
+fn not_a_list(node: &Node, item: &Override) -> Problem {
+    let found = if node.value.is_missing() { "???" } else { node.value.kind() };
+    let trail = crate::compose::origin::Trail::new(item.origin()).overriding(&node.trail);
+    Problem::new(format!("only a list can be extended, found {found}")).trail(&trail)
 }
 
 fn to_node(element: &Element, item: &Override) -> Result<Node, Problem> {

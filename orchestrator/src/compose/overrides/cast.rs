@@ -22,6 +22,7 @@ pub fn cast(to: Cast, value: Parsed) -> Result<Parsed, String> {
     match value {
         Parsed::Element(value) => element(to, value).map(Parsed::Element),
         Parsed::Sweep(sweep) => self::sweep(to, sweep).map(Parsed::Sweep),
+        Parsed::Extend(_) => Err("values are cast inside of `extend_list`".to_owned()),
     }
 }
 
@@ -103,7 +104,7 @@ fn sweep(to: Cast, sweep: Sweep) -> Result<Sweep, String> {
         }
         SweepValues::Glob { .. } => return Err("a glob cannot be cast".to_owned()),
     };
-    Ok(Sweep { tags, shuffled: false, values })
+    Ok(Sweep { tags, shuffled: false, zipped: sweep.zipped, values })
 }
 
 #[cfg(test)]

@@ -10,8 +10,21 @@ use super::value::{Element, Number, Parsed, Sweep, SweepValues};
 use crate::compose::node::Value;
 use crate::compose::problem::nearest;
 
-const NAMES: [&str; 11] =
-    ["bool", "choice", "float", "glob", "int", "interval", "range", "shuffle", "sort", "str", "tag"];
+const NAMES: [&str; 13] = [
+    "bool",
+    "choice",
+    "extend_list",
+    "float",
+    "glob",
+    "int",
+    "interval",
+    "range",
+    "shuffle",
+    "sort",
+    "str",
+    "tag",
+    "zip",
+];
 
 /// One argument of a call.
 #[derive(Debug)]
@@ -34,12 +47,14 @@ pub fn call(name: &str, arguments: Vec<Argument>) -> Result<Parsed, String> {
         "str" => cast::cast(Cast::Str, arguments.casting()?),
         "bool" => cast::cast(Cast::Bool, arguments.casting()?),
         "choice" => choice(arguments.rest()),
+        "extend_list" => elements(arguments.rest()).map(Parsed::Extend),
         "range" => range(&mut arguments),
         "interval" => interval(&mut arguments),
         "glob" => glob(&mut arguments),
         "tag" => tag(&mut arguments),
         "sort" => sort(&mut arguments),
         "shuffle" => shuffle(&mut arguments),
+        "zip" => zip(arguments.rest()),
         unknown => {
             let hint = nearest(unknown, &NAMES).map(|n| format!(", did you mean `{n}`?"));
             let names = NAMES.join(", ");
@@ -124,6 +139,7 @@ fn elements(values: Vec<Parsed>) -> Result<Vec<Element>, String> {
         .map(|value| match value {
             Parsed::Element(element) => Ok(element),
             Parsed::Sweep(_) => Err("a sweep cannot stand among other values".to_owned()),
+            Parsed::Extend(_) => Err("`extend_list` cannot stand among other values".to_owned()),
         })
         .collect()
 }
@@ -192,7 +208,7 @@ fn patterns(value: Option<Parsed>, name: &str) -> Result<Option<Vec<String>>, St
         None | Some(Parsed::Element(Element::Plain(Value::Null))) => Ok(None),
         Some(Parsed::Element(Element::List(items))) => items.into_iter().map(text).collect::<Result<_, _>>().map(Some),
         Some(Parsed::Element(element)) => Ok(Some(vec![text(element)?])),
-        Some(Parsed::Sweep(_)) => Err(format!("`{name}` takes a string or a list of strings")),
+        Some(_) => Err(format!("`{name}` takes a string or a list of strings")),
     }
 }
 
@@ -233,9 +249,23 @@ fn shuffle(arguments: &mut Arguments) -> Result<Parsed, String> {
         Parsed::Sweep(Sweep { values: SweepValues::Interval { .. } | SweepValues::Glob { .. }, .. }) => {
             Err("takes a choice, a range or values".to_owned())
         }
+        Parsed::Sweep(sweep) if sweep.zipped => Err("an order by chance pairs nothing".to_owned()),
         Parsed::Sweep(sweep) => Ok(Parsed::Sweep(Sweep { shuffled: true, ..sweep })),
-        Parsed::Element(_) => Err("takes a sweep: a list has no random order here".to_owned()),
+        _ => Err("takes a sweep: a list has no random order here".to_owned()),
     }
+}
+
+/// `zip(a,b,c)`, or `zip` around any one sweep.
+fn zip(mut values: Vec<Parsed>) -> Result<Parsed, String> {
+    if values.is_empty() {
+        return Err("at least one value is needed".to_owned());
+    }
+    let sweep = match &mut values[..] {
+        [Parsed::Sweep(sweep)] if sweep.shuffled => return Err("an order by chance pairs nothing".to_owned()),
+        [Parsed::Sweep(sweep)] => sweep.clone(),
+        _ => SweepValues::Choice { items: elements(values)?, simple: false }.into(),
+    };
+    Ok(Parsed::Sweep(Sweep { zipped: true, ..sweep }))
 }
 
 fn sort(arguments: &mut Arguments) -> Result<Parsed, String> {
@@ -247,6 +277,7 @@ fn sort(arguments: &mut Arguments) -> Result<Parsed, String> {
     Ok(match sequence(arguments)? {
         Parsed::Element(Element::List(items)) => Parsed::Element(Element::List(sorted(items, reverse)?)),
         Parsed::Element(element) => Parsed::Element(element),
+        Parsed::Extend(_) => return Err("takes a list or a sweep".to_owned()),
         Parsed::Sweep(sweep) => {
             let values = match sweep.values {
                 SweepValues::Choice { items, simple } => SweepValues::Choice { items: sorted(items, reverse)?, simple },

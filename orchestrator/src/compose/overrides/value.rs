@@ -126,6 +126,8 @@ pub struct Sweep {
     pub tags: Vec<String>,
     /// Whether `shuffle(...)` asked for a random order.
     pub shuffled: bool,
+    /// Whether `zip(...)` asked to walk in step with the other zipped sweeps of the line.
+    pub zipped: bool,
     /// The values.
     pub values: SweepValues,
 }
@@ -167,7 +169,7 @@ pub enum SweepValues {
 
 impl From<SweepValues> for Sweep {
     fn from(values: SweepValues) -> Self {
-        Self { tags: Vec::new(), shuffled: false, values }
+        Self { tags: Vec::new(), shuffled: false, zipped: false, values }
     }
 }
 
@@ -178,6 +180,8 @@ pub enum Parsed {
     Element(Element),
     /// Several values.
     Sweep(Sweep),
+    /// `extend_list(a,b)`: values to stand behind those that a list holds already.
+    Extend(Vec<Element>),
 }
 
 #[cfg(test)]
