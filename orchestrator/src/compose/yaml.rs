@@ -29,6 +29,7 @@ pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source::new(path, text);
     check_characters(&source)?;
+    check_first_token(&source)?;
     let mut loader = Loader { source: &source, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     loader.document()
 }
@@ -253,6 +254,19 @@ fn check_characters(source: &Arc<Source>) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Refuses a tab where the first token would begin; the parser takes it for a blank.
+fn check_first_token(source: &Arc<Source>) -> Result<(), Problem> {
+    let blank = |line: &&str| matches!(line.trim_start_matches(' ').chars().next(), None | Some('#'));
+    let before = source.text.lines().take_while(blank).count();
+    let first = source.text.lines().nth(before).unwrap_or_default();
+    let col = first.len() - first.trim_start_matches(' ').len();
+    if !first[col..].starts_with('\t') {
+        return Ok(());
+    }
+    let origin = Origin::File { source: source.clone(), line: before + 1, col: col + 1 };
+    Err(Problem::new("a tab cannot begin a value").trail(&Trail::new(origin)))
 }
 
 fn is_printable(c: char) -> bool {

@@ -34,7 +34,11 @@ impl<'a> Resolver<'a> {
                 Part::Literal(text) => out.push_str(text),
                 Part::Interpolation(interpolation) => {
                     match self.interpolation(interpolation, place)? {
-                        // A list or map is printed as it stands, interpolations and all.
+                        // Values are resolved in the order of the tree: what stands before is resolved by now, and
+                        // what stands behind is printed with its interpolations.
+                        Target::Place(target, node) if precedes(self.root, &target, place) => {
+                            out.push_str(&python::str(&self.value(Target::Place(target, node))?));
+                        }
                         Target::Place(_, node) => out.push_str(&python::str(&node.value)),
                         Target::Made(value) => out.push_str(&python::str(&value)),
                     }
@@ -178,6 +182,24 @@ impl<'a> Resolver<'a> {
             }
         })
     }
+}
+
+/// Whether one place stands before another in the tree.
+fn precedes(root: &Node, first: &[Key], second: &[Key]) -> bool {
+    let mut here = Some(root);
+    for (a, b) in first.iter().zip(second) {
+        match here.map(|node| &node.value) {
+            Some(Value::Map(map)) if a != b => return map.get_index_of(a) < map.get_index_of(b),
+            Some(Value::Map(map)) => here = map.get(a),
+            Some(Value::List(items)) => match (a, b) {
+                (Key::Int(a), Key::Int(b)) if a != b => return a < b,
+                (Key::Int(a), _) => here = usize::try_from(*a).ok().and_then(|n| items.get(n)),
+                _ => return false,
+            },
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// The child of a node; an error below a scalar, `None` where the key is unknown.

@@ -211,6 +211,11 @@ impl<'a> Resolver<'a> {
                     None => problem.key(dotted(place)).trail(&node.trail),
                 };
                 match self.text(text, place) {
+                    // The value takes the place of the text, where every text must follow the grammar.
+                    Ok(Target::Made(Value::Str(text))) => {
+                        super::check(&text).map_err(described)?;
+                        made(Value::Str(text))
+                    }
                     Ok(Target::Made(value)) => made(value),
                     Ok(Target::Place(target, found)) => {
                         let copy = self.deeper(|| self.copy(&target, found)).map_err(described)?;

@@ -47,6 +47,9 @@ pub(super) fn call<'a>(
         "oc.deprecated" => {
             // The warning is Hydra's to give; the value is what counts here.
             let key = text(&first)?;
+            if key.is_empty() {
+                return Err(failure("`oc.deprecated` needs a key"));
+            }
             found(resolver, &key, place)?.ok_or_else(|| failure(format!("there is no `{key}`")))
         }
         "oc.dict.keys" => {
@@ -155,8 +158,23 @@ fn select<'a>(
     match found(resolver, key, place) {
         Ok(Some(target)) => Ok(target),
         Ok(None) | Err(Failure::Missing) => Ok(Target::Made(default.unwrap_or(Value::Null))),
+        // Below a plain value there is nothing to select, which is no error here.
+        Err(_) if leads_below_a_scalar(resolver, &path(resolver, key, place)?) => {
+            Ok(Target::Made(default.unwrap_or(Value::Null)))
+        }
         Err(failure) => Err(failure),
     }
+}
+
+fn leads_below_a_scalar(resolver: &Resolver, path: &[Key]) -> bool {
+    let mut here = resolver.root;
+    for key in path {
+        match here.child(&key.to_string()) {
+            Some(child) => here = child,
+            None => return !here.value.is_container() && !here.value.is_interpolated(),
+        }
+    }
+    false
 }
 
 /// The target of a path given as text, relative if it starts with dots.
