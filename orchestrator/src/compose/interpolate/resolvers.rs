@@ -156,13 +156,15 @@ fn select<'a>(
     place: &[Key],
 ) -> Result<Target<'a>, Failure> {
     match found(resolver, key, place) {
-        Ok(Some(target)) => Ok(target),
-        Ok(None) | Err(Failure::Missing) => Ok(Target::Made(default.unwrap_or(Value::Null))),
+        Ok(Some(target)) => return Ok(target),
+        Ok(None) | Err(Failure::Missing) => {}
         // Below a plain value there is nothing to select, which is no error here.
-        Err(_) if leads_below_a_scalar(resolver, &path(resolver, key, place)?) => {
-            Ok(Target::Made(default.unwrap_or(Value::Null)))
-        }
-        Err(failure) => Err(failure),
+        Err(_) if leads_below_a_scalar(resolver, &path(resolver, key, place)?) => {}
+        Err(failure) => return Err(failure),
+    }
+    match default.unwrap_or(Value::Null) {
+        value if value.is_container() => Err(failure(format!("a default is a plain value, found {}", value.kind()))),
+        value => Ok(Target::Made(value)),
     }
 }
 
