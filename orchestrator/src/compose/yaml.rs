@@ -5,6 +5,7 @@
 //! Depth and size are bounded, so that neither nesting nor aliases can exhaust the machine.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -14,7 +15,7 @@ use super::interpolate;
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Source, Trail};
 use super::problem::Problem;
-use super::tag;
+use super::{tabs, tag};
 
 /// How deep a file may nest; PyYAML's own limit is of this order.
 const MAX_DEPTH: usize = 100;
@@ -29,9 +30,16 @@ pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source::new(path, text);
     check_characters(&source)?;
-    check_first_token(&source)?;
-    let mut loader = Loader { source: &source, events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
-    loader.document()
+    let events = Parser::new_from_str(text);
+    let mut loader = Loader { source: &source, events, anchors: HashMap::new(), nodes: 0, scalars: Vec::new() };
+    let root = loader.document()?;
+    match tabs::between(text, &loader.scalars) {
+        Some((line, col)) => {
+            let origin = loader.origin_at(line, col);
+            Err(Problem::new("a tab cannot separate: use blanks").trail(&Trail::new(origin)))
+        }
+        None => Ok(root),
+    }
 }
 
 struct Loader<'a> {
@@ -39,6 +47,8 @@ struct Loader<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Loaded>,
     nodes: usize,
+    /// Where quoted scalars and blocks stand: characters from the start of the text.
+    scalars: Vec<Range<usize>>,
 }
 
 /// A node with what only the loader needs to know of it.
@@ -108,6 +118,12 @@ impl<'a> Loader<'a> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let merge = style == ScalarStyle::Plain && tag.is_none() && text == "<<";
+                if style == ScalarStyle::Plain && text == "?" {
+                    return Err(self.problem("`?` alone is no value: put it in quotes", span.start));
+                }
+                if style != ScalarStyle::Plain {
+                    self.scalars.push(span.start.index()..span.end.index());
+                }
                 (anchor, self.scalar(&text, style, tag.as_deref(), span.start)?, 1, merge)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -254,19 +270,6 @@ fn check_characters(source: &Arc<Source>) -> Result<(), Problem> {
         }
     }
     Ok(())
-}
-
-/// Refuses a tab where the first token would begin; the parser takes it for a blank.
-fn check_first_token(source: &Arc<Source>) -> Result<(), Problem> {
-    let blank = |line: &&str| matches!(line.trim_start_matches(' ').chars().next(), None | Some('#'));
-    let before = source.text.lines().take_while(blank).count();
-    let first = source.text.lines().nth(before).unwrap_or_default();
-    let col = first.len() - first.trim_start_matches(' ').len();
-    if !first[col..].starts_with('\t') {
-        return Ok(());
-    }
-    let origin = Origin::File { source: source.clone(), line: before + 1, col: col + 1 };
-    Err(Problem::new("a tab cannot begin a value").trail(&Trail::new(origin)))
 }
 
 fn is_printable(c: char) -> bool {
