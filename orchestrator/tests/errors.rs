@@ -202,13 +202,20 @@ fn the_place_of_an_error_is_shown_with_a_caret() {
     copy_conf(&scratch.path("conf"));
     let list = scratch.path("conf/config.yaml");
     fs::write(&list, "defaults:\n- overide train: small\n").unwrap();
-    let ended = scratch.exp(&[]);
-    assert_eq!(ended.code, Some(2));
-    for part in
-        ["`overide` is no keyword", "\n  2 | - overide train: small\n    |   ^^^^^^^\n", "did you mean `override`?"]
-    {
-        assert!(ended.err.contains(part), "`{part}` is missing in\n{}", ended.err);
-    }
+    let says = |ended: &Ended, level: &str| {
+        let place = "\n  2 | - overide train: small\n    |   ^^^^^^^\n  hint: did you mean `override`?";
+        for part in [&format!("{level}: defaults: `overide` before a group means nothing and is ignored"), place] {
+            assert!(ended.err.contains(part), "`{part}` is missing in\n{}", ended.err);
+        }
+    };
+    // Hydra composes this, so it is a warning; unless the lists do not go together, which it then is the reason of.
+    let composed = scratch.exp(&["--cfg", "job"]);
+    assert_eq!(composed.code, Some(0));
+    says(&composed, "warning");
+    fs::write(&list, "defaults:\n- overide train: small\n- train: ict\n").unwrap();
+    let refused = scratch.exp(&["--cfg", "job"]);
+    assert_eq!(refused.code, Some(2));
+    says(&refused, "error");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use exp_api::{Job, Task};
 use indicatif::MultiProgress;
 
 use super::Failure;
-use super::run::composed;
+use super::run::{composed, warn};
 use super::spec::typed;
 use crate::cli::Cli;
 use crate::compose::sweep::{Grid, expand};
@@ -17,6 +17,7 @@ use crate::{dispatch, log, report};
 /// Composes and checks all jobs, then runs them; or only lists them.
 pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let master = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
+    warn(&master);
     let grid = expand(&master.sweep_words(), library, 0)?;
     if cli.flags.dry_run {
         return dry_run(cli, library, world, &master, &grid);

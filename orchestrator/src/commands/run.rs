@@ -16,6 +16,7 @@ use crate::{dispatch, log, report};
 /// Prints the composed configuration.
 pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
+    warn(&composed);
     let part = match cli.flags.cfg {
         Some(Cfg::Hydra) => Part::Hydra,
         Some(Cfg::All) => Part::All,
@@ -39,9 +40,7 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
             return if asked { multirun(cli, library, world) } else { Err(problems.into()) };
         }
     };
-    for warning in &composed.warnings {
-        eprintln!("{warning}");
-    }
+    warn(&composed);
     // Any Hydra tree can be looked at; only one with our `backend` key is a training run.
     if cli.flags.dry_run && composed.tree.child("backend").is_none() {
         print!("{}", composed.print(&View::default())?);
@@ -58,6 +57,13 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     let place = if named { Place::Named(dir) } else { Place::Automatic(dir) };
     let run = RunDir::freeze(&place, &mut composed, &job)?;
     run_one(run.path())
+}
+
+/// Says what is odd in a configuration.
+pub(super) fn warn(composed: &Composed) {
+    for warning in &composed.warnings {
+        eprintln!("{warning}");
+    }
 }
 
 /// Whether `hydra.mode` asks for a sweep.

@@ -9,7 +9,7 @@ use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
 use super::node::{self, Node, Value};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, Warning};
 use super::python;
 use super::world::World;
 
@@ -29,7 +29,7 @@ pub struct Composed {
     /// The overrides of the `hydra` node, as typed.
     pub hydra_overrides: Vec<String>,
     /// What is odd but no error.
-    pub warnings: Vec<Problem>,
+    pub warnings: Vec<Warning>,
     /// The world that resolvers see.
     pub world: World,
 }

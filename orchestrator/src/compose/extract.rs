@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn all_problems_come_at_once_each_with_its_line() {
-        let found = problems("sede: 1\nloss:\n  kind: huberr\n  gradient_flow: 1\n  huber: {c: -0.03, norm: ???}\n");
+        let found = problems("sede: 1\nloss:\n  kind: huberr\n  gradient_flow: 1\n  huber: {c: -0.03, norm: '???'}\n");
         for wanted in [
             "error: sede: there is no such key\n  --> conf/x.yaml:1\n    |\n  1 | sede: 1\n    | ^^^^\n  hint: did you mean `seed`?",
             "error: seed: missing; expected a whole number",

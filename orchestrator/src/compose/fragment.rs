@@ -1,14 +1,15 @@
 //! One configuration file: its package header, its defaults list, and its body.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::defaults::Item;
 use super::node::{Node, Value};
 use super::origin::{Origin, Source};
-use super::problem::Problem;
+use super::problem::{Problem, Warning};
 use super::search::SearchPath;
 use super::yaml;
 
@@ -24,6 +25,8 @@ pub struct Fragment {
     pub defaults: Vec<Item>,
     /// The rest.
     pub body: Node,
+    /// What is odd in the defaults list.
+    pub warnings: Vec<Warning>,
 }
 
 impl Fragment {
@@ -32,9 +35,12 @@ impl Fragment {
         let header = header(path, text)?;
         let mut body = yaml::load(path, text)?;
         let listed = body.as_map_mut().and_then(|map| map.shift_remove("defaults"));
+        let mut warnings = Vec::new();
         let defaults = match listed {
             None => Vec::new(),
-            Some(Node { value: Value::List(items), .. }) => items.iter().map(Item::parse).collect::<Result<_, _>>()?,
+            Some(Node { value: Value::List(items), .. }) => {
+                items.iter().map(|item| Item::parse(item, &mut warnings)).collect::<Result<_, _>>()?
+            }
             Some(node) => {
                 let found = node.value.kind();
                 return Err(Problem::new(format!("the defaults must be a list, found {found}"))
@@ -42,7 +48,7 @@ impl Fragment {
                     .trail(&node.trail));
             }
         };
-        Ok(Self { header, defaults, body })
+        Ok(Self { header, defaults, body, warnings })
     }
 }
 
@@ -50,13 +56,18 @@ impl Fragment {
 pub struct Library {
     /// Where they are.
     pub search: SearchPath,
-    read: RefCell<HashMap<String, Option<Rc<Fragment>>>>,
+    read: RefCell<IndexMap<String, Option<Rc<Fragment>>>>,
 }
 
 impl Library {
     /// A library that has read nothing yet.
     pub fn new(search: SearchPath) -> Self {
         Self { search, read: RefCell::default() }
+    }
+
+    /// What is odd in the files read so far.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.read.borrow().values().flatten().flat_map(|fragment| fragment.warnings.clone()).collect()
     }
 
     /// The file of that name, `None` if there is none.

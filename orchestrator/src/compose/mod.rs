@@ -44,8 +44,6 @@ mod request;
 mod scalar;
 pub mod search;
 pub mod sweep;
-mod tabs;
-mod tag;
 mod world;
 mod yaml;
 

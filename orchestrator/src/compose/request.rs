@@ -9,7 +9,7 @@ use super::hydra_node;
 use super::merge::{self, Keys};
 use super::node::{Key, Map, Node, Value};
 use super::overrides::{self, Kind, Override, Parsed, SweepValues};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, Warning};
 use super::search::{Place, SearchPath, Source};
 use super::world::World;
 
@@ -51,10 +51,16 @@ pub struct Request<'a> {
 pub fn compose(request: &Request) -> Result<Composed, Problems> {
     let overrides = Override::parse_all(request.overrides)?;
     check_sweeps(&overrides, request.mode)?;
-    let (extended, warnings) = extended_search(request, &overrides)?;
+    let (extended, mut warnings) = extended_search(request, &overrides)?;
     let library = extended.as_ref().unwrap_or(request.library);
     let open = request.mode == Mode::Multirun;
-    let selected = defaults::select(library, request.config_name, overrides.clone(), request.world, open)?;
+    let selected = defaults::select(library, request.config_name, overrides.clone(), request.world, open);
+    // What is odd in a defaults list is likely to be why the lists do not go together.
+    let selected = selected.map_err(|mut problems| {
+        problems.0.extend(library.warnings().into_iter().map(|warning| warning.0));
+        problems
+    })?;
+    warnings.extend(library.warnings());
     let mut tree = stack(library, &selected.loads, request.world)?;
     overrides::apply(&mut tree, &selected.values, request.world)?;
     finish_hydra(&mut tree, request, library, &overrides, &selected)?;
@@ -94,7 +100,7 @@ fn check_sweeps(overrides: &[Override], mode: Mode) -> Result<(), Problems> {
 
 /// The library with the places of `hydra.searchpath`, if there are any, and warnings about those
 /// that do not exist.
-fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<Library>, Vec<Problem>), Problem> {
+fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<Library>, Vec<Warning>), Problem> {
     let written = match request.library.load(request.config_name)? {
         Some(fragment) => match &fragment.body.value {
             Value::Map(_) => fragment.body.at("hydra.searchpath").cloned(),
@@ -140,7 +146,8 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
         };
         let dir = request.world.cwd.join(PathBuf::from(dir));
         if !dir.is_dir() {
-            warnings.push(Problem::new(format!("`{text}` is not there")).key("hydra.searchpath").trail(&item.trail));
+            let problem = Problem::new(format!("`{text}` is not there")).key("hydra.searchpath").trail(&item.trail);
+            warnings.push(Warning(problem));
         }
         search = search.and(provider, Place::Dir(dir));
     }

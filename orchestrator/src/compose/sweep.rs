@@ -11,7 +11,7 @@ use super::decimal::Decimal;
 use super::fragment::Library;
 use super::glob;
 use super::node::Value;
-use super::overrides::{Element, Number, Override, Parsed, Sweep, SweepValues};
+use super::overrides::{Element, Number, Override, Parsed, Sweep, SweepValues, shuffled};
 use super::problem::{Problem, Problems};
 
 /// How many values one key may have.
@@ -124,7 +124,7 @@ fn values(item: &Override, library: &Library, seed: u64) -> Result<Vec<String>, 
     };
     let mut values = listed(sweep, &item.key, library)?;
     if sweep.shuffled {
-        shuffle(&mut values, seed);
+        shuffled(&mut values, seed);
     }
     Ok(values)
 }
@@ -186,21 +186,6 @@ fn range(start: Number, stop: Number, step: Number) -> Result<Vec<Number>, Strin
         n = n.plus(step);
     }
     Ok(numbers)
-}
-
-/// Fisher and Yates, driven by the SplitMix64 generator: the same seed gives the same order.
-fn shuffle(values: &mut [String], seed: u64) {
-    let mut state = seed;
-    let mut random = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    };
-    for n in (1..values.len()).rev() {
-        values.swap(n, (random() % (n as u64 + 1)) as usize);
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use crate::compose::node::{Node, Value};
 use crate::compose::origin::Origin;
-use crate::compose::problem::Problem;
+use crate::compose::problem::{Problem, Warning};
 
 /// The place of a file's own content among its defaults.
 pub const SELF: &str = "_self_";
@@ -78,11 +78,11 @@ impl Item {
         }
     }
 
-    /// Reads an entry of a file's list.
+    /// Reads an entry of a file's list; what is odd in it goes to `warnings`.
     ///
     /// # Errors
     /// It is neither a name nor a map of one group.
-    pub fn parse(node: &Node) -> Result<Self, Problem> {
+    pub fn parse(node: &Node, warnings: &mut Vec<Warning>) -> Result<Self, Problem> {
         let problem = |message: String| Problem::new(message).key("defaults").trail(&node.trail);
         let origin = node.trail.winner().cloned().unwrap_or(Origin::Builtin);
         match &node.value {
@@ -109,9 +109,11 @@ impl Item {
                     match *keyword {
                         "optional" => item.optional = true,
                         "override" => item.overrides = true,
+                        // Hydra reads on at the group, so that is what counts; but hardly what was meant.
                         word => {
-                            let message = format!("`{word}` is no keyword of a defaults list");
-                            return Err(problem(message).nearest(word, ["optional", "override"]));
+                            let message = format!("`{word}` before a group means nothing and is ignored");
+                            warnings.push(Warning(problem(message).nearest(word, ["optional", "override"])));
+                            break;
                         }
                     }
                 }

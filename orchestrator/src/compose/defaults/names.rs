@@ -134,7 +134,7 @@ mod tests {
         let Some(Value::List(items)) = node.at("a").map(|node: &Node| node.value.clone()) else {
             panic!("{text}: no list");
         };
-        Item::parse(&items[0]).expect(text)
+        Item::parse(&items[0], &mut Vec::new()).expect(text)
     }
 
     #[test]

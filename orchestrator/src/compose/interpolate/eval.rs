@@ -16,7 +16,12 @@ impl<'a> Resolver<'a> {
     /// The value of an interpolated text that stands at `place`.
     pub(super) fn text(&self, text: &str, place: &[Key]) -> Result<Target<'a>, Failure> {
         let parsed = parser::text(text).map_err(|error| failure(format!("`{text}`: {}", error.message)))?;
-        self.deeper(|| self.parts(&parsed, place))
+        let target = self.deeper(|| self.parts(&parsed, place))?;
+        if let ([Part::Interpolation(Interpolation::Call { name, .. })], Target::Made(value)) = (&parsed.0[..], &target)
+        {
+            resolvers::check_value(name, value)?;
+        }
+        Ok(target)
     }
 
     /// One interpolation alone keeps its value, anything else is text.
@@ -33,10 +38,10 @@ impl<'a> Resolver<'a> {
             match part {
                 Part::Literal(text) => out.push_str(text),
                 Part::Interpolation(interpolation) => {
-                    match self.interpolation(interpolation, place)? {
+                    match self.part(interpolation, place)? {
                         // Values are resolved in the order of the tree: what stands before is resolved by now, and
                         // what stands behind is printed with its interpolations.
-                        Target::Place(target, node) if precedes(self.root, &target, place) => {
+                        Target::Place(target, node) if self.is_before(&target, place) => {
                             out.push_str(&python::str(&self.value(Target::Place(target, node))?));
                         }
                         Target::Place(_, node) => out.push_str(&python::str(&node.value)),
@@ -49,6 +54,18 @@ impl<'a> Resolver<'a> {
             }
         }
         Ok(out)
+    }
+
+    /// The value of an interpolation within a text: that of `oc.dict.values` is printed as the references that it consists of.
+    fn part(&self, it: &Interpolation, place: &[Key]) -> Result<Target<'a>, Failure> {
+        match it {
+            Interpolation::Call { name, arguments } if resolvers::is_dict_values(name) => {
+                let values =
+                    arguments.iter().map(|argument| self.argument(argument, place)).collect::<Result<_, _>>()?;
+                resolvers::references(self, values, place)
+            }
+            it => self.interpolation(it, place),
+        }
     }
 
     /// The value of a target with all interpolations below it resolved.
@@ -182,24 +199,6 @@ impl<'a> Resolver<'a> {
             }
         })
     }
-}
-
-/// Whether one place stands before another in the tree.
-fn precedes(root: &Node, first: &[Key], second: &[Key]) -> bool {
-    let mut here = Some(root);
-    for (a, b) in first.iter().zip(second) {
-        match here.map(|node| &node.value) {
-            Some(Value::Map(map)) if a != b => return map.get_index_of(a) < map.get_index_of(b),
-            Some(Value::Map(map)) => here = map.get(a),
-            Some(Value::List(items)) => match (a, b) {
-                (Key::Int(a), Key::Int(b)) if a != b => return a < b,
-                (Key::Int(a), _) => here = usize::try_from(*a).ok().and_then(|n| items.get(n)),
-                _ => return false,
-            },
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// The child of a node; an error below a scalar, `None` where the key is unknown.

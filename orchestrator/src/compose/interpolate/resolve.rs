@@ -42,7 +42,7 @@ impl Scope {
 }
 
 /// The place of a node: the keys from the root.
-pub(super) type Path = Vec<Key>;
+pub type Path = Vec<Key>;
 
 /// Where a reference leads.
 #[derive(Clone, Debug)]
@@ -81,6 +81,8 @@ pub struct Resolver<'a> {
 struct Work {
     steps: Cell<usize>,
     depth: Cell<usize>,
+    /// What is being resolved: only within it are values resolved in order.
+    within: RefCell<Path>,
     /// The places that references led to, in order, while somebody asks for them.
     reads: RefCell<Option<Vec<Path>>>,
 }
@@ -97,6 +99,7 @@ impl<'a> Resolver<'a> {
     /// The first interpolation on the way, or below, that has no value.
     pub fn resolve(&self, path: &str) -> Result<Option<Node>, Problem> {
         let keys: Vec<Key> = node::keys(path).map(Key::from).collect();
+        self.work.within.replace(keys.clone());
         let trail = || self.root.at(path).map(|node| node.trail.clone()).unwrap_or_default();
         match self.look_up(&keys) {
             Ok(None) => Ok(None),
@@ -107,11 +110,21 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Where in the tree a dotted path leads, interpolations followed; `None` if that is nowhere in the tree.
+    pub fn place(&self, path: &[&str]) -> Option<Path> {
+        let keys: Vec<Key> = path.iter().map(|key| Key::from(*key)).collect();
+        match self.look_up(&keys) {
+            Ok(Some(Target::Place(place, _))) => Some(place),
+            _ => None,
+        }
+    }
+
     /// The whole tree, as far as it is in sight, with everything resolved.
     ///
     /// # Errors
     /// All interpolations that have no value.
     pub fn resolve_all(&self) -> Result<Node, Problems> {
+        self.work.within.replace(Path::new());
         let mut problems = Problems::default();
         let node = self.collect(&[], self.root, &mut problems);
         problems.or_ok(node)
@@ -260,6 +273,11 @@ impl<'a> Resolver<'a> {
         Ok(Node { value, trail: node.trail.clone() })
     }
 
+    /// Whether a place is resolved by the time that a later one is reached.
+    pub(super) fn is_before(&self, first: &[Key], second: &[Key]) -> bool {
+        first.starts_with(&self.work.within.borrow()) && precedes(self.root, first, second)
+    }
+
     /// Counts a piece of work, as long as there are not too many.
     pub(super) fn step(&self) -> Result<(), Problem> {
         self.work.steps.set(self.work.steps.get() + 1);
@@ -281,4 +299,22 @@ impl<'a> Resolver<'a> {
         depth.set(depth.get() - 1);
         result
     }
+}
+
+/// Whether one place stands before another in the tree.
+fn precedes(root: &Node, first: &[Key], second: &[Key]) -> bool {
+    let mut here = Some(root);
+    for (a, b) in first.iter().zip(second) {
+        match here.map(|node| &node.value) {
+            Some(Value::Map(map)) if a != b => return map.get_index_of(a) < map.get_index_of(b),
+            Some(Value::Map(map)) => here = map.get(a),
+            Some(Value::List(items)) => match (a, b) {
+                (Key::Int(a), Key::Int(b)) if a != b => return a < b,
+                (Key::Int(a), _) => here = usize::try_from(*a).ok().and_then(|n| items.get(n)),
+                _ => return false,
+            },
+            _ => return false,
+        }
+    }
+    false
 }

@@ -1,5 +1,6 @@
 //! The functions of interpolations: OmegaConf's `oc.*`, and Hydra's `hydra` and `now`.
 
+use super::grammar::Name;
 use super::parser;
 use super::resolve::{Failure, Path, Resolver, Scope, Target};
 use crate::compose::node::{Key, Map, Node, Value};
@@ -30,6 +31,9 @@ pub(super) fn call<'a>(
         "oc.env" | "oc.select" | "oc.deprecated" => (1, 2),
         _ => (1, 1),
     };
+    if name == "python_version" {
+        return Err(failure("there is no Python here whose `python_version` could be told"));
+    }
     if !NAMES.contains(&name) {
         return Err(problem(Problem::new(format!("unknown resolver `{name}`")).nearest(name, NAMES)));
     }
@@ -50,6 +54,7 @@ pub(super) fn call<'a>(
             if key.is_empty() {
                 return Err(failure("`oc.deprecated` needs a key"));
             }
+            second.as_ref().map_or(Ok(String::new()), text)?;
             found(resolver, &key, place)?.ok_or_else(|| failure(format!("there is no `{key}`")))
         }
         "oc.dict.keys" => {
@@ -62,8 +67,10 @@ pub(super) fn call<'a>(
             let mut values = Vec::with_capacity(map.len());
             for key in map.keys() {
                 let mut path = path.clone();
-                path.push(key.clone());
-                let target = resolver.look_up(&path)?.ok_or_else(|| failure("a value vanished"))?;
+                // A value is a reference to its key as text, which leads nowhere if the key is none.
+                path.push(Key::from(key.to_string().as_str()));
+                let lost = || failure(format!("`{name}`: the key `{key}` is no text"));
+                let target = resolver.look_up(&path)?.ok_or_else(lost)?;
                 values.push(made(resolver.value(target)?));
             }
             Ok(Target::Made(Value::List(values)))
@@ -104,6 +111,49 @@ fn text(value: &Value) -> Result<String, Failure> {
     }
 }
 
+/// The name of a resolver as written; `None` if it is still to be looked up.
+fn literal(name: &[Name]) -> Option<String> {
+    let parts = name.iter().map(|part| match part {
+        Name::Literal(text) => Some(text.as_str()),
+        Name::Interpolation(_) => None,
+    });
+    parts.collect::<Option<Vec<_>>>().map(|parts| parts.join("."))
+}
+
+/// Whether this is the name of `oc.dict.values`.
+pub(super) fn is_dict_values(name: &[Name]) -> bool {
+    literal(name).is_some_and(|name| name == "oc.dict.values")
+}
+
+/// `oc.dict.values` before its references are followed: how a text shows it.
+pub(super) fn references<'a>(
+    resolver: &Resolver<'a>,
+    arguments: Vec<Value>,
+    place: &[Key],
+) -> Result<Target<'a>, Failure> {
+    let [key] = &arguments[..] else { return call(resolver, "oc.dict.values", arguments, place) };
+    let key = text(key)?;
+    let (_, map) = map_at(resolver, "oc.dict.values", &key, place)?;
+    // The references stand one level below the list, so that a relative one needs a dot more.
+    let dot = if key.starts_with('.') { "." } else { "" };
+    let reference = |below: &Key| made(Value::Str(format!("${{{dot}{key}.{below}}}")));
+    Ok(Target::Made(Value::List(map.keys().map(reference).collect())))
+}
+
+/// Whether what a resolver made may be the value of a key: some lists and maps may only be part of a text or an argument.
+pub(super) fn check_value(name: &[Name], value: &Value) -> Result<(), Failure> {
+    let name = literal(name).unwrap_or_default();
+    let refused = match &*name {
+        "oc.decode" => value.is_container(),
+        "oc.select" => matches!(value, Value::Map(_)),
+        _ => false,
+    };
+    match refused {
+        true => Err(failure(format!("`{name}` cannot give {}; `oc.create` can", value.kind()))),
+        false => Ok(()),
+    }
+}
+
 /// The environment holds text: a default becomes text too, but for null.
 fn env<'a>(resolver: &Resolver<'a>, name: &str, default: Option<Value>) -> Result<Target<'a>, Failure> {
     match (resolver.world.env.get(name), default) {
@@ -141,12 +191,7 @@ fn decode<'a>(resolver: &Resolver<'a>, value: &Value, place: &[Key]) -> Result<T
     let text = text(value)?;
     let argument =
         parser::argument(&text).map_err(|error| failure(format!("`oc.decode`: `{text}`: {}", error.message)))?;
-    match resolver.argument(&argument, place)? {
-        value if value.is_container() => {
-            Err(failure(format!("`oc.decode` cannot give {}; `oc.create` can", value.kind())))
-        }
-        value => Ok(Target::Made(value)),
-    }
+    resolver.argument(&argument, place).map(Target::Made)
 }
 
 fn select<'a>(
@@ -162,10 +207,7 @@ fn select<'a>(
         Err(_) if leads_below_a_scalar(resolver, &path(resolver, key, place)?) => {}
         Err(failure) => return Err(failure),
     }
-    match default.unwrap_or(Value::Null) {
-        value if value.is_container() => Err(failure(format!("a default is a plain value, found {}", value.kind()))),
-        value => Ok(Target::Made(value)),
-    }
+    Ok(Target::Made(default.unwrap_or(Value::Null)))
 }
 
 fn leads_below_a_scalar(resolver: &Resolver, path: &[Key]) -> bool {

@@ -207,11 +207,12 @@ fn delete(root: &mut Node, item: &Override, expected: Option<Node>, world: &Worl
         let trail = crate::compose::origin::Trail::new(item.origin()).overriding(&current.trail);
         return Err(Problem::new(format!("cannot be deleted: it is {found} and not {asked}")).trail(&trail));
     }
-    let (parent, last) = item.key.rsplit_once('.').unwrap_or(("", &item.key));
-    let keys: Vec<Key> = node::keys(parent).map(Key::from).collect();
-    match merge::node_at(root, &keys).and_then(Node::as_map_mut) {
+    let keys: Vec<&str> = node::keys(&item.key).collect();
+    let (last, parents) = keys.split_last().ok_or_else(|| Problem::new("the key is empty"))?;
+    let place = Resolver::new(root, world, Scope::All).place(parents);
+    match place.and_then(|place| merge::node_at(root, &place)).and_then(Node::as_map_mut) {
         Some(map) => {
-            map.shift_remove(last);
+            map.shift_remove(*last);
             Ok(())
         }
         None => Err(Problem::new("only the key of a map can be deleted")),

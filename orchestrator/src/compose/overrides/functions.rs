@@ -1,11 +1,11 @@
 //! The functions of the override grammar: casts, sweeps, `sort`, `shuffle`, `tag`.
 //!
-//! Pure: `shuffle` only marks a sweep, whoever expands it brings the randomness.
+//! Pure: `shuffle` only marks a sweep, whoever expands it brings the randomness; a list gets the same random order each time.
 
 use std::collections::VecDeque;
 
 use super::cast::{self, Cast};
-use super::order::{sorted, sorted_range};
+use super::order::{shuffled, sorted, sorted_range};
 use super::value::{Element, Number, Parsed, Sweep, SweepValues};
 use crate::compose::node::Value;
 use crate::compose::problem::nearest;
@@ -251,7 +251,12 @@ fn shuffle(arguments: &mut Arguments) -> Result<Parsed, String> {
         }
         Parsed::Sweep(sweep) if sweep.zipped => Err("an order by chance pairs nothing".to_owned()),
         Parsed::Sweep(sweep) => Ok(Parsed::Sweep(Sweep { shuffled: true, ..sweep })),
-        _ => Err("takes a sweep: a list has no random order here".to_owned()),
+        Parsed::Element(Element::List(mut items)) => {
+            shuffled(&mut items, 0);
+            Ok(Parsed::Element(Element::List(items)))
+        }
+        Parsed::Element(element) => Ok(Parsed::Element(Element::List(vec![element]))),
+        Parsed::Extend(_) => Err("takes a list or a sweep".to_owned()),
     }
 }
 

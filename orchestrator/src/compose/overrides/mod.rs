@@ -14,6 +14,7 @@ mod value;
 use std::sync::Arc;
 
 pub use apply::apply;
+pub use order::shuffled;
 pub use value::{Element, Number, Parsed, Sweep, SweepValues};
 
 use super::origin::Origin;

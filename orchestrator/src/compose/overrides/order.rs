@@ -1,4 +1,4 @@
-//! `sort(...)`: the order of values, and of the numbers of a range.
+//! The order of values: `sort(...)` of values and of the numbers of a range, `shuffle(...)`.
 
 use super::value::{Element, Number, SweepValues};
 use crate::compose::node::Value;
@@ -44,4 +44,19 @@ pub fn sorted_range(start: Number, stop: Number, step: Number, reverse: bool) ->
         Number::Float(x) => Number::Float(-x),
     };
     SweepValues::Range { start: shift(stop, step, sign), stop: shift(start, step, sign), step: negated }
+}
+
+/// Fisher and Yates, driven by the SplitMix64 generator: the same seed gives the same order.
+pub fn shuffled<T>(values: &mut [T], seed: u64) {
+    let mut state = seed;
+    let mut random = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    for n in (1..values.len()).rev() {
+        values.swap(n, (random() % (n as u64 + 1)) as usize);
+    }
 }

@@ -2,20 +2,26 @@
 //!
 //! The parser library gives events; what they mean is decided here, as PyYAML and OmegaConf decide
 //! it: YAML 1.1 scalars, merge keys, tags, duplicate keys, and the syntax of interpolations.
-//! Depth and size are bounded, so that neither nesting nor aliases can exhaust the machine.
+//! Depth and size are bounded, so that neither nesting nor aliases can exhaust the machine. Where
+//! library and PyYAML differ on what is YAML at all: `anchors`, `repair`, `tabs`; on tags: `tag`.
 
-use std::collections::HashMap;
-use std::ops::Range;
+mod anchors;
+mod repair;
+mod tabs;
+mod tag;
+
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 
+use anchors::Anchors;
+use repair::Repaired;
+
 use super::interpolate;
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Source, Trail};
 use super::problem::Problem;
-use super::{tabs, tag};
 
 /// How deep a file may nest; PyYAML's own limit is of this order.
 const MAX_DEPTH: usize = 100;
@@ -30,10 +36,26 @@ pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = Source::new(path, text);
     check_characters(&source)?;
-    let events = Parser::new_from_str(text);
-    let mut loader = Loader { source: &source, events, anchors: HashMap::new(), nodes: 0, scalars: Vec::new() };
+    read(&source, &Repaired::untouched(text)).or_else(|problem| match Repaired::new(text) {
+        Some(repaired) => read(&source, &repaired),
+        None => Err(problem),
+    })
+}
+
+fn read(source: &Arc<Source>, text: &Repaired) -> Result<Node, Problem> {
+    let events = Parser::new_from_str(&text.text);
+    let mut loader = Loader {
+        source,
+        text,
+        events,
+        anchors: Anchors::default(),
+        nodes: 0,
+        counted: (0, 0),
+        flow: 0,
+        scalars: Vec::new(),
+    };
     let root = loader.document()?;
-    match tabs::between(text, &loader.scalars) {
+    match tabs::between(&text.text, &loader.scalars) {
         Some((line, col)) => {
             let origin = loader.origin_at(line, col);
             Err(Problem::new("a tab cannot separate: use blanks").trail(&Trail::new(origin)))
@@ -44,16 +66,21 @@ pub fn load(path: &Arc<str>, text: &str) -> Result<Node, Problem> {
 
 struct Loader<'a> {
     source: &'a Arc<Source>,
+    text: &'a Repaired,
     events: Parser<'a, StrInput<'a>>,
-    anchors: HashMap<usize, Loaded>,
+    anchors: Anchors,
     nodes: usize,
-    /// Where quoted scalars and blocks stand: characters from the start of the text.
-    scalars: Vec<Range<usize>>,
+    /// A place in characters and in bytes.
+    counted: (usize, usize),
+    /// How many brackets are open.
+    flow: usize,
+    /// Where quoted scalars and blocks stand.
+    scalars: Vec<tabs::Scalar>,
 }
 
 /// A node with what only the loader needs to know of it.
 #[derive(Clone)]
-struct Loaded {
+pub(super) struct Loaded {
     node: Node,
     /// A plain `<<`, which as a key merges.
     merge: bool,
@@ -108,9 +135,17 @@ impl<'a> Loader<'a> {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(self.problem(message, span.start));
         }
+        if let Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) =
+            &event
+            && (*anchor > 0 || tag.is_some())
+        {
+            let rest = &self.text.text[self.byte(span.start.index())..];
+            self.anchors.check(rest).map_err(|message| self.problem(message, span.start))?;
+        }
+        let flow = usize::from(span.end.index() > span.start.index() && self.opens(span.end.index()));
         let (anchor, value, size, merge) = match event {
             Event::Alias(anchor) => {
-                let Some(loaded) = self.anchors.get(&anchor).cloned() else {
+                let Some(loaded) = self.anchors.get(anchor).cloned() else {
                     return Err(self.problem("an alias to the node that holds it", span.start));
                 };
                 self.count(loaded.size, span.start)?;
@@ -118,20 +153,31 @@ impl<'a> Loader<'a> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let merge = style == ScalarStyle::Plain && tag.is_none() && text == "<<";
-                if style == ScalarStyle::Plain && text == "?" {
-                    return Err(self.problem("`?` alone is no value: put it in quotes", span.start));
+                let stray = |c: &char| *c == '?' && (self.flow > 0 || text == "?") || *c == ':' && self.flow > 0;
+                let starts = text.chars().next().filter(stray);
+                let inside = text.chars().find(|c| *c == '?' && self.flow > 0);
+                if style == ScalarStyle::Plain
+                    && let Some(c) = starts.or(inside)
+                {
+                    return Err(self.problem(format!("`{c}` has a meaning of its own here: use quotes"), span.start));
                 }
                 if style != ScalarStyle::Plain {
-                    self.scalars.push(span.start.index()..span.end.index());
+                    let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+                    self.scalars.push(tabs::Scalar { quoted, range: span.start.index()..span.end.index() });
                 }
-                (anchor, self.scalar(&text, style, tag.as_deref(), span.start)?, 1, merge)
+                let value = tag::scalar(&text, style == ScalarStyle::Plain, tag.as_deref());
+                (anchor, value.map_err(|message| self.problem(message, span.start))?, 1, merge)
             }
             Event::SequenceStart(anchor, tag) => {
+                self.flow += flow;
                 let (value, size) = self.sequence(tag.as_deref(), span.start, depth)?;
+                self.flow -= flow;
                 (anchor, value, size, false)
             }
             Event::MappingStart(anchor, tag) => {
+                self.flow += flow;
                 let (value, size) = self.mapping(tag.as_deref(), span.start, depth)?;
+                self.flow -= flow;
                 (anchor, value, size, false)
             }
             _ => return Err(self.problem("expected a value", span.start)),
@@ -139,10 +185,23 @@ impl<'a> Loader<'a> {
         self.count(1, span.start)?;
         let node = Node::new(value, self.origin(span.start));
         let loaded = Loaded { node, merge, size };
-        if anchor > 0 {
-            self.anchors.insert(anchor, loaded.clone());
-        }
+        self.anchors.keep(anchor, &loaded);
         Ok(loaded)
+    }
+
+    /// Whether a bracket stands before a place: of a list or map in brackets that is the end of its first event.
+    fn opens(&mut self, chars: usize) -> bool {
+        let end = self.byte(chars);
+        self.text.text[..end].ends_with(['[', '{'])
+    }
+
+    /// A place in bytes. Places are asked for in order, so that the text is walked through once.
+    fn byte(&mut self, chars: usize) -> usize {
+        let (known, bytes) = self.counted;
+        let rest = &self.text.text[bytes..];
+        let more = chars.saturating_sub(known);
+        self.counted = (known + more, bytes + rest.char_indices().nth(more).map_or(rest.len(), |(at, _)| at));
+        self.counted.1
     }
 
     fn sequence(&mut self, tag: Option<&Tag>, start: Marker, depth: usize) -> Result<(Value, usize), Problem> {
@@ -157,10 +216,7 @@ impl<'a> Loader<'a> {
             if event == Event::SequenceEnd {
                 break;
             }
-            let item = self.node(event, span, depth + 1)?;
-            if item.merge {
-                return Err(self.problem("`<<` is a key, not a value", span.start));
-            }
+            let item = self.value(event, span, depth + 1)?;
             size += item.size;
             items.push(if pairs { pair(item.node)? } else { item.node });
         }
@@ -177,12 +233,16 @@ impl<'a> Loader<'a> {
             if event == Event::MappingEnd {
                 break;
             }
-            let key = self.node(event, span, depth + 1)?;
+            let key = match event {
+                // As a key the plain `=`, which else has a tag of its own, is text.
+                Event::Scalar(text, ScalarStyle::Plain, anchor, None) if text == "=" => {
+                    Event::Scalar(text, ScalarStyle::SingleQuoted, anchor, None)
+                }
+                key => key,
+            };
+            let key = self.node(key, span, depth + 1)?;
             let (event, value_span) = self.next()?;
-            let value = self.node(event, value_span, depth + 1)?;
-            if value.merge {
-                return Err(self.problem("`<<` is a key, not a value", value_span.start));
-            }
+            let value = self.value(event, value_span, depth + 1)?;
             size += key.size + value.size;
             if key.merge {
                 merged.extend(self.merged(value.node, span.start)?);
@@ -227,12 +287,16 @@ impl<'a> Loader<'a> {
         }
     }
 
-    fn scalar(&self, text: &str, style: ScalarStyle, tag: Option<&Tag>, at: Marker) -> Result<Value, Problem> {
-        let value = tag::scalar(text, style == ScalarStyle::Plain, tag).map_err(|message| self.problem(message, at))?;
-        if let Value::Str(text) = &value {
-            interpolate::check(text).map_err(|problem| problem.origin(&self.origin(at)))?;
+    /// A value, of which other than of a key the grammar of interpolations is asked.
+    fn value(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Loaded, Problem> {
+        let loaded = self.node(event, span, depth)?;
+        if loaded.merge {
+            return Err(self.problem("`<<` is a key, not a value", span.start));
         }
-        Ok(value)
+        if let Value::Str(text) = &loaded.node.value {
+            interpolate::check(text).map_err(|problem| problem.trail(&loaded.node.trail))?;
+        }
+        Ok(loaded)
     }
 
     fn count(&mut self, nodes: usize, at: Marker) -> Result<(), Problem> {
@@ -253,7 +317,7 @@ impl<'a> Loader<'a> {
     }
 
     fn origin(&self, at: Marker) -> Origin {
-        self.origin_at(at.line(), at.col() + 1)
+        self.origin_at(at.line(), self.text.column(at.line(), at.col()) + 1)
     }
 
     fn origin_at(&self, line: usize, col: usize) -> Origin {

@@ -4,22 +4,30 @@
 
 use std::ops::Range;
 
-/// Line and column, from 1, of the first tab that is neither in a quoted scalar or block nor in a comment. `scalars` are
-/// ranges of characters in order; those of quoted ones may go on behind the quote.
-pub(super) fn between(text: &str, scalars: &[Range<usize>]) -> Option<(usize, usize)> {
+/// A scalar in which tabs are text.
+pub(super) struct Scalar {
+    /// Whether quotes end it; its range may go on behind them.
+    pub quoted: bool,
+    /// Characters from the start of the text, anchor and tag included.
+    pub range: Range<usize>,
+}
+
+impl Scalar {
+    fn range(&self, chars: &[char]) -> Range<usize> {
+        let body = chars.get(self.range.clone()).unwrap_or_default();
+        let last = body.iter().rposition(|c| self.quoted && matches!(c, '"' | '\''));
+        self.range.start..last.map_or(self.range.end, |last| self.range.start + last + 1)
+    }
+}
+
+/// Line and column, from 1, of the first tab that is neither in one of the scalars nor in a comment.
+pub(super) fn between(text: &str, scalars: &[Scalar]) -> Option<(usize, usize)> {
     if !text.contains('\t') {
         return None;
     }
     let chars: Vec<char> = text.chars().collect();
-    let end = |scalar: &Range<usize>| match chars.get(scalar.start) {
-        Some(quote @ ('"' | '\'')) => {
-            let body = chars.get(scalar.clone()).unwrap_or_default();
-            scalar.start + body.iter().rposition(|c| c == quote).map_or(0, |last| last + 1)
-        }
-        _ => scalar.end,
-    };
     let (mut line, mut col, mut comment, mut blank) = (1, 1, false, true);
-    let mut scalars = scalars.iter().map(|scalar| scalar.start..end(scalar)).peekable();
+    let mut scalars = scalars.iter().map(|scalar| scalar.range(&chars)).peekable();
     for (at, &c) in chars.iter().enumerate() {
         while scalars.next_if(|scalar| scalar.end <= at).is_some() {}
         let inside = scalars.peek().is_some_and(|scalar| scalar.contains(&at));
@@ -45,6 +53,8 @@ mod tests {
             ("a: 'x\ty' #\tnote\n", true),
             ("a: |\n  x\ty\n\n  \tz\nb: 1\n", true),
             ("a: \"x\n  \ty\"\n", true),
+            ("a: |\n '\t\n", true),
+            ("a: &x 'x\ty'\n", true),
             ("#\tnote\na: 1\n", true),
             ("\t", false),
             ("n\t", false),

@@ -2,8 +2,8 @@
 
 use saphyr_parser::Tag;
 
-use super::node::Value;
-use super::{base64, scalar};
+use crate::compose::node::Value;
+use crate::compose::{base64, scalar};
 
 /// The prefix of YAML's own tags, written `!!`.
 const CORE: &str = "tag:yaml.org,2002:";
