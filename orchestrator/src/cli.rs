@@ -90,6 +90,9 @@ pub struct Flags {
     /// With resume: a key that may differ from the frozen spec.
     #[arg(long, value_name = "KEY", action = ArgAction::Append)]
     pub allow: Vec<String>,
+    /// Run once more what a run directory holds, in a new directory; overrides change its frozen spec.
+    #[arg(long, value_name = "DIR", group = "what")]
+    pub experimental_rerun: Option<PathBuf>,
     /// The configuration directory, instead of ./conf.
     #[arg(long, visible_alias = "cp", value_name = "DIR")]
     pub config_path: Option<PathBuf>,

@@ -7,7 +7,9 @@ use indicatif::MultiProgress;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::process::Process;
 use crate::worker::{self, WorkerError};
+use crate::{callbacks, child};
 
 /// Exit code of a run that was stopped.
 const INTERRUPTED: i32 = 130;
@@ -32,7 +34,7 @@ pub fn run_all<'a>(
                 break;
             }
             let (path, own, flag) = (dir.to_owned(), bars.clone(), stop.clone());
-            let mut job = tokio::task::spawn_blocking(move || worker::work(&path, &own, &flag));
+            let mut job = tokio::task::spawn_blocking(move || job(&path, &own, &flag));
             let outcome = loop {
                 tokio::select! {
                     outcome = &mut job => break outcome,
@@ -52,6 +54,18 @@ pub fn run_all<'a>(
         }
         Ok(())
     })
+}
+
+/// Does one job, in a process of its own if it needs one, with the commands around it that its configuration wants.
+fn job(dir: &Path, bars: &MultiProgress, stop: &Stop) -> Result<Report, WorkerError> {
+    let process = Process::open(dir).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
+    callbacks::run(&process, "on_job_start", dir, "running");
+    let outcome = match process.is_apart() && std::env::var_os(child::MARK).is_none() {
+        true => child::work(dir, &process, stop),
+        false => worker::work(dir, bars, stop),
+    };
+    callbacks::run(&process, "on_job_end", dir, callbacks::state(&outcome));
+    outcome
 }
 
 /// The signals that ask to stop: from a terminal, a scheduler, or a lost connection.

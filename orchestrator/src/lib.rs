@@ -1,8 +1,10 @@
 //! `exp`: composes, freezes, runs and resumes experiments.
 //!
-//! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`dispatch`], [`worker`], [`registry`];
+//! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`process`], [`dispatch`], [`worker`], [`registry`];
 //! [`commands`] strings them together.
 
+pub mod callbacks;
+pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod compose;
@@ -12,6 +14,7 @@ pub mod files;
 pub mod frozen;
 pub mod git;
 pub mod log;
+pub mod process;
 pub mod process_backend;
 pub mod recorder;
 pub mod registry;

@@ -1,4 +1,4 @@
-//! Where messages go: to the terminal, briefly; to `exp.log` of the run at hand, in the form of Hydra's job logging.
+//! Where messages go: to the terminal, briefly; to the log of the run at hand, in the form that Hydra's job logging gives.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -10,28 +10,42 @@ use indicatif::MultiProgress;
 use tracing::field::{Field, Visit};
 use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The log of a run, within its directory.
-pub const FILE: &str = "exp.log";
+use crate::process::Logging;
 
 /// Messages to the terminal alone, above the progress bars.
 pub fn terminal(bars: &MultiProgress) -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(Terminal(bars.clone())))
 }
 
-/// Messages to the terminal and to the log of a run, which grows.
+/// Messages of a job, where its logging wants them: on the terminal, in the log of its directory, which grows.
 ///
 /// # Errors
 /// The log cannot be opened.
-pub fn terminal_and_file(bars: &MultiProgress, run: &Path) -> io::Result<Dispatch> {
-    let file = OpenOptions::new().create(true).append(true).open(run.join(FILE))?;
-    let to_file =
-        tracing_subscriber::fmt::layer().event_format(JobLogging).with_ansi(false).with_writer(Arc::new(file));
-    Ok(Dispatch::new(tracing_subscriber::registry().with(Terminal(bars.clone())).with(to_file)))
+pub fn of_job(bars: &MultiProgress, run: &Path, logging: &Logging) -> io::Result<Dispatch> {
+    let level = |name: &str| match name {
+        "DEBUG" => LevelFilter::DEBUG,
+        "INFO" => LevelFilter::INFO,
+        "WARNING" => LevelFilter::WARN,
+        _ => LevelFilter::ERROR,
+    };
+    let targets = logging.debug.iter().map(|name| (name.clone(), LevelFilter::DEBUG));
+    let kept = Targets::new().with_default(level(&logging.level)).with_targets(targets);
+    let file = match &logging.file {
+        Some(name) => Some(OpenOptions::new().create(true).append(true).open(run.join(name))?),
+        None => None,
+    };
+    let to_file = file.map(|file| {
+        let lines = Lines { format: logging.format.clone() };
+        tracing_subscriber::fmt::layer().event_format(lines).with_ansi(false).with_writer(Arc::new(file))
+    });
+    let to_terminal = logging.console.then(|| Terminal(bars.clone()));
+    Ok(Dispatch::new(tracing_subscriber::registry().with(to_terminal).with(to_file).with(kept)))
 }
 
 /// Prints the bare message; a warning says that it is one. An error ends its job: whoever started the job shows it.
@@ -60,10 +74,12 @@ impl Visit for Message {
     }
 }
 
-/// `[2026-11-23 07:50:01,123][exp][INFO] - message`.
-struct JobLogging;
+/// Lines in the form of Python's logging, such as `[2026-11-23 07:50:01,123][exp][INFO] - message`.
+struct Lines {
+    format: String,
+}
 
-impl<S, N> FormatEvent<S, N> for JobLogging
+impl<S, N> FormatEvent<S, N> for Lines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -72,9 +88,18 @@ where
         let mut message = Message(String::new());
         event.record(&mut message);
         let now = jiff::Zoned::now();
-        let millis = now.millisecond();
+        let time = format!("{},{:03}", now.strftime("%Y-%m-%d %H:%M:%S"), now.millisecond());
         let target = event.metadata().target().split("::").next().unwrap_or("exp");
-        let time = now.strftime("%Y-%m-%d %H:%M:%S");
-        writeln!(writer, "[{time},{millis:03}][{target}][{}] - {}", event.metadata().level(), message.0)
+        let level = match *event.metadata().level() {
+            Level::WARN => "WARNING".to_owned(),
+            level => level.to_string(),
+        };
+        let mut line = self.format.clone();
+        // The message last: it may hold anything.
+        let fields = [("asctime", &*time), ("name", target), ("levelname", &*level), ("message", &*message.0)];
+        for (field, text) in fields {
+            line = line.replace(&format!("%({field})s"), text);
+        }
+        writeln!(writer, "{line}")
     }
 }

@@ -12,6 +12,7 @@ use exp_api::Job;
 use crate::compose::{Composed, Part, View, to_yaml};
 use crate::files::write_atomically;
 use crate::git;
+use crate::process::Process;
 use crate::status::{State, Status};
 
 /// A directory with a job in it.
@@ -51,7 +52,7 @@ impl RunDir {
     ///
     /// # Errors
     /// The place is taken, or cannot be written.
-    pub fn freeze(place: &Place, composed: &mut Composed, job: &Job) -> Result<RunDir, FreezeError> {
+    pub fn freeze(place: &Place, composed: &mut Composed, job: &Job, process: &Process) -> Result<RunDir, FreezeError> {
         let dir = create(place)?;
         let absolute = dir.canonicalize().map_err(|source| failed(&dir, source))?;
         composed.set_output_dir(&absolute);
@@ -68,6 +69,11 @@ impl RunDir {
         }
         for (name, content) in git::snapshot(&composed.world.cwd) {
             run.write(&run.0.join(name), &content)?;
+        }
+        if *process != Process::default() {
+            let path = run.0.join(Process::FILE);
+            let text = serde_json::to_string_pretty(process).map_err(|error| failed(&path, error.into()))?;
+            run.write(&path, &text)?;
         }
         run.write_job(job)?;
         Status::here(State::Created).write(run.path()).map_err(|source| failed(run.path(), source))?;

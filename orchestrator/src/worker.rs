@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::files::write_atomically;
 use crate::log;
+use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
 use crate::status::{Lock, LockError, State, Status};
@@ -30,6 +31,9 @@ pub enum WorkerError {
     /// The job failed.
     #[error(transparent)]
     Failed(#[from] BackendError),
+    /// The job failed in a process of its own.
+    #[error("{0}")]
+    Apart(String),
     /// The directory cannot be written.
     #[error("cannot write {path}: {source}")]
     Files {
@@ -52,7 +56,8 @@ pub fn work(dir: &Path, bars: &MultiProgress, stop: &Stop) -> Result<Report, Wor
     let again = Status::read(dir).is_some_and(|status| status.state != State::Created);
     let mut status = Status { started: Some(now()), ..Status::here(State::Running) };
     status.write(dir).map_err(failed)?;
-    let dispatch = log::terminal_and_file(bars, dir).map_err(failed)?;
+    let logging = Process::open(dir).map_err(failed)?.logging;
+    let dispatch = log::of_job(bars, dir, &logging).map_err(failed)?;
     let outcome = tracing::dispatcher::with_default(&dispatch, || {
         let mut recorder = Recorder::open(dir, bars, again).map_err(failed)?;
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);

@@ -72,7 +72,7 @@ fn help_lists_groups_with_their_options_and_the_configuration() {
     }
     let text = out(&["--hydra-help"]);
     assert!(
-        text.contains("hydra/job_logging: default, disabled, none, stdout\n") && text.contains("--multirun"),
+        text.contains("hydra/job_logging: colorlog, default, disabled, none, stdout\n") && text.contains("--multirun"),
         "{text}"
     );
     // A configuration has a say in its own help.

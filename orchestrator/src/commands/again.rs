@@ -1,4 +1,4 @@
-//! Taking up a directory that is already there: going on with its run, drawing from it.
+//! Taking up a directory that is already there: going on with its run, drawing from it, running it once more.
 
 use std::path::Path;
 
@@ -6,26 +6,27 @@ use exp_api::spec::RunSpec;
 use exp_api::{Job, Task};
 
 use super::Failure;
-use super::run::run_one;
+use super::run::{composed, place, run_one};
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
-use crate::compose::{Library, Node, World, extract};
+use crate::compose::{Library, Mode, Node, Override, World, extract};
+use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
 use crate::worker::WorkerError;
 use crate::{frozen, resume};
 
 /// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them.
-fn edited(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
+fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
     let mut tree = frozen::load(dir)?;
     let before = Job::open(dir).map_err(WorkerError::from)?;
-    frozen::edit(&mut tree, &cli.overrides, library, world)?;
+    frozen::edit(&mut tree, words, library, world)?;
     let wanted = checked(absolute(extract::run_spec(&tree)?, &world.cwd), &tree)?;
     Ok((before, wanted, tree))
 }
 
 /// Goes on with a run, perhaps changed in what may change.
 pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let (before, wanted, tree) = edited(dir, cli, library, world)?;
+    let (before, wanted, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &wanted, &tree, &cli.flags.allow)?;
     if wanted != before.spec {
         resume::refreeze(dir, &Job { task: before.task, spec: wanted })?;
@@ -35,11 +36,27 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
 
 /// Draws images from the last checkpoint of a run.
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let (before, spec, tree) = edited(dir, cli, library, world)?;
+    let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &spec, &tree, &[])?;
     let name = format!("{}-{}", spec.sample.method.word(), spec.sample.n);
     let task = Task::Sample { run: "../..".to_owned() };
     let place = Place::Automatic(dir.join("samples").join(name));
     let run = RunDir::with_job(&place, &Job { task, spec })?;
+    run_one(run.path())
+}
+
+/// Starts a run of its own from the frozen spec of another; words about the `hydra` node are about the new run.
+pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let Some(dir) = &cli.flags.experimental_rerun else { return Ok(()) };
+    let (hydra, words): (Vec<_>, Vec<_>) =
+        Override::parse_all(&cli.overrides)?.into_iter().partition(Override::is_hydra);
+    let texts = |words: Vec<Override>| words.iter().map(|word| word.text.to_string()).collect::<Vec<_>>();
+    let (hydra, words) = (texts(hydra), texts(words));
+    let (_, spec, tree) = edited(dir, &words, library, world)?;
+    // The primary configuration gives the `hydra` node, the frozen spec everything else.
+    let mut composed = composed(cli, library, world, &hydra, Mode::Run)?;
+    composed.become_job(tree, words);
+    let process = Process::of(&composed)?;
+    let run = RunDir::freeze(&place(&composed)?, &mut composed, &Job { task: Task::Train, spec }, &process)?;
     run_one(run.path())
 }

@@ -79,6 +79,7 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Run if cli.flags.info.is_some() => info::info(cli, &library, world),
         Command::Run if cli.flags.cfg.is_some() => run::print_config(cli, &library, world),
         Command::Run if cli.flags.multirun => multirun::multirun(cli, &library, world),
+        Command::Run if cli.flags.experimental_rerun.is_some() => again::rerun(cli, &library, world),
         Command::Run => run::single(cli, &library, world),
         Command::Resume(dir) => again::resume(dir, cli, &library, world),
         Command::Sample(dir) => again::sample(dir, cli, &library, world),

@@ -10,9 +10,10 @@ use super::run::{composed, warn};
 use super::spec::typed;
 use crate::cli::Cli;
 use crate::compose::sweep::{Grid, expand};
-use crate::compose::{Composed, Library, Mode, Problems, Request, World, compose};
+use crate::compose::{Composed, Library, Mode, Problem, Problems, Request, World, compose, text};
+use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
-use crate::{dispatch, log, report};
+use crate::{callbacks, dispatch, log, report};
 
 /// Composes and checks all jobs, then runs them; or only lists them.
 pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
@@ -22,22 +23,44 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     if cli.flags.dry_run {
         return dry_run(cli, library, world, &master, &grid);
     }
+    check_plugins(&master)?;
+    let around = Process::of(&master)?;
     // All are composed and checked before the first one starts.
     let mut jobs = Vec::new();
     for (number, point) in grid.points().enumerate() {
         let composed = job(cli, library, world, &master, point, number)?;
         let spec = typed(&composed)?;
-        jobs.push((composed, Job { task: Task::Train, spec }));
+        let process = Process::of(&composed)?;
+        jobs.push((composed, Job { task: Task::Train, spec }, process));
     }
     let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));
     let sweep = RunDir::for_sweep(&place, &master)?;
     let mut dirs = Vec::new();
-    for (mut composed, job) in jobs {
+    for (mut composed, job, process) in jobs {
         let place = Place::Automatic(sweep.path().join(composed.text("hydra.sweep.subdir")?));
         let words = composed.task_overrides.join(" ");
-        dirs.push((RunDir::freeze(&place, &mut composed, &job)?, words));
+        dirs.push((RunDir::freeze(&place, &mut composed, &job, &process)?, words));
     }
-    run_sweep(&dirs)
+    callbacks::run(&around, "on_multirun_start", sweep.path(), "running");
+    let ended = run_sweep(&dirs);
+    callbacks::run(&around, "on_multirun_end", sweep.path(), if ended.is_ok() { "done" } else { "failed" });
+    ended
+}
+
+/// Other launchers and sweepers than Hydra's own compose, but there is nothing here that does their work.
+fn check_plugins(master: &Composed) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for (group, own) in [("launcher", "BasicLauncher"), ("sweeper", "BasicSweeper")] {
+        let path = format!("hydra.{group}._target_");
+        let node = master.tree.at(&path);
+        let target = node.map(|node| text(&node.value)).unwrap_or_default();
+        if !target.ends_with(own) {
+            let trail = node.map(|node| node.trail.clone()).unwrap_or_default();
+            let problem = Problem::new(format!("no {group} does here what `{target}` does in Python"));
+            problems.0.push(problem.key(path).trail(&trail).hint(format!("hydra/{group}=basic")));
+        }
+    }
+    problems.or_ok(())
 }
 
 fn run_sweep(dirs: &[(RunDir, String)]) -> Result<(), Failure> {

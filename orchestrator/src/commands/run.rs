@@ -9,9 +9,10 @@ use super::Failure;
 use super::multirun::multirun;
 use super::spec::typed;
 use crate::cli::{Cfg, Cli};
-use crate::compose::{Composed, Library, Mode, Part, Problems, Request, View, World, compose};
+use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
+use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
-use crate::{dispatch, log, report};
+use crate::{callbacks, dispatch, log, report};
 
 /// Prints the composed configuration.
 pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
@@ -47,15 +48,13 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         return Ok(());
     }
     let job = Job { task: Task::Train, spec: typed(&composed)? };
+    let process = Process::of(&composed)?;
     if cli.flags.dry_run {
         print!("{}", composed.print(&View::default())?);
         return Ok(());
     }
-    let dir = PathBuf::from(composed.text("hydra.run.dir")?);
-    // Who names a directory means that one; the dated default may be taken by a run of the same second.
-    let named = composed.tree.at("hydra.run.dir").is_some_and(|node| !node.trail.is_built_in());
-    let place = if named { Place::Named(dir) } else { Place::Automatic(dir) };
-    let run = RunDir::freeze(&place, &mut composed, &job)?;
+    let place = place(&composed)?;
+    let run = RunDir::freeze(&place, &mut composed, &job, &process)?;
     run_one(run.path())
 }
 
@@ -66,6 +65,13 @@ pub(super) fn warn(composed: &Composed) {
     }
 }
 
+/// Where a run goes. Who names a directory means that one; the dated default may be taken by a run of the same second.
+pub(super) fn place(composed: &Composed) -> Result<Place, Problem> {
+    let dir = PathBuf::from(composed.text("hydra.run.dir")?);
+    let named = composed.tree.at("hydra.run.dir").is_some_and(|node| !node.trail.is_built_in());
+    Ok(if named { Place::Named(dir) } else { Place::Automatic(dir) })
+}
+
 /// Whether `hydra.mode` asks for a sweep.
 fn is_multirun(composed: &Composed) -> bool {
     composed.tree.at("hydra.mode").is_some_and(|mode| mode.value.as_str() == Some("MULTIRUN"))
@@ -74,17 +80,23 @@ fn is_multirun(composed: &Composed) -> bool {
 /// Does the job of a directory, with signals beside it.
 pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
     let bars = MultiProgress::new();
-    let mut ended = Ok(());
+    let (mut ended, mut state) = (Ok(()), "failed");
+    let process = Process::open(dir)?;
+    callbacks::run(&process, "on_run_start", dir, "running");
     tracing::dispatcher::with_default(&log::terminal(&bars), || {
         println!("{}", dir.display());
-        dispatch::run_all([dir], &bars, |dir, outcome| match outcome {
-            Ok(report) if report.interrupted => {
-                ended = Err(Failure::Interrupted(format!("to go on: exp resume {}", dir.display())));
+        dispatch::run_all([dir], &bars, |dir, outcome| {
+            state = callbacks::state(&outcome);
+            match outcome {
+                Ok(report) if report.interrupted => {
+                    ended = Err(Failure::Interrupted(format!("to go on: exp resume {}", dir.display())));
+                }
+                Ok(report) => print!("{}", report::summary(dir, &report)),
+                Err(error) => ended = Err(error.into()),
             }
-            Ok(report) => print!("{}", report::summary(dir, &report)),
-            Err(error) => ended = Err(error.into()),
         })
     })?;
+    callbacks::run(&process, "on_run_end", dir, state);
     ended
 }
 

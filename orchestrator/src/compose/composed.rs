@@ -8,7 +8,7 @@ use super::defaults::{Branch, Load};
 use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
-use super::node::{self, Node, Value};
+use super::node::{self, Key, Node, Value};
 use super::problem::{Problem, Problems, Warning};
 use super::python;
 use super::world::World;
@@ -104,6 +104,17 @@ impl Composed {
     /// All interpolations that have no value.
     pub fn job(&self) -> Result<Node, Problems> {
         self.resolver(Scope::Job).resolve_all()
+    }
+
+    /// Puts another job's configuration in the place of this one's; the `hydra` node stays.
+    pub fn become_job(&mut self, job: Node, overrides: Vec<String>) {
+        let hydra = self.tree.as_map_mut().and_then(|map| map.shift_remove("hydra"));
+        self.tree = job;
+        if let (Some(map), Some(mut hydra)) = (self.tree.as_map_mut(), hydra) {
+            hydra_node::set(&mut hydra, "overrides.task", hydra_node::strings(overrides.iter().map(String::as_str)));
+            map.insert(Key::from("hydra"), hydra);
+        }
+        self.task_overrides = overrides;
     }
 
     /// Writes where the run's files go into the `hydra` node.

@@ -54,7 +54,7 @@ pub use node::{Key, Map, Node, Value};
 pub use origin::{Origin, Trail};
 pub use overrides::Override;
 pub use problem::{Problem, Problems};
-pub use python::float as float_text;
+pub use python::{float as float_text, str as text};
 pub use request::{Mode, Request, compose};
 pub use search::{Place, SearchPath};
 pub use world::World;

@@ -16,9 +16,22 @@ pub const FIRST: &[(&str, &str)] = &[
     ("hydra/output/default.yaml", include_str!("output/default.yaml")),
 ];
 
-/// Asked last, so that a user's file of the same name stands instead.
+/// Asked last, so that a user's file of the same name stands instead. Groups of plugins hold the plugins' own keys, so that a
+/// tree written for them composes.
 pub const LAST: &[(&str, &str)] = &[
     ("hydra/config.yaml", include_str!("config.yaml")),
+    ("hydra/hydra_logging/colorlog.yaml", include_str!("hydra_logging/colorlog.yaml")),
+    ("hydra/job_logging/colorlog.yaml", include_str!("job_logging/colorlog.yaml")),
     ("hydra/launcher/basic.yaml", include_str!("launcher/basic.yaml")),
+    ("hydra/launcher/joblib.yaml", include_str!("launcher/joblib.yaml")),
+    ("hydra/launcher/submitit_local.yaml", include_str!("launcher/submitit_local.yaml")),
+    ("hydra/launcher/submitit_slurm.yaml", include_str!("launcher/submitit_slurm.yaml")),
     ("hydra/sweeper/basic.yaml", include_str!("sweeper/basic.yaml")),
+    ("hydra/sweeper/optuna.yaml", include_str!("sweeper/optuna.yaml")),
+    ("hydra/sweeper/sampler/cmaes.yaml", include_str!("sweeper/sampler/cmaes.yaml")),
+    ("hydra/sweeper/sampler/grid.yaml", include_str!("sweeper/sampler/grid.yaml")),
+    ("hydra/sweeper/sampler/motpe.yaml", include_str!("sweeper/sampler/motpe.yaml")),
+    ("hydra/sweeper/sampler/nsgaii.yaml", include_str!("sweeper/sampler/nsgaii.yaml")),
+    ("hydra/sweeper/sampler/random.yaml", include_str!("sweeper/sampler/random.yaml")),
+    ("hydra/sweeper/sampler/tpe.yaml", include_str!("sweeper/sampler/tpe.yaml")),
 ];

@@ -1,0 +1,37 @@
+//! Shell commands that a configuration wants to be run beside its jobs: `hydra.callbacks.NAME.on_job_end: "..."`.
+
+use std::path::Path;
+use std::process::Command;
+
+use exp_api::Report;
+
+use crate::child;
+use crate::process::Process;
+
+/// How a job ended, in the words of `status.json`.
+pub fn state<E>(outcome: &Result<Report, E>) -> &'static str {
+    match outcome {
+        Ok(report) if report.interrupted => "interrupted",
+        Ok(_) => "done",
+        Err(_) => "failed",
+    }
+}
+
+/// Runs the commands of an event, in order, in the directory where `exp` was started. They find the directory of the job or
+/// sweep in EXP_OUTPUT_DIR, and in EXP_STATE how it ended. One that fails is warned of and changes nothing, as in Hydra.
+/// In the process of a job that has one of its own nothing is run: its parent does that.
+pub fn run(process: &Process, event: &str, dir: &Path, state: &str) {
+    if std::env::var_os(child::MARK).is_some() {
+        return;
+    }
+    for command in process.callbacks.get(event).into_iter().flatten() {
+        let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).env("EXP_OUTPUT_DIR", absolute).env("EXP_STATE", state);
+        match shell.status() {
+            Ok(status) if status.success() => {}
+            Ok(status) => eprintln!("warning: hydra.callbacks: {event}: `{command}` ended with {status}"),
+            Err(error) => eprintln!("warning: hydra.callbacks: {event}: `{command}` cannot be run: {error}"),
+        }
+    }
+}

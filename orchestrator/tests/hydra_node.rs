@@ -1,0 +1,140 @@
+//! What the `hydra` node says takes effect: environment, directory, logging, commands, launchers; and a run once more.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+
+use support::{Running, Scratch, assert_same, json, text, tiny};
+
+/// A callback that writes down in `name` where and how it was called.
+fn callback(event: &str, name: &str) -> String {
+    format!("+hydra.callbacks.mine.{event}='echo \"$(basename $EXP_OUTPUT_DIR) $EXP_STATE\" >> {name}'")
+}
+
+#[test]
+fn commands_run_beside_a_job_and_tell_how_it_ended() {
+    let scratch = Scratch::new();
+    let words = ["on_run_start", "on_job_start", "on_job_end", "on_run_end"].map(|event| callback(event, event));
+    scratch.tiny_run("run", &words.each_ref().map(String::as_str));
+    for (event, want) in [
+        ("on_run_start", "run running\n"),
+        ("on_job_start", "run running\n"),
+        ("on_job_end", "run done\n"),
+        ("on_run_end", "run done\n"),
+    ] {
+        assert_eq!(text(scratch.path(event)), want, "{event}");
+    }
+    let sweep = ["on_multirun_start", "on_multirun_end", "on_job_end"].map(|event| callback(event, "all"));
+    let sweep =
+        [&["-m", "hydra.sweep.dir=sweep", "train.lr=0.001,1e30"], &sweep.each_ref().map(String::as_str)[..]].concat();
+    assert_eq!(scratch.exp(&tiny(&sweep)).code, Some(1));
+    assert_eq!(text(scratch.path("all")), "sweep running\n0 done\n1 failed\nsweep failed\n");
+    let failing = scratch.ok(&tiny(&["+hydra.callbacks.mine.on_run_start='exit 3'"]));
+    failing.says(&["warning: hydra.callbacks: on_run_start: `exit 3` ended with exit status: 3"]);
+}
+
+#[test]
+fn a_job_gets_its_environment_and_directory() {
+    let scratch = Scratch::new();
+    // The worker of this backend tells of its process, and does nothing else.
+    let script = r#"#!/bin/sh
+describe() { echo '{"protocol":1,"name":"told","devices":[]}'; }
+check() { printf '{"spec":'; sed -n '/^  "spec": {/,$p' "$1" | sed '1s/.*/{/; $d'; printf ',"problems":[]}\n'; }
+worker() {
+    pwd > "$1/told"; echo "$WORD $HOME" >> "$1/told"
+    echo '{"done":{"step":6,"interrupted":false,"figures":[],"grid":null}}'
+}
+"$@"
+"#;
+    let backends = scratch.path("backends");
+    fs::create_dir(&backends).unwrap();
+    let path = backends.join("exp-told");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = scratch.command(&tiny(&[
+        "backend.name=told",
+        "hydra.run.dir=run",
+        "hydra.job.chdir=true",
+        "+hydra.job.env_set.WORD=heard",
+        "hydra.job.env_copy=[HOME]",
+    ]));
+    command.env("EXP_BACKENDS", &backends).env("HOME", "/home/somebody");
+    let ended = Running::of(command).ended();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let told = text(scratch.path("run/told"));
+    let run = scratch.path("run").canonicalize().unwrap();
+    assert_eq!(told, format!("{}\nheard /home/somebody\n", run.display()));
+    assert!(!text(run.join("process.json")).contains("somebody"), "values of the environment are not written down");
+    scratch.exp(&tiny(&["hydra.job.env_copy=[NOT_THERE]"])).says(&["`NOT_THERE` is not set"]);
+}
+
+#[test]
+fn a_job_apart_can_be_interrupted_and_resumed() {
+    let scratch = Scratch::new();
+    let words =
+        tiny(&["train.steps=100000", "hydra.run.dir=run", "hydra.job.chdir=true", "train.checkpoint_every=50000"]);
+    let mut running = scratch.start(&words);
+    assert!(running.until(|| scratch.path("run/metrics.jsonl").is_file()));
+    running.signal("TERM");
+    assert_eq!(running.ended().code, Some(130));
+    assert_eq!(json(scratch.path("run/status.json"))["state"], "interrupted");
+    let step = json(scratch.path("run/status.json"))["step"].as_u64().unwrap();
+    scratch.ok(&["resume", "run", &format!("train.steps={}", step + 2)]).says(&["fd_pixel"]);
+}
+
+#[test]
+fn a_job_apart_computes_the_same() {
+    let scratch = Scratch::new();
+    let within = scratch.tiny_run("within", &[]);
+    let apart = scratch.tiny_run("apart", &["+hydra.job.env_set.A=b"]);
+    assert_same(&within, &apart);
+    let failed = scratch.exp(&tiny(&["train.lr=1e30", "+hydra.job.env_set.A=b"]));
+    assert_eq!(failed.code, Some(1));
+    failed.says(&["not finite at step 2"]);
+}
+
+#[test]
+fn logging_is_as_the_node_says() {
+    let scratch = Scratch::new();
+    let none = scratch.tiny_run("none", &["hydra/job_logging=disabled"]);
+    assert!(!none.join("exp.log").exists());
+    let named = scratch.tiny_run(
+        "named",
+        &["hydra.job.name=mine", "hydra.job_logging.formatters.simple.format='%(levelname)s %(message)s'"],
+    );
+    let log = text(named.join("mine.log"));
+    assert!(!log.is_empty() && log.lines().all(|line| line.starts_with("INFO ")), "{log}");
+    let quiet = scratch.tiny_run("quiet", &["hydra.job_logging.root.level=ERROR"]);
+    assert_eq!(text(quiet.join("exp.log")), "");
+    let wrong = scratch.exp(&tiny(&["hydra.job_logging.root.level=INFOO"]));
+    assert_eq!(wrong.code, Some(2));
+    wrong.says(&["there is no level `INFOO`", "did you mean `INFO`?"]);
+}
+
+#[test]
+fn plugins_compose_and_say_what_they_cannot_do() {
+    let scratch = Scratch::new();
+    scratch.ok(&["--cfg", "hydra", "-p", "hydra.launcher.n_jobs", "hydra/launcher=joblib"]).says(&["-1"]);
+    let refused = scratch.exp(&tiny(&["-m", "seed=1,2", "hydra/launcher=submitit_slurm", "hydra/sweeper=optuna"]));
+    assert_eq!(refused.code, Some(2));
+    refused.says(&["SlurmLauncher` does in Python", "OptunaSweeper` does in Python", "hint: hydra/sweeper=basic"]);
+    assert!(!scratch.path("multirun").exists());
+    let wrong = scratch.exp(&tiny(&["+hydra.callbacks.mine.on_job_strt='true'"]));
+    wrong.says(&["hydra.callbacks.mine.on_job_strt: there is no event", "did you mean `on_job_start`?"]);
+}
+
+#[test]
+fn a_run_is_done_once_more() {
+    let scratch = Scratch::new();
+    let first = scratch.tiny_run("first", &["seed=5"]);
+    scratch.ok(&["--experimental-rerun", "first", "hydra.run.dir=second"]);
+    assert_same(&first, &scratch.path("second"));
+    scratch.ok(&["--experimental-rerun", "first", "train.steps=4", "hydra.run.dir=third"]);
+    let spec = json(scratch.path("third/spec.json"));
+    assert_eq!((&spec["spec"]["seed"], &spec["spec"]["train"]["steps"]), (&5.into(), &4.into()));
+    assert_eq!(text(scratch.path("third/.hydra/overrides.yaml")), "- train.steps=4\n");
+    let none = scratch.exp(&["--experimental-rerun", "nowhere"]);
+    assert_eq!(none.code, Some(2));
+    none.says(&["nowhere is no run directory"]);
+}
