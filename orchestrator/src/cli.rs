@@ -29,6 +29,8 @@ pub enum Command {
     Resume(PathBuf),
     /// Say who set the value at a dotted path, or who chose a group's option.
     Why(String),
+    /// Say which engines are here, and which keys mean nothing.
+    Doctor,
     /// Draw images from a run.
     Sample(PathBuf),
     /// Do the job of a directory: what launchers start.
@@ -36,7 +38,7 @@ pub enum Command {
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 4] = ["resume", "sample", "why", "worker"];
+pub const COMMANDS: [&str; 5] = ["doctor", "resume", "sample", "why", "worker"];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -46,7 +48,7 @@ pub const COMMANDS: [&str; 4] = ["resume", "sample", "why", "worker"];
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp why KEY [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -193,6 +195,10 @@ impl Cli {
         let mut words = std::mem::take(&mut flags.words);
         let is_override = |word: &str| word.contains('=') || word.starts_with('~');
         let command = match words.first().map(String::as_str) {
+            Some("doctor") => {
+                words.remove(0);
+                Command::Doctor
+            }
             Some(word) if !is_override(word) => {
                 let object = match COMMANDS.contains(&word) {
                     true if words.len() > 1 => words.remove(1),
@@ -243,6 +249,7 @@ mod tests {
             ("resume outputs/x train.steps=2", Command::Resume("outputs/x".into()), vec!["train.steps=2"]),
             // The word after a command is a path, even if it looks like an override.
             ("sample loss.lambda=0.1 sample.n=4", Command::Sample("loss.lambda=0.1".into()), vec!["sample.n=4"]),
+            ("doctor a=1", Command::Doctor, vec!["a=1"]),
             ("--dry-run worker d", Command::Worker("d".into()), vec![]),
         ] {
             let cli = parse(line).unwrap();

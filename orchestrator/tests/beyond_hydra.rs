@@ -1,4 +1,5 @@
-//! What Hydra 1.3 lacks, each in a form that it refuses: `extend_list(...)` and `zip(...)` are unknown functions to it.
+//! What Hydra 1.3 lacks, each in a form that it refuses: `extend_list(...)`, `replace(...)` and `zip(...)` are unknown functions
+//! to it, `!replace` an unknown tag.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod support;
@@ -61,4 +62,33 @@ fn sweeps_are_paired() {
     );
     let ended = tree().exp(&["-m", "--dry-run", "n=zip(1,2)", "m=zip(1)"]);
     assert!(ended.err.contains("m: 1 values cannot be paired with the 2 of `n`"), "{}", ended.err);
+}
+
+#[test]
+fn a_map_is_replaced_instead_of_merged() {
+    assert_eq!(config("maps", &["+maps.0.more={a:1,b:2}", "maps.0=replace({c:3})"]), "# @package maps\n- c: 3\n");
+    let scratch = tree();
+    let base = "optimizer:\n  name: sgd\n  momentum: 0.9\nsizes: [1, 2]\n";
+    fs::write(scratch.path("conf/base.yaml"), base).unwrap();
+    fs::write(
+        scratch.path("conf/top.yaml"),
+        "defaults:\n- base\n- _self_\noptimizer: !replace\n  name: adam\nsizes: !replace [3]\n",
+    )
+    .unwrap();
+    let replaced = scratch.ok(&["--cfg", "job", "-cn", "top"]).out;
+    assert_eq!(replaced, "optimizer:\n  name: adam\nsizes:\n- 3\n");
+    let then = scratch.ok(&["--cfg", "job", "-cn", "top", "optimizer.name=lion", "+optimizer={beta:1}"]).out;
+    assert!(then.starts_with("optimizer:\n  name: lion\n  beta: 1\n"), "{then}");
+    let command = scratch.ok(&["--cfg", "job", "-cn", "base", "optimizer=replace({name:rms})"]).out;
+    assert!(command.starts_with("optimizer:\n  name: rms\nsizes"), "{command}");
+    let sweep = scratch.ok(&["-m", "--dry-run", "-cn", "base", "optimizer=replace({name:rms})", "sizes=[1],[2]"]).out;
+    assert!(sweep.starts_with("#0 : optimizer=replace({name:rms}) sizes=[1]\n"), "{sweep}");
+    for (word, why) in [
+        ("optimizer=replace()", "takes one value, found 0"),
+        ("optimizer=[replace({})]", "cannot stand inside another value"),
+        ("optimiser=replace({})", "did you mean `optimizer`?"),
+    ] {
+        let ended = scratch.exp(&["--cfg", "job", "-cn", "base", word]);
+        assert!(ended.code == Some(2) && ended.err.contains(why), "{word}: {}", ended.err);
+    }
 }

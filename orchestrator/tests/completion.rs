@@ -36,7 +36,7 @@ fn query(scratch: &Scratch, line: &str) -> Vec<String> {
 fn groups_options_keys_and_values() {
     let scratch = tree();
     for (line, want) in [
-        ("exp d", vec!["db=", "db/", "db."]),
+        ("exp d", vec!["db=", "db/", "db.", "doctor "]),
         ("exp db=", vec!["db=my", "db=pg"]),
         ("exp db=p", vec!["db=pg"]),
         ("exp -m db=pg,", vec!["db=pg,my", "db=pg,pg"]),

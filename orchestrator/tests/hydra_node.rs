@@ -138,3 +138,28 @@ fn a_run_is_done_once_more() {
     assert_eq!(none.code, Some(2));
     none.says(&["nowhere is no run directory"]);
 }
+
+#[test]
+fn the_doctor_names_engines_and_keys_without_effect() {
+    let scratch = Scratch::new();
+    let calm = scratch.ok(&["doctor"]).out;
+    assert!(calm.contains("\n  burn    cpu     burn") && calm.ends_with("Keys without effect\n  none\n"), "{calm}");
+    let words = [
+        "doctor",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=3",
+        "hydra.hydra_logging.root.level=DEBUG",
+        "hydra.job_logging.root.level=DEBUG",
+        "+hydra.callbacks.git._target_=a.B",
+    ];
+    let told = scratch.ok(&words).out;
+    for part in [
+        "\n  hydra/launcher=joblib: one run ignores it",
+        "\n  hydra.launcher.n_jobs (command line: `hydra.launcher.n_jobs=3`): only the basic launcher",
+        "\n  hydra.hydra_logging.root.level (command line",
+        "\n  hydra.callbacks.git._target_ (command line",
+    ] {
+        assert!(told.contains(part), "`{part}` is missing in\n{told}");
+    }
+    assert!(!told.contains("job_logging.root"), "{told}");
+}

@@ -2,10 +2,11 @@
 //!
 //! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
 //! directory that is already there, `why` explains a value,
-//! `info`, `help` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
+//! `info`, `help`, `doctor` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
 
 mod again;
 mod complete;
+mod doctor;
 mod help;
 mod info;
 mod multirun;
@@ -83,6 +84,7 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Run => run::single(cli, &library, world),
         Command::Resume(dir) => again::resume(dir, cli, &library, world),
         Command::Sample(dir) => again::sample(dir, cli, &library, world),
+        Command::Doctor => doctor::doctor(cli, &library, world),
         Command::Why(key) => why::why(key, cli, &library, world),
         Command::Worker(dir) => run::run_one(dir),
     }

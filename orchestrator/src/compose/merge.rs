@@ -57,6 +57,11 @@ pub fn dotted(place: &[Key]) -> String {
     place.iter().map(Key::to_string).collect::<Vec<_>>().join(".")
 }
 
+/// Whether a value is merged into what stands there; all others replace it.
+pub fn merges(target: &Node, over: &Node) -> bool {
+    target.value.is_container() && over.value.is_container() && !over.trail.replaces()
+}
+
 struct Merge<'a> {
     root: &'a mut Node,
     world: &'a World,
@@ -95,7 +100,7 @@ impl Merge<'_> {
     fn entry(&mut self, place: &[Key], over: Node) -> Result<(), Problem> {
         self.copy_referenced(place)?;
         match node_at(self.root, place) {
-            Some(target) if target.value.is_container() && over.value.is_container() => self.container(place, over),
+            Some(target) if merges(target, &over) => self.container(place, over),
             Some(target) => {
                 replace(target, over);
                 Ok(())

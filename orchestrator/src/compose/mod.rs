@@ -50,6 +50,7 @@ mod yaml;
 pub use composed::{Composed, Part, View};
 pub use emit::{yaml as to_yaml, yaml_with_origins as to_yaml_with_origins};
 pub use fragment::Library;
+pub use hydra_node::VERSION as HYDRA;
 pub use node::{Key, Map, Node, Value};
 pub use origin::{Origin, Trail};
 pub use overrides::Override;

@@ -61,12 +61,25 @@ impl fmt::Display for Origin {
 
 /// Who set a value, first to last; the last one won.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trail(Vec<Origin>);
+pub struct Trail {
+    origins: Vec<Origin>,
+    replaces: bool,
+}
 
 impl Trail {
     /// A trail with one step.
     pub fn new(origin: Origin) -> Self {
-        Self(vec![origin])
+        Self { origins: vec![origin], replaces: false }
+    }
+
+    /// The same, of a map or list that takes the place of what stands there instead of being merged into it.
+    pub fn replacing(self) -> Self {
+        Self { replaces: true, ..self }
+    }
+
+    /// Whether it takes the place of what stands there.
+    pub fn replaces(&self) -> bool {
+        self.replaces
     }
 
     /// Whether nobody set it but the program's own files and computations.
@@ -80,30 +93,30 @@ impl Trail {
 
     /// The origin that won, if any is known.
     pub fn winner(&self) -> Option<&Origin> {
-        self.0.last()
+        self.origins.last()
     }
 
     /// All origins, first to last.
     pub fn origins(&self) -> &[Origin] {
-        &self.0
+        &self.origins
     }
 
     /// Puts `earlier` in front: this value replaced one that had that trail.
     pub fn overriding(self, earlier: &Trail) -> Self {
-        let mut steps = earlier.0.clone();
-        for origin in self.0 {
+        let mut steps = earlier.origins.clone();
+        for origin in self.origins {
             if steps.last() != Some(&origin) {
                 steps.push(origin);
             }
         }
-        Self(steps)
+        Self { origins: steps, replaces: self.replaces }
     }
 }
 
 impl fmt::Display for Trail {
     /// `--> <winner>`, and below it what the winner overrode.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((winner, earlier)) = self.0.split_last() else {
+        let Some((winner, earlier)) = self.origins.split_last() else {
             return Ok(());
         };
         write!(f, "--> {winner}")?;

@@ -116,6 +116,7 @@ fn values(item: &Override, library: &Library, seed: u64) -> Result<Vec<String>, 
     let sweep = match &item.value {
         None => return Ok(vec!["null".to_owned()]),
         Some(Parsed::Element(element)) => return Ok(vec![element.to_text()]),
+        Some(Parsed::Replace(element)) => return Ok(vec![format!("replace({})", element.to_text())]),
         Some(Parsed::Extend(items)) => {
             let items: Vec<String> = items.iter().map(Element::to_text).collect();
             return Ok(vec![format!("extend_list({})", items.join(","))]);

@@ -40,6 +40,10 @@ fn apply_one(root: &mut Node, item: &Override, world: &World) -> Result<(), Prob
     let value = match &item.value {
         None => None,
         Some(Parsed::Element(element)) => Some(to_node(element, item)?),
+        Some(Parsed::Replace(element)) => {
+            let node = to_node(element, item)?;
+            Some(Node { trail: node.trail.replacing(), value: node.value })
+        }
         Some(Parsed::Extend(items)) => return extend(root, item, items, world),
         Some(Parsed::Sweep(_)) => {
             return Err(Problem::new("a sweep needs --multirun"));
@@ -134,7 +138,7 @@ fn update(root: &mut Node, item: &Override, value: Node, world: &World, keys: Ke
     }
     let target = child_place(root, &place, last)?;
     match merge::node_at(root, &target) {
-        Some(node) if node.value.is_container() && value.value.is_container() => {
+        Some(node) if merge::merges(node, &value) => {
             merge::merge(root, &target, value, world, keys).map_err(|problem| added(problem, item))
         }
         None if keys == Keys::Closed => Err(unknown(root, &place, last, item)),

@@ -22,6 +22,7 @@ pub fn cast(to: Cast, value: Parsed) -> Result<Parsed, String> {
     match value {
         Parsed::Element(value) => element(to, value).map(Parsed::Element),
         Parsed::Sweep(sweep) => self::sweep(to, sweep).map(Parsed::Sweep),
+        Parsed::Replace(_) => Err("values are cast inside of `replace`".to_owned()),
         Parsed::Extend(_) => Err("values are cast inside of `extend_list`".to_owned()),
     }
 }

@@ -10,7 +10,7 @@ use super::value::{Element, Number, Parsed, Sweep, SweepValues};
 use crate::compose::node::Value;
 use crate::compose::problem::nearest;
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "bool",
     "choice",
     "extend_list",
@@ -19,6 +19,7 @@ const NAMES: [&str; 13] = [
     "int",
     "interval",
     "range",
+    "replace",
     "shuffle",
     "sort",
     "str",
@@ -51,6 +52,7 @@ pub fn call(name: &str, arguments: Vec<Argument>) -> Result<Parsed, String> {
         "range" => range(&mut arguments),
         "interval" => interval(&mut arguments),
         "glob" => glob(&mut arguments),
+        "replace" => replace(&mut arguments),
         "tag" => tag(&mut arguments),
         "sort" => sort(&mut arguments),
         "shuffle" => shuffle(&mut arguments),
@@ -139,6 +141,7 @@ fn elements(values: Vec<Parsed>) -> Result<Vec<Element>, String> {
         .map(|value| match value {
             Parsed::Element(element) => Ok(element),
             Parsed::Sweep(_) => Err("a sweep cannot stand among other values".to_owned()),
+            Parsed::Replace(_) => Err("`replace` cannot stand among other values".to_owned()),
             Parsed::Extend(_) => Err("`extend_list` cannot stand among other values".to_owned()),
         })
         .collect()
@@ -256,7 +259,15 @@ fn shuffle(arguments: &mut Arguments) -> Result<Parsed, String> {
             Ok(Parsed::Element(Element::List(items)))
         }
         Parsed::Element(element) => Ok(Parsed::Element(Element::List(vec![element]))),
-        Parsed::Extend(_) => Err("takes a list or a sweep".to_owned()),
+        Parsed::Extend(_) | Parsed::Replace(_) => Err("takes a list or a sweep".to_owned()),
+    }
+}
+
+fn replace(arguments: &mut Arguments) -> Result<Parsed, String> {
+    let mut values = elements(arguments.rest())?;
+    match values.len() {
+        1 => Ok(Parsed::Replace(values.remove(0))),
+        count => Err(format!("takes one value, found {count}")),
     }
 }
 
@@ -282,7 +293,7 @@ fn sort(arguments: &mut Arguments) -> Result<Parsed, String> {
     Ok(match sequence(arguments)? {
         Parsed::Element(Element::List(items)) => Parsed::Element(Element::List(sorted(items, reverse)?)),
         Parsed::Element(element) => Parsed::Element(element),
-        Parsed::Extend(_) => return Err("takes a list or a sweep".to_owned()),
+        Parsed::Extend(_) | Parsed::Replace(_) => return Err("takes a list or a sweep".to_owned()),
         Parsed::Sweep(sweep) => {
             let values = match sweep.values {
                 SweepValues::Choice { items, simple } => SweepValues::Choice { items: sorted(items, reverse)?, simple },

@@ -71,6 +71,7 @@ impl<'a> Parser<'a> {
         match value {
             Parsed::Element(element) => Ok(element),
             Parsed::Sweep(_) => Err(self.0.error("a sweep cannot stand inside another value")),
+            Parsed::Replace(_) => Err(self.0.error("`replace` cannot stand inside another value")),
             Parsed::Extend(_) => Err(self.0.error("`extend_list` cannot stand inside another value")),
         }
     }

@@ -180,6 +180,8 @@ pub enum Parsed {
     Element(Element),
     /// Several values.
     Sweep(Sweep),
+    /// `replace({a: 1})`: a value that takes the place of what stands there, maps too.
+    Replace(Element),
     /// `extend_list(a,b)`: values to stand behind those that a list holds already.
     Extend(Vec<Element>),
 }

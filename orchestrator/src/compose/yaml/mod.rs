@@ -10,6 +10,7 @@ mod repair;
 mod tabs;
 mod tag;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -143,6 +144,13 @@ impl<'a> Loader<'a> {
             self.anchors.check(rest).map_err(|message| self.problem(message, span.start))?;
         }
         let flow = usize::from(span.end.index() > span.start.index() && self.opens(span.end.index()));
+        // The one tag that PyYAML does not know.
+        let replace = |tag: &Cow<Tag>| tag.handle == "!" && tag.suffix == "replace";
+        let (event, replaces) = match event {
+            Event::SequenceStart(anchor, Some(tag)) if replace(&tag) => (Event::SequenceStart(anchor, None), true),
+            Event::MappingStart(anchor, Some(tag)) if replace(&tag) => (Event::MappingStart(anchor, None), true),
+            event => (event, false),
+        };
         let (anchor, value, size, merge) = match event {
             Event::Alias(anchor) => {
                 let Some(loaded) = self.anchors.get(anchor).cloned() else {
@@ -183,7 +191,10 @@ impl<'a> Loader<'a> {
             _ => return Err(self.problem("expected a value", span.start)),
         };
         self.count(1, span.start)?;
-        let node = Node::new(value, self.origin(span.start));
+        let mut node = Node::new(value, self.origin(span.start));
+        if replaces {
+            node.trail = node.trail.replacing();
+        }
         let loaded = Loaded { node, merge, size };
         self.anchors.keep(anchor, &loaded);
         Ok(loaded)

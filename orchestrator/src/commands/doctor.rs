@@ -1,0 +1,81 @@
+//! What is here and what is not: engines with their devices, and what a configuration says in vain.
+
+use super::Failure;
+use super::run::composed;
+use crate::cli::Cli;
+use crate::compose::{Library, Mode, Node, World};
+use crate::registry;
+
+/// Keys of the `hydra` node that compose as in Hydra and change nothing here, with the reason. A longer path comes first.
+const WITHOUT_EFFECT: [(&str, &str); 9] = [
+    ("hydra_logging", "`exp` says what it does on the terminal, always in the same way"),
+    ("job_logging.loggers", "levels are those of root.level and hydra.verbose"),
+    ("job_logging.filters", "messages are not filtered"),
+    ("job_logging.disable_existing_loggers", "there are no loggers beside the job's own"),
+    ("job_logging.formatters.colorlog", "the terminal has its own form; only the format of the log file counts"),
+    ("sweeper.max_batch_size", "all jobs of a sweep are composed and checked before the first one starts"),
+    ("launcher", "only the basic launcher is here; a sweep with another one is refused"),
+    ("sweeper", "only the basic sweeper is here; a sweep with another one is refused"),
+    ("env", "it has no meaning"),
+];
+
+/// Prints the engines and the keys without effect.
+pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    println!("exp {}, composing as Hydra {}", env!("CARGO_PKG_VERSION"), crate::compose::HYDRA);
+    println!("\nEngines");
+    for name in registry::names() {
+        match registry::find(&name) {
+            Ok(backend) => {
+                for device in backend.devices() {
+                    println!("  {name:8}{:8}{}", device.name, device.description);
+                }
+            }
+            Err(error) => println!("  {name:8}broken: {error}"),
+        }
+    }
+    let composed = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
+    let mut found = Vec::new();
+    for (group, own) in [("hydra/launcher", "basic"), ("hydra/sweeper", "basic")] {
+        let chosen = composed.choices.get(group).and_then(Option::as_deref).unwrap_or(own);
+        if chosen != own {
+            found.push(format!("{group}={chosen}: one run ignores it, as in Hydra; a sweep with it is refused"));
+        }
+    }
+    if let Some(hydra) = composed.tree.child("hydra") {
+        in_vain(hydra, &mut Vec::new(), &mut found);
+    }
+    println!("\nKeys without effect");
+    if found.is_empty() {
+        println!("  none");
+    }
+    for line in found {
+        println!("  {line}");
+    }
+    Ok(())
+}
+
+/// The leaves below a node that somebody set and that mean nothing.
+fn in_vain(node: &Node, path: &mut Vec<String>, found: &mut Vec<String>) {
+    if let Some(map) = node.as_map().filter(|map| !map.is_empty()) {
+        for (key, child) in map {
+            path.push(key.to_string());
+            in_vain(child, path, found);
+            path.pop();
+        }
+        return;
+    }
+    let Some(origin) = node.trail.winner().filter(|_| !node.trail.is_built_in()) else { return };
+    let dotted = path.join(".");
+    let below = |key: &str| dotted.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let callback = path.len() == 3 && path[0] == "callbacks" && path[2] == "_target_";
+    let why = match WITHOUT_EFFECT.iter().find(|(key, _)| below(key)) {
+        _ if callback => Some("a class in Python cannot be called; write on_job_end: \"a shell command\""),
+        // The sweep that a configuration spells out is heeded.
+        Some(_) if below("sweeper.params") => None,
+        Some((_, why)) => Some(*why),
+        None => None,
+    };
+    if let Some(why) = why {
+        found.push(format!("hydra.{dotted} ({origin}): {why}"));
+    }
+}
