@@ -55,6 +55,21 @@ fn nesting_is_bounded() {
 }
 
 #[test]
+fn long_chains_and_large_files_are_refused() {
+    let chain: String = (0..10_000).map(|n| format!("k{n}: ${{k{}}}\n", n + 1)).collect();
+    unresolvable(&format!("{chain}k10000: 1\n"), "refers to itself");
+    let dir = tempfile::tempdir().expect("a directory");
+    let large = std::fs::File::create(dir.path().join("large.yaml")).expect("a file");
+    large.set_len(100 << 20).expect("room");
+    std::fs::write(dir.path().join("latin.yaml"), b"a: caf\xe9\n").expect("a file");
+    let library = Library::new(SearchPath::new(Place::Dir(dir.path().to_owned())));
+    for (name, why) in [("large", "larger than"), ("latin", "not UTF-8")] {
+        let problem = library.load(name).expect_err(name).to_string();
+        assert!(problem.contains(why), "{problem}");
+    }
+}
+
+#[test]
 fn aliases_cannot_explode() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..12 {

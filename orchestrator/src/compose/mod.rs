@@ -39,6 +39,8 @@ pub mod origin;
 pub mod overrides;
 mod place;
 pub mod problem;
+#[cfg(test)]
+mod properties;
 mod python;
 mod request;
 mod scalar;
