@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 
 use crate::compose::problem::nearest;
@@ -188,7 +189,7 @@ impl Cli {
             "-sc" => "--shell-completion".to_owned(),
             _ => arg,
         });
-        let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args))?;
+        let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args)).map_err(explained)?;
         if flags.resolve && flags.cfg.is_none() && !flags.help {
             return Err(wrong("--resolve goes with --cfg or --help".to_owned()));
         }
@@ -222,6 +223,22 @@ impl Cli {
     }
 }
 
+/// An unknown flag may be a misspelt one, or a key that wants no dashes.
+fn explained(error: clap::Error) -> clap::Error {
+    let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
+        (error.kind(), error.get(ContextKind::InvalidArg).cloned())
+    else {
+        return error;
+    };
+    let command = Flags::command();
+    let known: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
+    let key = flag.trim_start_matches('-');
+    wrong(match nearest(key, &known) {
+        Some(near) => format!("there is no flag `{flag}`; did you mean `--{near}`?"),
+        None => format!("there is no flag `{flag}`; a value is set without dashes: {key}=VALUE"),
+    })
+}
+
 fn unknown(word: &str) -> String {
     match nearest(word, &COMMANDS) {
         Some(command) => format!("there is no command `{word}`; did you mean `{command}`?"),
@@ -230,7 +247,7 @@ fn unknown(word: &str) -> String {
 }
 
 fn wrong(message: String) -> clap::Error {
-    Flags::command().error(clap::error::ErrorKind::InvalidValue, message)
+    Flags::command().error(ErrorKind::InvalidValue, message)
 }
 
 #[cfg(test)]
@@ -273,6 +290,8 @@ mod tests {
             ("resume", "needs a directory"),
             ("a=1 b", "`b` is no override"),
             ("--resolve", "--cfg"),
+            ("--cgf job", "did you mean `--cfg`?"),
+            ("--lr=3", "without dashes: lr=VALUE"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -226,3 +226,64 @@ fn a_wrong_value_in_a_file_is_underlined() {
     let ended = scratch.exp(&["train=mine"]);
     assert!(ended.err.contains("\n  4 | steps: none # to do\n    |        ^^^^\n"), "{}", ended.err);
 }
+
+#[test]
+fn whole_messages() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.path("conf/db")).unwrap();
+    fs::write(scratch.path("conf/config.yaml"), "defaults:\n- db: my\n- _self_\nlr: 0.1\nlst: [1]\n").unwrap();
+    fs::write(scratch.path("conf/twice.yaml"), "a: 1\nb: 2\na : 3\n").unwrap();
+    fs::write(scratch.path("conf/db/my.yaml"), "port: 1\n").unwrap();
+    let word = |word: &str, at: usize, width: usize| {
+        format!("  --> command line: `{word}`\n   |\n   | {word}\n   | {}{}\n", " ".repeat(at), "^".repeat(width))
+    };
+    for (words, want) in [
+        (
+            &["db=mi"][..],
+            format!(
+                "error: there is no `db/mi`, which `config` asks for; the options are my\n{}  hint: did you mean `my`?\n",
+                word("db=mi", 3, 2)
+            ),
+        ),
+        (
+            &["+db=my"],
+            format!(
+                "error: db: chosen more than once\n{}  overrides conf/config.yaml:2\n  \
+                 hint: to change the option, drop the +: db=my\n",
+                word("+db=my", 4, 2)
+            ),
+        ),
+        (
+            &["hydra/launchr=basic"],
+            format!(
+                "error: hydra/launchr: there is no key `hydra/launchr` here\n{}  \
+                 hint: did you mean the group `hydra/launcher`?\n",
+                word("hydra/launchr=basic", 0, 13)
+            ),
+        ),
+        (
+            &["nope.x=1", "lst.0.x=2"],
+            format!(
+                "error: nope: there is no key `nope` here\n{}  hint: to add a key: +nope.x=1\n\
+                 error: lst.0: here stands an integer, which has no keys\n{}  overrides conf/config.yaml:5\n",
+                word("nope.x=1", 0, 4),
+                word("lst.0.x=2", 4, 1)
+            ),
+        ),
+        (
+            &["~lrr"],
+            format!(
+                "error: lrr: cannot be deleted: it does not exist\n{}  hint: did you mean `lr`?\n",
+                word("~lrr", 1, 3)
+            ),
+        ),
+        (
+            &["-cn", "twice"],
+            "error: a: duplicate key `a`\n  --> conf/twice.yaml:3\n    |\n  3 | a : 3\n    | ^\n  \
+             hint: it is in line 1 too\n"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(scratch.exp(&[&["--cfg", "job"], words].concat()).err, want, "{words:?}");
+    }
+}

@@ -107,8 +107,10 @@ impl Problem {
             (Caret::Hidden, _) => return Ok(()),
             (Caret::Column(column), _) => (column, 1),
             (Caret::Key, Some((name, at))) => (text[..at].chars().count() + 1, name.chars().count()),
-            // A word is shown already; only a place inside it is worth a line of its own.
-            _ if gutter.is_empty() => return Ok(()),
+            _ if gutter.is_empty() => {
+                let value = text.find('=').map_or(0, |at| at + 1);
+                (text[..value].chars().count() + 1, text[value..].chars().count().max(1))
+            }
             _ => (start, text.chars().skip(start - 1).take_while(|c| !c.is_whitespace()).count().max(1)),
         };
         if text.len() > SHOWN_BYTES || text.trim().is_empty() {
@@ -194,9 +196,12 @@ impl fmt::Display for Problems {
 /// The name most like `wrong`, if one is like it at all.
 pub fn nearest<'a>(wrong: &str, names: &[&'a str]) -> Option<&'a str> {
     const LIKE: f64 = 0.75;
+    // One slip in a short name is a slip all the same, of which the first measure thinks too little.
+    let slip = |name: &str| wrong.len() > 2 && strsim::osa_distance(wrong, name) == 1;
+    let likeness = |name: &str| strsim::jaro_winkler(wrong, name).max(if slip(name) { LIKE } else { 0.0 });
     names
         .iter()
-        .map(|name| (strsim::jaro_winkler(wrong, name), *name))
+        .map(|name| (likeness(name), *name))
         .filter(|(likeness, _)| *likeness >= LIKE)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
@@ -230,7 +235,8 @@ mod tests {
         assert_eq!(
             problem.to_string(),
             "error: loss.huber.c: expected a number above 0, found -0.03\n  \
-             --> command line: `loss.huber.c=-0.03`\n  \
+             --> command line: `loss.huber.c=-0.03`\n   \
+             |\n   | loss.huber.c=-0.03\n   |              ^^^^^\n  \
              overrides conf/experiment/score_guided.yaml:7, which overrides conf/loss/ict.yaml:3\n  \
              hint: leave it out"
         );

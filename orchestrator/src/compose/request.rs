@@ -9,7 +9,7 @@ use super::hydra_node;
 use super::merge::{self, Keys};
 use super::node::{Key, Map, Node, Value};
 use super::overrides::{self, Kind, Override, Parsed, SweepValues};
-use super::problem::{Problem, Problems, Warning};
+use super::problem::{Caret, Problem, Problems, Warning, nearest};
 use super::search::{Place, SearchPath, Source};
 use super::world::World;
 
@@ -62,7 +62,7 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
     })?;
     warnings.extend(library.warnings());
     let mut tree = stack(library, &selected.loads, request.world)?;
-    overrides::apply(&mut tree, &selected.values, request.world)?;
+    overrides::apply(&mut tree, &selected.values, request.world).map_err(|problems| near_groups(problems, library))?;
     finish_hydra(&mut tree, request, library, &overrides, &selected)?;
     let words = |hydra| overrides.iter().filter(|o| o.is_hydra() == hydra).map(|o| o.text.to_string()).collect();
     Ok(Composed {
@@ -75,6 +75,22 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
         warnings,
         world: request.world.clone(),
     })
+}
+
+/// Offers the nearest group where a key of the root is unknown: the word may have been meant to choose an option.
+fn near_groups(mut problems: Problems, library: &Library) -> Problems {
+    for problem in &mut problems.0 {
+        let Some(key) = problem.key.clone().filter(|key| problem.caret == Caret::Key && !key.contains('.')) else {
+            continue;
+        };
+        let groups = library.search.all_groups();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let offered = problem.hint.as_ref().is_some_and(|hint| hint.starts_with("did you mean"));
+        if let Some(group) = nearest(&key, &groups).filter(|_| !offered) {
+            problem.hint = Some(format!("did you mean the group `{group}`?"));
+        }
+    }
+    problems
 }
 
 /// Sweeps belong to a multirun, and never to the `hydra` node.

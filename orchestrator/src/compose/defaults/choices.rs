@@ -183,16 +183,16 @@ impl Choices {
             });
         }
         for (key, deleted) in self.deleted.iter().filter(|(_, deleted)| !deleted.used) {
-            let message = match &deleted.option {
-                Some(option) => format!("nothing to delete: the option is not `{option}`"),
-                None => "nothing to delete: no such entry in the defaults list".to_owned(),
-            };
-            problems.0.push(
-                Problem::new(message)
-                    .key(key)
-                    .origin(&deleted.origin)
+            let problem = |message: String| Problem::new(message).key(key).origin(&deleted.origin);
+            problems.0.push(match (&deleted.option, self.known.get(key)) {
+                (Some(option), Some(chosen)) => {
+                    let chosen = chosen.as_deref().unwrap_or("null");
+                    problem(format!("nothing to delete: the option is `{chosen}`, not `{option}`"))
+                        .hint(format!("~{key}"))
+                }
+                _ => problem("nothing to delete: no such entry in the defaults list".to_owned())
                     .nearest(key, self.known.keys().map(String::as_str)),
-            );
+            });
         }
         problems.or_ok(())
     }

@@ -9,7 +9,7 @@ mod item;
 mod names;
 mod tree;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
@@ -19,7 +19,7 @@ use choices::Choices;
 use tree::{Expander, Tree};
 
 use super::fragment::Library;
-use super::origin::Origin;
+use super::origin::{Origin, Trail};
 use super::overrides::Override;
 use super::problem::{Problem, Problems};
 use super::world::World;
@@ -102,7 +102,7 @@ pub fn select(
 #[derive(Default)]
 struct Flat {
     loads: Vec<Load>,
-    keys: HashSet<String>,
+    keys: HashMap<String, Origin>,
 }
 
 impl Flat {
@@ -122,8 +122,16 @@ impl Flat {
             return Ok(());
         }
         let key = item.override_key();
-        if item.choice().is_some() && !self.keys.insert(key.clone()) {
-            return Err(Problem::new("chosen more than once").key(key).origin(&item.origin));
+        if item.choice().is_some()
+            && let Some(earlier) = self.keys.insert(key.clone(), item.origin.clone())
+        {
+            let option = item.name().unwrap_or_default();
+            let remedy = match item.appended {
+                true => format!("to change the option, drop the +: {key}={option}"),
+                false => format!("to change the option, write `override {key}: {option}`"),
+            };
+            let trail = Trail::new(item.origin.clone()).overriding(&Trail::new(earlier));
+            return Err(Problem::new("chosen more than once").key(key).trail(&trail).hint(remedy));
         }
         self.loads.push(load(tree, parent, false));
         Ok(())

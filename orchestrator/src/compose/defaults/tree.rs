@@ -242,7 +242,8 @@ impl<'a> Expander<'a> {
         let options = self.library.search.options(&item.group_path());
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let asked = parent.map(|parent| format!(", which `{parent}` asks for")).unwrap_or_default();
-        let there_are = if options.is_empty() { String::new() } else { format!("; there are {}", shortened(&options)) };
+        let there_are =
+            if options.is_empty() { String::new() } else { format!("; the options are {}", shortened(&options)) };
         let problem = Problem::new(format!("there is no `{path}`{asked}{there_are}"));
         problem.origin(&item.origin).near(item.name().unwrap_or_default(), &options)
     }

@@ -7,6 +7,7 @@ use crate::compose::hydra_node;
 use crate::compose::interpolate::{self, Resolver, Scope};
 use crate::compose::merge::{self, Keys};
 use crate::compose::node::{self, Key, Node, Value};
+use crate::compose::origin::Trail;
 use crate::compose::problem::{Caret, Problem, Problems};
 use crate::compose::world::World;
 
@@ -59,7 +60,7 @@ fn apply_one(root: &mut Node, item: &Override, world: &World) -> Result<(), Prob
             if current.is_some() && !value.value.is_container() {
                 let trail = root.at(&item.key).map(|node| node.trail.clone()).unwrap_or_default();
                 return Err(Problem::new("cannot be added: there is a value already")
-                    .trail(&crate::compose::origin::Trail::new(item.origin()).overriding(&trail))
+                    .trail(&Trail::new(item.origin()).overriding(&trail))
                     .hint(format!("to change it, drop the +: {}", item.text.trim_start_matches('+'))));
             }
             update(root, item, value, world, Keys::Open)
@@ -88,7 +89,7 @@ fn extend(root: &mut Node, item: &Override, items: &[Element], world: &World) ->
 
 fn not_a_list(node: &Node, item: &Override) -> Problem {
     let found = if node.value.is_missing() { "???" } else { node.value.kind() };
-    let trail = crate::compose::origin::Trail::new(item.origin()).overriding(&node.trail);
+    let trail = Trail::new(item.origin()).overriding(&node.trail);
     Problem::new(format!("only a list can be extended, found {found}")).trail(&trail)
 }
 
@@ -127,10 +128,16 @@ fn update(root: &mut Node, item: &Override, value: Node, world: &World, keys: Ke
     for key in parents {
         let parent = child_place(root, &place, key)?;
         // What stands in the way of a path is replaced by a map, if keys may be added at all.
-        let passable = merge::node_at(root, &parent).is_some_and(|node| node.value.is_container());
-        if !passable {
+        let found = merge::node_at(root, &parent).map(|node| &*node);
+        if !found.is_some_and(|node| node.value.is_container()) {
             if keys == Keys::Closed {
-                return Err(unknown(root, &place, key, item));
+                return Err(match found {
+                    Some(node) => Problem::new(format!("here stands {}, which has no keys", node.value.kind()))
+                        .key(merge::dotted(&parent))
+                        .trail(&Trail::new(item.origin()).overriding(&node.trail))
+                        .caret(Caret::Key),
+                    None => unknown(root, &place, key, item),
+                });
             }
             set(root, &place, &parent, Node { value: Value::Map(node::Map::new()), ..value.clone() })?;
         }
@@ -185,7 +192,9 @@ fn unknown(root: &mut Node, parent: &[Key], key: &str, item: &Override) -> Probl
         _ => Vec::new(),
     };
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let problem = Problem::new(format!("there is no key `{key}` here")).caret(Caret::Key);
+    let mut path = parent.to_vec();
+    path.push(Key::from(key));
+    let problem = Problem::new(format!("there is no key `{key}` here")).key(merge::dotted(&path)).caret(Caret::Key);
     match crate::compose::problem::nearest(key, &names) {
         Some(near) => problem.hint(format!("did you mean `{near}`? To add a key: +{}", item.text)),
         None => added(problem, item),
@@ -201,14 +210,17 @@ fn delete(root: &mut Node, item: &Override, expected: Option<Node>, world: &Worl
         return Err(Problem::new("cannot be deleted: the hydra node always has this key"));
     }
     let Some(current) = select(root, &item.key, world)? else {
-        return Err(Problem::new("cannot be deleted: it does not exist"));
+        let names: Vec<String> =
+            root.as_map().into_iter().flat_map(|map| map.keys().map(Key::to_string)).filter(|k| k != "hydra").collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        return Err(Problem::new("cannot be deleted: it does not exist").caret(Caret::Key).near(&item.key, &names));
     };
     if let Some(expected) = expected.filter(|node| node.value != Value::Null)
         && !expected.value.same(&current.value)
     {
         let (found, asked) =
             (crate::compose::python::str(&current.value), crate::compose::python::str(&expected.value));
-        let trail = crate::compose::origin::Trail::new(item.origin()).overriding(&current.trail);
+        let trail = Trail::new(item.origin()).overriding(&current.trail);
         return Err(Problem::new(format!("cannot be deleted: it is {found} and not {asked}")).trail(&trail));
     }
     let keys: Vec<&str> = node::keys(&item.key).collect();

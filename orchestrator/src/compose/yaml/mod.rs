@@ -22,7 +22,7 @@ use repair::Repaired;
 use super::interpolate;
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Source, Trail};
-use super::problem::Problem;
+use super::problem::{Caret, Problem};
 
 /// How deep a file may nest; PyYAML's own limit is of this order.
 const MAX_DEPTH: usize = 100;
@@ -264,9 +264,14 @@ impl<'a> Loader<'a> {
                 return Err(self.problem(format!("a key may not be {found}"), span.start));
             };
             // PyYAML compares the text of string keys only; of others the last one wins.
-            let repeated = matches!(key, Key::Str(_)) && own.contains_key(&key);
-            if repeated {
-                return Err(self.problem(format!("duplicate key `{key}`"), span.start));
+            if let Some(first) = own.get(&key).filter(|_| matches!(key, Key::Str(_))) {
+                let problem = self.problem(format!("duplicate key `{key}`"), span.start).key(key.to_string());
+                return Err(match first.trail.winner() {
+                    Some(Origin::File { line, .. }) => {
+                        problem.caret(Caret::Key).hint(format!("it is in line {line} too"))
+                    }
+                    _ => problem,
+                });
             }
             own.insert(key, value.node);
         }
