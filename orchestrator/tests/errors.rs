@@ -231,26 +231,26 @@ fn a_wrong_value_in_a_file_is_underlined() {
 fn whole_messages() {
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.path("conf/db")).unwrap();
-    fs::write(scratch.path("conf/config.yaml"), "defaults:\n- db: my\n- _self_\nlr: 0.1\nlst: [1]\n").unwrap();
+    fs::write(scratch.path("conf/config.yaml"), "defaults:\n- db: mysql\n- _self_\nlr: 0.1\nlst: [1]\n").unwrap();
     fs::write(scratch.path("conf/twice.yaml"), "a: 1\nb: 2\na : 3\n").unwrap();
-    fs::write(scratch.path("conf/db/my.yaml"), "port: 1\n").unwrap();
+    fs::write(scratch.path("conf/db/mysql.yaml"), "port: 1\n").unwrap();
     let word = |word: &str, at: usize, width: usize| {
         format!("  --> command line: `{word}`\n   |\n   | {word}\n   | {}{}\n", " ".repeat(at), "^".repeat(width))
     };
     for (words, want) in [
         (
-            &["db=mi"][..],
+            &["db=mysq"][..],
             format!(
-                "error: there is no `db/mi`, which `config` asks for; the options are my\n{}  hint: did you mean `my`?\n",
-                word("db=mi", 3, 2)
+                "error: there is no `db/mysq`, which `config` asks for; the options are mysql\n{}  hint: did you mean `mysql`?\n",
+                word("db=mysq", 3, 4)
             ),
         ),
         (
-            &["+db=my"],
+            &["+db=mysql"],
             format!(
                 "error: db: chosen more than once\n{}  overrides conf/config.yaml:2\n  \
-                 hint: to change the option, drop the +: db=my\n",
-                word("+db=my", 4, 2)
+                 hint: to change the option, drop the +: db=mysql\n",
+                word("+db=mysql", 4, 5)
             ),
         ),
         (

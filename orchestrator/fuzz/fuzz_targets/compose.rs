@@ -21,7 +21,11 @@ fuzz_target!(|text: &str| {
         };
         match name {
             "" => words.extend(body.lines().map(str::to_owned)),
-            name => files.push((format!("{name}.yaml"), body.to_owned())),
+            // Other names are no files of any directory.
+            name if name.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0')) => {
+                files.push((format!("{name}.yaml"), body.to_owned()));
+            }
+            _ => {}
         }
     }
     // Embedded files live as long as the program; a million small inputs are a few hundred megabytes.
