@@ -195,7 +195,7 @@ fn a_damaged_checkpoint_is_passed_over() {
     let run = scratch.tiny_run("run", &COURSE);
     flip(run.join("checkpoints/120/state.safetensors"));
     scratch.ok(&["resume", "run"]).says(&["checkpoints/120 is passed over: ", "checksum", "resumed from step 105\n"]);
-    assert!(text(run.join("exp.log")).contains("[WARN] - run/checkpoints/120 is passed over: "));
+    assert!(text(run.join("exp.log")).contains("[WARNING] - run/checkpoints/120 is passed over: "));
     assert_same(&run, &reference);
 
     // None is left: from the start.
