@@ -24,7 +24,12 @@ pub enum Init {
     Uniform(f64),
     /// Normal with this standard deviation.
     Normal(f64),
+    /// Normal, cut at two deviations, so that this standard deviation is left.
+    TruncatedNormal(f64),
 }
+
+/// Standard deviation of a standard normal number that is known to lie within 2 of 0.
+const LEFT_BY_THE_CUT: f64 = 0.879_625_661_034_239_8;
 
 /// One planned parameter.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +104,10 @@ impl Plan {
             Init::Ones => vec![1.0; spec.len()],
             Init::Uniform(bound) => draw(&mut |s| (2.0 * s.uniform() - 1.0) * bound),
             Init::Normal(std) => draw(&mut |s| s.normal() * std),
+            Init::TruncatedNormal(std) => draw(&mut |s| {
+                let inside = std::iter::repeat_with(|| s.normal()).find(|z| z.abs() < 2.0);
+                inside.unwrap_or_default() * std / LEFT_BY_THE_CUT
+            }),
         }
     }
 

@@ -163,6 +163,18 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         columns.reshape(&[n * c * h / 2, 2, w / 2]).mean(&[1]).reshape(&[n, c, h / 2, w / 2])
     }
 
+    /// Largest of 2x2 pixels of `[N,C,H,W]`: `[N,C,H/2,W/2]`.
+    fn max_pool(&self) -> Self {
+        let [n, c, h, w] = image_shape(&self.shape());
+        // max(a, b) = a + max(b - a, 0).
+        let larger = |x: &Self, axis: usize| {
+            let (a, b) = (x.narrow(axis, 0, 1), x.narrow(axis, 1, 1));
+            a.add(&b.sub(&a).relu())
+        };
+        let columns = larger(&self.reshape(&[n * c * h, w / 2, 2]), 2);
+        larger(&columns.reshape(&[n * c * h / 2, 2, w / 2]), 1).reshape(&[n, c, h / 2, w / 2])
+    }
+
     /// Inverted dropout: each value kept with probability 1 - `rate` and divided by it. The mask is a pure function
     /// of (`key`, shape), so that two passes with one key drop the same values.
     fn dropout(&self, rate: f64, key: u64) -> Self {

@@ -51,6 +51,13 @@ impl DatasetSpec {
         }
     }
 
+    /// How many classes its labels tell apart.
+    pub fn classes(&self) -> u64 {
+        match self {
+            DatasetSpec::Digits8(_) | DatasetSpec::Cifar10(_) => 10,
+        }
+    }
+
     /// Whether images are mirrored at random.
     pub fn flip(&self) -> bool {
         match self {

@@ -1,4 +1,6 @@
 //! The training objective: a consistency distance plus `lambda` times denoising score matching of the head.
+//!
+//! With `kind: edm` the torso is trained as a diffusion model, without a consistency distance.
 
 use crate::schema::{Kind, NON_NEGATIVE, POSITIVE, choice, group};
 
@@ -9,6 +11,12 @@ choice! {
         Huber = "huber",
         /// Squared difference.
         L2 = "l2",
+        /// Absolute difference.
+        L1 = "l1",
+        /// Learned perceptual distance of VGG16's features (Zhang et al. 2018); needs `loss.lpips.weights`.
+        Lpips = "lpips",
+        /// None: denoising score matching of the torso itself (Karras et al. 2022).
+        Edm = "edm",
     }
 }
 
@@ -33,6 +41,14 @@ group! {
 }
 
 group! {
+    /// Parameters of the perceptual distance.
+    pub struct LpipsSpec {
+        /// A safetensors file with the weights of VGG16 and of the distance; `conf/README.md` says how to make it.
+        weights: Option<String> => Kind::Text, nullable;
+    }
+}
+
+group! {
     /// The loss group.
     pub struct LossSpec {
         /// The consistency distance.
@@ -41,7 +57,11 @@ group! {
         lambda: f64 => NON_NEGATIVE;
         /// Whether the head's gradient reaches the torso through its embeddings.
         gradient_flow: bool => Kind::Bool;
+        /// Whether student and target drop the same features.
+        shared_dropout: bool => Kind::Bool;
         /// Parameters of the pseudo-Huber distance.
         huber: HuberSpec => Kind::Group(HuberSpec::FIELDS);
+        /// Parameters of the perceptual distance.
+        lpips: LpipsSpec => Kind::Group(LpipsSpec::FIELDS);
     }
 }

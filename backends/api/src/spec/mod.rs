@@ -17,13 +17,14 @@ pub use backend::{BackendSpec, Precision};
 pub use dataset::{Cifar10Spec, DatasetSpec, Digits8Spec, Split};
 pub use eval::{EvalSpec, Metric};
 pub use job::{Job, JobFileError, Task};
-pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec};
+pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 pub use model::{
-    BaselineHeadSpec, BlockType, Combine, ConvHeadSpec, Decoder, Embedding, Encoder, HeadSpec, ModelSpec, NcsnppSpec,
-    Nonlinearity, Progressive, ProgressiveInput, TorsoSpec, UnetppHeadSpec, UnetppSpec,
+    AttentionSites, BaselineHeadSpec, BlockType, Combine, ConvHeadSpec, Decoder, Embedding, Encoder, FactorSpec,
+    HeadSpec, MincyAttention, MincySpec, ModelSpec, NcsnppSpec, Nonlinearity, Precondition, Progressive,
+    ProgressiveInput, ScorePdeHeadSpec, TorsoSpec, UnetSpec, UnetppHeadSpec, UnetppSpec,
 };
 pub use sample::{Method, SampleSpec};
-pub use schedule::{ScheduleKind, ScheduleSpec};
+pub use schedule::{EctPairsSpec, EdmPairsSpec, ScheduleKind, ScheduleSpec};
 pub use train::{Clip, EmaSpec, OptimizerKind, TrainSpec};
 
 use crate::schema::{COUNT, Kind, group};
@@ -51,7 +52,8 @@ group! {
         sample: SampleSpec => Kind::Group(SampleSpec::FIELDS);
         /// What is measured on them.
         eval: EvalSpec => Kind::Group(EvalSpec::FIELDS);
-        /// A run directory whose last EMA weights are the initial weights.
+        /// Where the initial weights come from: a run directory (its last averaged weights), or a safetensors file with
+        /// the parameter names of EDM's SongUNet.
         init_from: Option<String> => Kind::Text, nullable;
         /// Words to find the run by.
         tags: Vec<String> => Kind::List { item: &Kind::Text, min: 0 };

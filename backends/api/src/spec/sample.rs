@@ -13,6 +13,8 @@ choice! {
         Multistep = "multistep",
         /// Heun's method on the probability flow, with the head's denoiser (EDM).
         Heun = "heun",
+        /// Images of the data set, noised to `start_sigma` and denoised at once.
+        Intermediate = "intermediate",
     }
 }
 
@@ -27,6 +29,12 @@ group! {
         mid_sigma: f64 => POSITIVE;
         /// Noise levels of `heun` and of `multistep`.
         steps: u64 => at_least(2);
+        /// The noise levels of `multistep` after the largest, falling. Null: a grid of `steps`.
+        sigmas: Option<Vec<f64>> => Kind::List { item: &POSITIVE, min: 0 }, nullable;
+        /// Noise level of `intermediate`.
+        start_sigma: f64 => POSITIVE;
+        /// Classes that images get in turn, from a network that sees classes. Null: all of them.
+        classes: Option<Vec<u64>> => Kind::List { item: &COUNT, min: 1 }, nullable;
         /// Seed of the noise; image i is the same for every n.
         seed: u64 => COUNT;
     }

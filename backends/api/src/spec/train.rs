@@ -69,5 +69,9 @@ group! {
         beta: f64 => FRACTION;
         /// Ramp up by min(beta, (1+k)/(10+k)), instead of copying the weights in the first two steps.
         warmup: bool => Kind::Bool;
+        /// Without `warmup`: the average copies the weights in so many updates and one more.
+        update_after: u64 => COUNT;
+        /// Updates between two of the average.
+        update_every: u64 => at_least(1);
     }
 }

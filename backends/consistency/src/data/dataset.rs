@@ -79,6 +79,14 @@ impl Dataset {
         &self.pixels[index * values..(index + 1) * values]
     }
 
+    /// The values of image `index` in [-1, 1], plane by plane.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    pub fn signed(&self, index: usize) -> impl Iterator<Item = f32> {
+        self.image(index).iter().map(|&value| signed(value))
+    }
+
     /// The first `n` images in their own order, never flipped; all of them when there are fewer.
     pub fn first(&self, n: usize) -> Batch {
         self.range(0..n.min(self.len()))

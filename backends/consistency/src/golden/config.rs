@@ -1,7 +1,10 @@
 //! The reference's configurations in our words: the same keys, less those that it accepts and ignores.
 
 use exp_api::schema::Field;
-use exp_api::spec::{BaselineHeadSpec, ConvHeadSpec, HeadSpec, NcsnppSpec, TorsoSpec, UnetppHeadSpec, UnetppSpec};
+use exp_api::spec::{
+    BaselineHeadSpec, ConvHeadSpec, FactorSpec, HeadSpec, MincySpec, NcsnppSpec, ScorePdeHeadSpec, TorsoSpec, UnetSpec,
+    UnetppHeadSpec, UnetppSpec,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +16,14 @@ pub(super) fn torso(kind: &str, config: &Value) -> Result<TorsoSpec, String> {
     match kind {
         "original_unetpp" | "ncsnpp" | "ncsnpp_bare" => ncsnpp(config).map(TorsoSpec::Ncsnpp),
         "unetpp" => read(UnetppSpec::FIELDS, unetpp_defaults(), &cleaned(config)).map(TorsoSpec::Unetpp),
+        "unet" => {
+            let defaults = json!({
+                "n_channels": 128, "ch_mults": [1, 2, 2, 2], "is_atten": [false, true, false, false], "n_blocks": 2,
+                "n_groups": GROUPS, "dropout_rate": 0.1, "learn_sigma": false,
+            });
+            read(UnetSpec::FIELDS, defaults, config).map(TorsoSpec::Unet)
+        }
+        "mincy" => mincy(config).map(TorsoSpec::Mincy),
         other => Err(format!("no torso is called {other}")),
     }
 }
@@ -29,25 +40,59 @@ pub(super) fn ncsnpp(config: &Value) -> Result<NcsnppSpec, String> {
     read(NcsnppSpec::FIELDS, defaults, config)
 }
 
+/// The network of the small iCT trainer, with attention as coded.
+fn mincy(config: &Value) -> Result<MincySpec, String> {
+    let defaults = json!({
+        "channel_mults": [1, 2, 4, 8], "attention_mults": [2], "num_init_channels": 16, "num_res_blocks": 4,
+        "pos_emb_dim": 16, "rescale_skip_conns": true, "fourier_scale": 0.002, "dropout": 0.3, "num_classes": 10,
+        "class_cond": true, "nonlinearity": "swish", "downsample_last_dim": false,
+    });
+    let mut config = config.clone();
+    let kernel = config["kernel_size"].as_array().map(|sides| (sides.first().cloned(), sides.last().cloned()));
+    config["kernel_size"] = match kernel {
+        Some((Some(height), width)) if Some(&height) == width.as_ref() => height,
+        None => 3.into(),
+        Some(_) => return Err("kernels that are no squares are not planned".to_owned()),
+    };
+    config["pos_emb_type"] = if config["pos_emb_type"] == "sinusoidal" { "positional" } else { "fourier" }.into();
+    config["attention_type"] = "rows".into();
+    config["attention_sites"] = if config["sandwich_attention"] == false { "decoder" } else { "encoder" }.into();
+    read(MincySpec::FIELDS, defaults, &config)
+}
+
 /// The reference's head, its kind being in the key `type`.
 pub(super) fn head(config: &Value) -> Result<HeadSpec, String> {
-    let whole = |key: &str, usual: u64| config[key].as_u64().unwrap_or(usual);
     match config["type"].as_str() {
-        Some("unetpp") => {
-            let mut defaults = unetpp_defaults();
-            defaults["n_blocks"] = 1.into();
-            defaults["dropout_rate"] = 0.0.into();
-            read(UnetppHeadSpec::FIELDS, defaults, &cleaned(config)).map(HeadSpec::Unetpp)
-        }
+        Some("unetpp") => unetpp_head(config).map(HeadSpec::Unetpp),
         Some("conv") => Ok(HeadSpec::Conv(ConvHeadSpec { n_groups: GROUPS })),
-        Some("baseline") => Ok(HeadSpec::Baseline(BaselineHeadSpec {
-            n_channels: whole("n_channels", 128) * whole("last_ch_mult", 2),
-            n_blocks: whole("n_blocks", 4),
-            n_heads: whole("n_heads", 1),
-            n_groups: GROUPS,
-            dropout_rate: config["dropout_rate"].as_f64().unwrap_or(0.1),
-        })),
+        Some("baseline") => Ok(HeadSpec::Baseline(baseline_head(config))),
+        Some("score_pde") => {
+            let factor = match config["model_type"].as_str() {
+                Some("unetpp") => FactorSpec::Unetpp(unetpp_head(&config["unetpp"])?),
+                Some("baseline") | None => FactorSpec::Baseline(baseline_head(&config["baseline"])),
+                other => return Err(format!("no factor is called {other:?}")),
+            };
+            Ok(HeadSpec::ScorePde(ScorePdeHeadSpec { factor }))
+        }
         other => Err(format!("no head is called {other:?}")),
+    }
+}
+
+fn unetpp_head(config: &Value) -> Result<UnetppHeadSpec, String> {
+    let mut defaults = unetpp_defaults();
+    defaults["n_blocks"] = 1.into();
+    defaults["dropout_rate"] = 0.0.into();
+    read(UnetppHeadSpec::FIELDS, defaults, &cleaned(config))
+}
+
+fn baseline_head(config: &Value) -> BaselineHeadSpec {
+    let whole = |key: &str, usual: u64| config[key].as_u64().unwrap_or(usual);
+    BaselineHeadSpec {
+        n_channels: whole("n_channels", 128) * whole("last_ch_mult", 2),
+        n_blocks: whole("n_blocks", 4),
+        n_heads: whole("n_heads", 1),
+        n_groups: GROUPS,
+        dropout_rate: config["dropout_rate"].as_f64().unwrap_or(0.1),
     }
 }
 
@@ -61,7 +106,7 @@ fn unetpp_defaults() -> Value {
 
 /// A configuration of UNet++ without what the reference reads otherwise than it is written.
 fn cleaned(config: &Value) -> Value {
-    let mut config = config.clone();
+    let mut config = if config.is_null() { json!({}) } else { config.clone() };
     config["n_groups"] = GROUPS.into();
     if config["decoder_type"] == "residual" {
         config["decoder_type"] = "standard".into();

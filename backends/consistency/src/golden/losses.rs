@@ -1,11 +1,12 @@
 //! Golden values of the distances and of the head's loss, on given images and weights.
 
-use exp_api::spec::{HuberNorm, HuberSpec, LossKind, LossSpec};
+use exp_api::spec::{HuberNorm, HuberSpec};
 
 use super::Case;
 use crate::data::Shape;
 use crate::engine::Engine;
-use crate::loss::{Clean, Noised, consistency, dsm};
+use crate::loss::consistency::{self, Distance};
+use crate::loss::{Clean, Noised, dsm};
 use crate::tensor::Tensor;
 
 /// Compares every value of the case; the names of the tensors carry c and lambda.
@@ -31,7 +32,7 @@ struct Given<T> {
 impl<T: Tensor> Given<T> {
     fn read<E: Engine<T = T>>(engine: &E, case: &Case) -> Result<Given<T>, String> {
         let (shape, y) = case.image("in/y")?;
-        let clean = Clean { images: &y, shape, first: 0 };
+        let clean = Clean { images: &y, shape, first: 0, classes: None };
         let still = vec![0.0; y.len()];
         let batch = |levels: Vec<f64>| {
             let pairs: Vec<(f64, f64)> = levels.into_iter().map(|t| (t, 0.0)).collect();
@@ -46,9 +47,9 @@ impl<T: Tensor> Given<T> {
     /// Our value of the tensor called `name`; none for a name that we do not know.
     fn found<E: Engine<T = T>>(&self, engine: &E, name: &str) -> Option<Vec<f32>> {
         let parameter = |prefix: &str| name.strip_prefix(prefix)?.parse::<f64>().ok();
-        let term = |spec: &LossSpec| consistency::term(spec, &self.pred, &self.target, &self.weighted).to_host();
+        let term = |distance: Distance<T>| consistency::term(&distance, &self.pred, &self.target, &self.weighted).to_host();
         if let Some(c) = parameter("out/huber_c") {
-            return Some(term(&huber(HuberNorm::Element, Some(c))));
+            return Some(term(huber(HuberNorm::Element, Some(c))));
         }
         if let Some(c) = parameter("out/huber_elementwise_c") {
             return Some(self.elementwise(&huber(HuberNorm::Element, Some(c))));
@@ -57,10 +58,9 @@ impl<T: Tensor> Given<T> {
             return Some(dsm::term(lambda, &self.pred, &self.noised).to_host());
         }
         match name {
-            "out/l2" => Some(term(&LossSpec { kind: LossKind::L2, ..huber(HuberNorm::Element, None) })),
+            "out/l2" => Some(term(Distance::L2)),
             "out/paper_vector_huber" => {
-                let spec = huber(HuberNorm::Image, None);
-                Some(consistency::distance(&spec, &self.pred, &self.target).to_host())
+                Some(huber(HuberNorm::Image, None).between(&self.pred, &self.target).to_host())
             }
             "out/dsm_weight" => Some(dsm_weights(engine, &self.noised.t.to_host())),
             _ => None,
@@ -68,22 +68,22 @@ impl<T: Tensor> Given<T> {
     }
 
     /// The distance of each element, in the reference's order of axes: each is an image of its own.
-    fn elementwise(&self, spec: &LossSpec) -> Vec<f32> {
+    fn elementwise(&self, distance: &Distance<T>) -> Vec<f32> {
         let singly = |image: &T| {
             let size = image.shape().iter().product();
             image.permute(&[0, 2, 3, 1]).reshape(&[size, 1, 1, 1])
         };
-        consistency::distance(spec, &singly(&self.pred), &singly(&self.target)).to_host()
+        distance.between(&singly(&self.pred), &singly(&self.target)).to_host()
     }
 }
 
-fn huber(norm: HuberNorm, c: Option<f64>) -> LossSpec {
-    LossSpec { kind: LossKind::Huber, lambda: 1.0, gradient_flow: true, huber: HuberSpec { c, norm } }
+fn huber<T>(norm: HuberNorm, c: Option<f64>) -> Distance<T> {
+    Distance::Huber(HuberSpec { c, norm })
 }
 
 /// The head's loss at lambda 1 for an error of 1 in an image of one pixel, at each noise level.
 pub(super) fn dsm_weights<E: Engine>(engine: &E, levels: &[f32]) -> Vec<f32> {
-    let clean = Clean { images: &[0.0], shape: Shape { channels: 1, height: 1, width: 1 }, first: 0 };
+    let clean = Clean { images: &[0.0], shape: Shape { channels: 1, height: 1, width: 1 }, first: 0, classes: None };
     let batch = |&sigma: &f32| Noised::with(engine, &clean, &[0.0], &[(f64::from(sigma), 0.0)], 0);
     let weight = |batch: Noised<E::T>| dsm::term(1.0, &batch.y.offset(1.0), &batch).to_host()[0];
     levels.iter().map(batch).map(weight).collect()

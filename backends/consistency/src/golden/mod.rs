@@ -82,8 +82,8 @@ pub fn run<E: Engine>(engine: &E, dir: &Path) -> Summary {
 fn verdict<E: Engine>(engine: &E, case: &Case) -> Verdict {
     Verdict::Compared(match case.kind.as_str() {
         "ncsnpp" | "unetpp" => networks::preconditioned(engine, case),
-        "ncsnpp_bare" => networks::bare(engine, case),
-        "head" if case.config["type"] == "score_pde" => return Verdict::NotYet,
+        "ncsnpp_bare" | "unet" => networks::bare(engine, case),
+        "mincy" => networks::mincy(engine, case),
         "head" => networks::head(engine, case),
         "fir" => filters::case(engine, case),
         "schedule" => schedule::case(engine, case),
@@ -94,9 +94,7 @@ fn verdict<E: Engine>(engine: &E, case: &Case) -> Verdict {
         "train" => case.weights().and_then(|weights| train::case(engine, case, &weights)),
         "sample" => case.weights().and_then(|weights| sample::case(engine, case, &weights)),
         "weights" => return Verdict::Material,
-        "unet" | "mincy" | "frechet" | "resize" | "inception" | "ideal_denoiser" => {
-            return Verdict::NotYet;
-        }
+        "frechet" | "resize" | "inception" | "ideal_denoiser" => return Verdict::NotYet,
         unknown => Err(format!("unknown kind {unknown}")),
     })
 }

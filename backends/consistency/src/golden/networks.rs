@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use exp_api::Problem;
-use exp_api::spec::ModelSpec;
+use exp_api::spec::{ModelSpec, Precondition};
 
 use super::case::{Case, number};
 use super::config;
 use crate::engine::Engine;
 use crate::net::head::{Given, Head};
-use crate::net::precondition::Precondition;
+use crate::net::precondition::Wrapper;
 use crate::net::scope::Scope;
 use crate::net::torso::Torso;
-use crate::net::{Denoised, Network, Pass};
+use crate::net::{Denoised, Network, Noisy, Pass, one_hot};
 use crate::params::{Params, Plan};
 use crate::tensor::Tensor;
 
@@ -22,24 +22,25 @@ const SIGMA_MIN: f64 = 0.002;
 /// A torso inside its preconditioner, with every output that the case lists.
 pub(super) fn preconditioned<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let (shape, _) = case.image("in/x")?;
-    let spec = ModelSpec { torso: config::torso(&case.kind, &case.config)?, head: None };
+    let torso = config::torso(&case.kind, &case.config)?;
     let sigma_min = number(&case.config, "/sigma_min").unwrap_or(SIGMA_MIN);
     let (x, sigma) = (case.tensor(engine, "in/x")?, levels(engine, case)?);
-    let denoise = |sigma_min| -> Result<Denoised<E::T>, String> {
+    let denoise = |precondition| -> Result<Denoised<E::T>, String> {
+        let spec = ModelSpec { precondition, torso: torso.clone(), head: None };
         let network = Network::plan(&spec, shape.channels, shape.width, sigma_min).map_err(in_words)?;
         let theta = own_params(engine, network.params(), case)?;
-        Ok(network.denoise(&theta, &x, &sigma, Pass::Eval))
+        Ok(network.denoise(&theta, &Noisy { x: &x, sigma: &sigma, labels: None }, Pass::Eval))
     };
-    let denoised = denoise(sigma_min)?;
+    let denoised = denoise(Precondition::Cm)?;
     for name in case.names().filter_map(|name| name.strip_prefix("out/")) {
         let stored = format!("out/{name}");
         match name {
             "D_x" => case.close_tensor(&stored, &denoised.image)?,
-            "D_x_edm" => case.close_tensor(&stored, &denoise(0.0)?.image)?,
+            "D_x_edm" => case.close_tensor(&stored, &denoise(Precondition::Edm)?.image)?,
             "F_x" => {
-                let scales = Precondition::at(&sigma, sigma_min);
+                let scales = Wrapper::new(Precondition::Cm, sigma_min).scales(&sigma);
                 let (torso, theta) = bare_torso(engine, case)?;
-                let raw = torso.apply(&theta, &scales.input.mul(&x), &scales.noise, Pass::Eval);
+                let raw = torso.apply(&theta, &scales.input.mul(&x), &scales.noise, None, Pass::Eval);
                 case.close_tensor(&stored, &raw.image)?;
             }
             "t_emb" => case.close_tensor(&stored, &denoised.embedding)?,
@@ -53,8 +54,9 @@ pub(super) fn preconditioned<E: Engine>(engine: &E, case: &Case) -> Result<(), S
 /// A torso alone, given ln(sigma) / 4 where it asks for it.
 pub(super) fn bare<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let (torso, theta) = bare_torso(engine, case)?;
-    let (x, noise) = (case.tensor(engine, "in/x")?, case.tensor(engine, "in/time_cond")?);
-    let output = torso.apply(&theta, &x, &noise, Pass::Eval);
+    let noise = if case.has("in/t") { "in/t" } else { "in/time_cond" };
+    let (x, noise) = (case.tensor(engine, "in/x")?, case.tensor(engine, noise)?);
+    let output = torso.apply(&theta, &x, &noise, None, Pass::Eval);
     for name in case.names().filter(|name| name.starts_with("out/")) {
         match name {
             "out/F_x" => case.close_tensor(name, &output.image)?,
@@ -62,6 +64,32 @@ pub(super) fn bare<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
             "out/last_x_emb" => case.close_tensor(name, &output.features)?,
             _ => return Err(format!("nothing makes {name}")),
         }
+    }
+    Ok(())
+}
+
+/// mincy's network alone, and inside its preconditioner as coded and as meant.
+pub(super) fn mincy<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
+    let (shape, _) = case.image("in/x")?;
+    let (torso, theta) = bare_torso(engine, case)?;
+    let spec = config::torso(&case.kind, &case.config)?;
+    let classes: Vec<u64> = case.values("in/labels")?.iter().map(|&class| class as u64).collect();
+    let labels = spec.classes().map(|count| one_hot(engine, classes.into_iter(), count as usize));
+    let labels = labels.as_ref();
+    let (x, t) = (case.tensor(engine, "in/x")?, case.tensor(engine, "in/t")?);
+    case.close_tensor("out/F", &torso.apply(&theta, &x, &t, labels, Pass::Eval).image)?;
+
+    let (x, sigma) = (case.tensor(engine, "cf/xt")?, case.tensor(engine, "cf/sigma")?);
+    for (name, precondition) in [("as_coded", Precondition::CmSquared), ("fixed", Precondition::Cm)] {
+        let wrapper = Wrapper::new(precondition, SIGMA_MIN);
+        let scales = wrapper.scales(&sigma);
+        let raw = torso.apply(&theta, &wrapper.input(&scales, &x), &scales.noise, labels, Pass::Eval);
+        case.close_tensor(&format!("cf/raw_{name}"), &raw.image)?;
+        let spec = ModelSpec { precondition, torso: spec.clone(), head: None };
+        let network = Network::plan(&spec, shape.channels, shape.width, SIGMA_MIN).map_err(in_words)?;
+        let theta = own_params(engine, network.params(), case)?;
+        let denoised = network.denoise(&theta, &Noisy { x: &x, sigma: &sigma, labels }, Pass::Eval);
+        case.close_tensor(&format!("cf/out_{name}"), &denoised.image)?;
     }
     Ok(())
 }
@@ -84,10 +112,14 @@ pub(super) fn head<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let (head, plan) = planned("head", |scope| Head::plan(scope, &spec, given))?;
     let theta = own_params(engine, &plan, case)?;
     let sigma_min = number(&case.config, "/sigma_min").unwrap_or(SIGMA_MIN);
-    let scales = Precondition::at(&levels(engine, case)?, sigma_min);
-    let denoised = head.apply(&theta, &scales, &case.tensor(engine, "in/x")?, &torso, Pass::Eval);
+    let scales = Wrapper::new(Precondition::Cm, sigma_min).scales(&levels(engine, case)?);
+    let scored = head.apply(&theta, &scales, &case.tensor(engine, "in/x")?, &torso, Pass::Eval);
     case.names().filter(|name| name.starts_with("out/")).try_for_each(|name| match name {
-        "out/denoised" => case.close_tensor(name, &denoised),
+        "out/denoised" => case.close_tensor(name, &scored.image),
+        "out/dh_dx_inv" | "out/dh_dt" => {
+            let factors = scored.factors.as_ref().ok_or("the head has no factors")?;
+            case.close_tensor(name, &factors[usize::from(name == "out/dh_dt")])
+        }
         _ => Err(format!("nothing makes {name}")),
     })
 }
@@ -96,8 +128,8 @@ pub(super) fn head<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
 pub(super) fn network(case: &Case) -> Result<Network, String> {
     let model = &case.config["model"];
     let kind = model["diffusion"]["type"].as_str().ok_or("the configuration names no torso")?;
-    let spec =
-        ModelSpec { torso: config::torso(kind, &model["diffusion"])?, head: Some(config::head(&model["head"])?) };
+    let torso = config::torso(kind, &model["diffusion"])?;
+    let spec = ModelSpec { precondition: Precondition::Cm, torso, head: Some(config::head(&model["head"])?) };
     let image = |name: &&str| name.starts_with("in/") || name.contains("/in/");
     let shape = case.names().filter(image).find_map(|name| case.image(name).ok()).ok_or("the case has no image")?.0;
     let sigma_min = number(&case.config, "/framework/diffusion/sigma_min")?;

@@ -12,7 +12,7 @@ use crate::params::{Init, Params, Plan};
 use crate::tensor::Tensor;
 
 /// The average is another case's matter.
-const NO_EMA: EmaSpec = EmaSpec { beta: 0.0, warmup: false };
+const NO_EMA: EmaSpec = optim::constant(0.0);
 
 /// Gives the optimiser each call's gradients; with accumulation it updates on the mean of every n of them only.
 pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {

@@ -1,11 +1,11 @@
 //! Golden samples of every method, with given noise and weights.
 
-use exp_api::spec::{Method, SampleSpec, ScheduleKind, ScheduleSpec};
+use exp_api::spec::{Method, SampleSpec, ScheduleSpec};
 
 use super::{Case, number};
 use crate::engine::Engine;
-use crate::sample::{Sampler, heun};
-use crate::schedule::grid;
+use crate::sample::{Drawn, ONE_STEP, Sampler, heun};
+use crate::schedule::{PAPER, grid};
 use crate::tensor::Tensor;
 
 /// Compares what each method draws, Heun's method level by level, and images denoised from other levels.
@@ -14,14 +14,14 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
     let theta = super::params(engine, &network, weights)?;
     let schedule = schedule(case)?;
     let (shape, _) = case.image("in/noise0")?;
-    let sampler = Sampler { network: &network, theta: &theta, shape, schedule: &schedule };
+    let sampler = Sampler { network: &network, theta: &theta, shape, schedule: &schedule, data: None };
     let steps = number(&case.config, "/framework/diffusion/n_timestep")? as u64;
     let noise = [case.tensor(engine, "in/noise0")?, case.tensor(engine, "in/noise1")?];
     let end = format!("edm/x{steps}");
     let methods = [(Method::OneStep, "out/one_step"), (Method::TwoStep, "out/two_step"), (Method::Heun, end.as_str())];
     for (method, name) in methods {
-        let spec = SampleSpec { n: 1, method, mid_sigma: 0.661, steps, seed: 0 };
-        case.close_tensor(name, &sampler.images_of(&spec, |stage| noise[stage as usize].clone()))?;
+        let spec = SampleSpec { method, mid_sigma: 0.661, steps, ..ONE_STEP };
+        case.close_tensor(name, &sampler.images_of(&spec, &Drawn::default(), |stage| noise[stage as usize].clone()))?;
     }
 
     let levels = grid::falling(&schedule, steps as usize);
@@ -29,15 +29,16 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
     let mut x = noise[0].scale(levels[0]);
     for (j, pair) in levels.windows(2).enumerate() {
         case.close_tensor(&format!("edm/x{j}"), &x)?;
-        case.close_tensor(&format!("edm/D_x{j}"), &sampler.torso(&x, pair[0]))?;
-        x = heun::step(&x, pair[0], pair[1], |x, sigma| sampler.head(x, sigma));
+        case.close_tensor(&format!("edm/D_x{j}"), &sampler.torso(&x, pair[0], None))?;
+        x = heun::step(&x, pair[0], pair[1], |x, sigma| sampler.score(x, sigma, None));
     }
 
     for name in case.names() {
         let Some(sigma) = name.strip_prefix("out/intermediate_sigma") else { continue };
         let sigma: f64 = sigma.parse().map_err(|_| format!("{name} does not tell its noise level"))?;
-        let x = case.tensor(engine, "in/original_data")?.add(&noise[0].scale(sigma));
-        case.close_tensor(name, &sampler.torso(&x, sigma))?;
+        let drawn = Drawn { labels: None, clean: Some(case.tensor(engine, "in/original_data")?) };
+        let spec = SampleSpec { method: Method::Intermediate, start_sigma: sigma, ..ONE_STEP };
+        case.close_tensor(name, &sampler.images_of(&spec, &drawn, |_| noise[0].clone()))?;
     }
     Ok(())
 }
@@ -46,14 +47,9 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
 fn schedule(case: &Case) -> Result<ScheduleSpec, String> {
     let config = &case.config["framework"]["diffusion"];
     Ok(ScheduleSpec {
-        kind: ScheduleKind::Ict,
-        s0: 1,
-        s1: 1,
         sigma_min: number(config, "/sigma_min")?,
         sigma_max: number(config, "/sigma_max")?,
         rho: number(config, "/rho")?,
-        p_mean: 0.0,
-        p_std: 1.0,
-        horizon: None,
+        ..PAPER
     })
 }

@@ -1,13 +1,13 @@
 //! Golden tables of the schedule: counts of levels, grids, probabilities, sampling levels, and the head's weight.
 
-use exp_api::spec::{ScheduleKind, ScheduleSpec};
+use exp_api::spec::ScheduleSpec;
 use serde_json::Value;
 
 use super::losses::dsm_weights;
-use super::train::one_place_below;
+use super::train::edm_pairs;
 use super::{Case, number};
 use crate::engine::Engine;
-use crate::schedule::{Ict, grid};
+use crate::schedule::{Ict, PAPER, edm, grid};
 
 /// Noise level at which the evaluation of paths ends.
 const PATHS_END: f64 = 0.02;
@@ -25,7 +25,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     each_size(case, "prob_f64/N", |n| probabilities(&spec, n))?;
     counts(case, &spec)?;
     let z = case.values("edm_joint/z")?;
-    let (sigma, previous): (Vec<f64>, Vec<f64>) = z.iter().map(|&z| one_place_below(&spec, 18.0, z)).unzip();
+    let (sigma, previous): (Vec<f64>, Vec<f64>) = z.iter().map(|&z| edm::pair(&edm_pairs(&spec, 18), z)).unzip();
     case.close("edm_joint/sigma", &sigma)?;
     case.close("edm_joint/prev_sigma", &previous)?;
     let levels: Vec<f32> = case.values("precond/sigma")?.iter().map(|&sigma| sigma as f32).collect();
@@ -33,18 +33,15 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     case.close("precond/dsm_weight", &weights)
 }
 
-/// The schedule of a configuration in the reference's words, with one stage.
+/// The schedule of a configuration in the reference's words.
 fn schedule(config: &Value) -> Result<ScheduleSpec, String> {
     Ok(ScheduleSpec {
-        kind: ScheduleKind::Ict,
-        s0: 1,
-        s1: 1,
         sigma_min: number(config, "/sigma_min")?,
         sigma_max: number(config, "/sigma_max")?,
         rho: number(config, "/rho")?,
         p_mean: number(config, "/p_mean")?,
         p_std: number(config, "/p_std")?,
-        horizon: None,
+        ..PAPER
     })
 }
 

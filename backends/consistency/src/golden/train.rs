@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use exp_api::spec::{EmaSpec, HuberNorm, HuberSpec, LossKind, LossSpec, ScheduleKind, ScheduleSpec, TrainSpec};
+use exp_api::spec::{EdmPairsSpec, EmaSpec, HuberNorm, HuberSpec, LossKind, LossSpec, ScheduleSpec, TrainSpec};
 use serde_json::Value;
 
 use super::optimizer::{double, start, train};
 use super::{Case, number};
 use crate::engine::{Engine, Slot};
-use crate::loss::{Clean, Noised, Terms, joint};
+use crate::loss::{Clean, HUBER, Noised, Objective, Terms, joint};
 use crate::optim;
 use crate::params::Params;
-use crate::schedule::Ict;
+use crate::schedule::{Ict, PAPER, edm};
 use crate::tensor::Tensor;
 
 /// The two networks, as parameter names and the case's tensors call them.
@@ -21,6 +21,7 @@ const NETWORKS: [&str; 2] = ["torso", "head"];
 pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result<(), String> {
     let setup = Setup::read(case)?;
     let network = super::network(case)?;
+    let objective = Objective::open(engine, &setup.loss).map_err(|error| error.to_string())?;
     let mut state = start(&super::params(engine, &network, weights)?);
     let mut sum: Option<Params<E::T>> = None;
     for call in (1..).take_while(|call| case.has(&format!("step{call}/out/gradient_step"))) {
@@ -28,7 +29,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
         let batch = setup.batch(engine, case, call, done)?;
         let before = state.map(|slot| slot.param.clone());
         let (_, terms, gradients) = engine.value_and_grad(&before, |theta| {
-            let terms = joint(&network, &setup.loss, theta, &batch);
+            let terms = joint(&network, &objective, theta, &batch);
             (terms.total.clone(), terms)
         });
         let mut found = Found { case, outputs: BTreeMap::new() };
@@ -64,7 +65,7 @@ enum Levels {
     /// Indices of the lower level on the grid of the curriculum.
     Index(Ict),
     /// Standard normal numbers, and the levels of a grid on which the lower level is one place below.
-    Normal(ScheduleSpec, f64),
+    Normal(ScheduleSpec),
 }
 
 impl Setup {
@@ -73,26 +74,23 @@ impl Setup {
         let train = train(&config["train"])?;
         let whole = |path: &str| number(config, path).map(|n| n as u64);
         let schedule = ScheduleSpec {
-            kind: ScheduleKind::Ict,
             s0: whole("/params_ema_for_training/1")?,
             s1: whole("/params_ema_for_training/2")?,
             sigma_min: number(config, "/sigma_min")?,
             sigma_max: number(config, "/sigma_max")?,
             rho: number(config, "/rho")?,
-            p_mean: -1.1,
-            p_std: 2.0,
-            horizon: None,
+            ..PAPER
         };
         let levels = match config["sigma_sampling_joint"].as_str() {
             Some("iCT") => Levels::Index(Ict::new(&schedule, train.steps)),
-            Some("EDM") => Levels::Normal(schedule, number(config, "/n_timestep")?),
+            Some("EDM") => Levels::Normal(edm_pairs(&schedule, whole("/n_timestep")?)),
             other => return Err(format!("no test draws noise levels by {other:?}")),
         };
         Ok(Setup {
             loss: loss(config)?,
             parts: train.batch / train.micro_batch.unwrap_or(train.batch),
             train,
-            ema: EmaSpec { beta: number(&case.config, "/ema/beta")?, warmup: false },
+            ema: super::ema::read(&case.config["ema"])?,
             levels,
         })
     }
@@ -108,11 +106,11 @@ impl Setup {
                 let indices = case.values(&input("sigma_index"))?;
                 indices.iter().map(|&i| (sigmas[i as usize + 1], sigmas[i as usize])).collect()
             }
-            Levels::Normal(schedule, n) => {
-                case.values(&input("sigma_z"))?.iter().map(|&z| one_place_below(schedule, *n, z)).collect()
+            Levels::Normal(schedule) => {
+                case.values(&input("sigma_z"))?.iter().map(|&z| edm::pair(schedule, z)).collect()
             }
         };
-        Ok(Noised::with(engine, &Clean { images: &y, shape, first: 0 }, &noise, &pairs, 0))
+        Ok(Noised::with(engine, &Clean { images: &y, shape, first: 0, classes: None }, &noise, &pairs, 0))
     }
 
     /// The state after one more than `done` updates, each network at its own rate.
@@ -136,25 +134,22 @@ impl Setup {
 fn loss(config: &Value) -> Result<LossSpec, String> {
     let kind = match config["loss"].as_str() {
         Some("huber") => LossKind::Huber,
+        Some("pseudo_huber") => LossKind::Huber,
         Some("l2") => LossKind::L2,
         other => return Err(format!("no loss is called {other:?}")),
     };
     Ok(LossSpec {
         kind,
-        lambda: number(config, "/joint_training_weight")?,
+        lambda: config["joint_training_weight"].as_f64().unwrap_or(1.0),
         gradient_flow: config["gradient_flow_from_head"].as_bool().ok_or("gradient_flow_from_head is missing")?,
         huber: HuberSpec { c: config["pseudo_huber_loss_c"].as_f64(), norm: HuberNorm::Element },
+        ..HUBER
     })
 }
 
-/// The level that the standard normal `z` selects in EDM's way, and the one a place below it on a grid of `n` levels,
-/// between whose places it may lie.
-pub(super) fn one_place_below(schedule: &ScheduleSpec, n: f64, z: f64) -> (f64, f64) {
-    let sigma = (1.2 * z - 1.2).exp();
-    let root = |sigma: f64| sigma.powf(schedule.rho.recip());
-    let (low, high) = (root(schedule.sigma_min), root(schedule.sigma_max));
-    let place = (root(sigma) - low) / (high - low) - 1.0 / (n - 1.0);
-    (sigma, (low + place.max(0.0) * (high - low)).powf(schedule.rho))
+/// EDM's pairs as the reference codes them, on a grid of `levels`.
+pub(super) fn edm_pairs(schedule: &ScheduleSpec, levels: u64) -> ScheduleSpec {
+    ScheduleSpec { p_mean: -1.2, p_std: 1.2, edm: EdmPairsSpec { levels, floor: false }, ..schedule.clone() }
 }
 
 /// What one call gives, by the names under which the case may list it.

@@ -2,7 +2,7 @@
 
 use exp_api::spec::LossSpec;
 
-use super::{Noised, consistency, dsm};
+use super::{Noised, Objective, consistency, dsm};
 use crate::net::{Denoised, Network, Pass};
 use crate::params::Params;
 use crate::tensor::Tensor;
@@ -12,22 +12,34 @@ use crate::tensor::Tensor;
 pub struct Terms<T> {
     /// The sum of the parts, `[1]`: what is differentiated.
     pub total: T,
-    /// `consistency`, and `dsm` if there is a head, each `[1]` as it enters the sum.
+    /// `consistency` (or `denoising`, of a diffusion model), and `dsm` if there is a head, each `[1]` as it enters the
+    /// sum.
     pub parts: Vec<(&'static str, T)>,
 }
 
-/// The objective at `theta`: f(x_t) follows its own stopped self at x_r, and the head learns the score at x_t.
-pub fn joint<T: Tensor>(network: &Network, spec: &LossSpec, theta: &Params<T>, batch: &Noised<T>) -> Terms<T> {
-    // The same key for both: student and target drop the same features.
-    let pass = Pass::Train { dropout: batch.dropout };
-    let target = network.denoise(&theta.detach(), &batch.x_r, &batch.r, pass).image;
+/// The objective at `theta`: f(x_t) follows its own stopped self at x_r, and the head learns the score at x_t. A
+/// diffusion model follows nothing: its torso learns the score as a head does.
+pub fn joint<T: Tensor>(
+    network: &Network,
+    objective: &Objective<T>,
+    theta: &Params<T>,
+    batch: &Noised<T>,
+) -> Terms<T> {
+    let spec = &objective.spec;
+    let target = objective.distance.as_ref().map(|distance| {
+        let pass = Pass::Train { dropout: target_key(spec, batch.dropout) };
+        (distance, batch.followed(|noisy| network.denoise(&theta.detach(), noisy, pass).image))
+    });
     let theta = &taped(theta);
-    let student = network.denoise(theta, &batch.x_t, &batch.t, pass);
+    let student = network.denoise(theta, &batch.upper(), Pass::Train { dropout: batch.dropout });
 
-    let consistency = consistency::term(spec, &student.image, &target, batch);
-    let mut terms = Terms { total: consistency.clone(), parts: vec![("consistency", consistency)] };
+    let part = match &target {
+        Some((distance, target)) => ("consistency", consistency::term(distance, &student.image, target, batch)),
+        None => ("denoising", dsm::term(1.0, &student.image, batch)),
+    };
+    let mut terms = Terms { total: part.1.clone(), parts: vec![part] };
     let pass = Pass::Train { dropout: head_key(batch.dropout) };
-    if let Some(denoised) = network.score(theta, &batch.x_t, &batch.t, &seen_by_head(spec, &student), pass) {
+    if let Some(denoised) = network.score(theta, &batch.upper(), &seen_by_head(spec, &student), pass) {
         let dsm = dsm::term(spec.lambda, &denoised, batch);
         terms.total = terms.total.add(&dsm);
         terms.parts.push(("dsm", dsm));
@@ -47,6 +59,11 @@ fn seen_by_head<T: Tensor>(spec: &LossSpec, torso: &Denoised<T>) -> Denoised<T> 
     Denoised { image: torso.image.detach(), embedding: through(&torso.embedding), features: through(&torso.features) }
 }
 
+/// The target drops the features that the student drops, unless that is asked not to be.
+fn target_key(spec: &LossSpec, key: u64) -> u64 {
+    if spec.shared_dropout { key } else { key.rotate_left(32) }
+}
+
 /// The head's masks are not the torso's.
 fn head_key(key: u64) -> u64 {
     !key
@@ -55,12 +72,13 @@ fn head_key(key: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use exp_api::spec::{
-        BlockType, Combine, ConvHeadSpec, Embedding, HeadSpec, HuberNorm, HuberSpec, LossKind, ModelSpec, NcsnppSpec,
-        Nonlinearity, Progressive, ProgressiveInput, TorsoSpec,
+        BlockType, Combine, ConvHeadSpec, Embedding, HeadSpec, LossKind, ModelSpec, NcsnppSpec, Nonlinearity,
+        Precondition, Progressive, ProgressiveInput, TorsoSpec,
     };
 
     use super::*;
-    use crate::oracle::Doubles;
+    use crate::loss::HUBER;
+    use crate::oracle::{Doubles, OracleEngine};
     use crate::rng::{Draw, Purpose};
 
     /// A small network that drops half of its features.
@@ -87,18 +105,22 @@ mod tests {
             dropout: 0.5,
         });
         let head = head.then_some(HeadSpec::Conv(ConvHeadSpec { n_groups: 2 }));
-        Network::plan(&ModelSpec { torso, head }, 1, 4, 0.002).expect("a plan")
+        let spec = ModelSpec { precondition: Precondition::Cm, torso, head };
+        Network::plan(&spec, 1, 4, 0.002).expect("a plan")
     }
 
-    fn terms(network: &Network, lambda: f64, batch: &Noised<Doubles>) -> Vec<(&'static str, f64)> {
+    fn l2(lambda: f64) -> LossSpec {
+        LossSpec { kind: LossKind::L2, lambda, ..HUBER }
+    }
+
+    fn terms(network: &Network, spec: LossSpec, batch: &Noised<Doubles>) -> Vec<(&'static str, f64)> {
         let theta = Params::build(network.params(), |(i, spec)| {
             let mut stream = Draw::new(0, Purpose::Init, 0).image(i as u64);
             let values: Vec<f64> = (0..spec.len()).map(|_| 0.3 * stream.normal()).collect();
             Doubles::new(&spec.shape, values)
         });
-        let huber = HuberSpec { c: None, norm: HuberNorm::Element };
-        let spec = LossSpec { kind: LossKind::L2, lambda, gradient_flow: true, huber };
-        let terms = joint(network, &spec, &theta, batch);
+        let objective = Objective::open(&OracleEngine, &spec).expect("no weights are needed");
+        let terms = joint(network, &objective, &theta, batch);
         let parts: Vec<(&str, f64)> = terms.parts.iter().map(|(name, value)| (*name, value.values[0])).collect();
         let sum: f64 = parts.iter().map(|(_, value)| value).sum();
         assert!((terms.total.values[0] - sum).abs() < 1e-12 * sum.abs());
@@ -110,27 +132,38 @@ mod tests {
         let values: Vec<f64> = (0..16).map(|i| (f64::from(i) * 0.7).sin()).collect();
         let y = Doubles::new(&[1, 1, 4, 4], values);
         let (t, r) = (Doubles::new(&[1], [1.0]), Doubles::new(&[1], [1.0 - gap]));
-        Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, dropout }
+        Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, ends: None, labels: None, dropout }
     }
 
     /// At nearly one noise level the two passes differ by next to nothing, and its square even less, only if they drop
     /// the same features.
     #[test]
     fn student_and_target_share_their_masks() {
-        let found = terms(&network(false), 1.0, &batch(1e-6, 7));
+        let found = terms(&network(false), l2(1.0), &batch(1e-6, 7));
         assert!(found.len() == 1 && found[0].1 > 0.0 && found[0].1 < 1e-3, "{found:?}");
+        let apart = terms(&network(false), LossSpec { shared_dropout: false, ..l2(1.0) }, &batch(1e-6, 7));
+        assert!(apart[0].1 > 1.0, "{apart:?}");
     }
 
     #[test]
     fn lambda_weights_the_head() {
-        let [one, two] = [0.3, 0.6].map(|lambda| terms(&network(true), lambda, &batch(0.5, 7)));
+        let [one, two] = [0.3, 0.6].map(|lambda| terms(&network(true), l2(lambda), &batch(0.5, 7)));
         assert_eq!((one[0], one[1].0), (two[0], "dsm"));
         assert!((two[1].1 - 2.0 * one[1].1).abs() < 1e-12 * one[1].1);
     }
 
     #[test]
     fn each_key_drops_other_features() {
-        let [one, two] = [7, 8].map(|key| terms(&network(false), 1.0, &batch(0.5, key)));
+        let [one, two] = [7, 8].map(|key| terms(&network(false), l2(1.0), &batch(0.5, key)));
         assert_ne!(one, two);
+    }
+
+    /// A diffusion model follows nothing: the lower level does not matter.
+    #[test]
+    fn a_diffusion_model_only_denoises() {
+        let edm = LossSpec { kind: LossKind::Edm, ..HUBER };
+        let [near, far] = [0.1, 0.5].map(|gap| terms(&network(false), edm.clone(), &batch(gap, 7)));
+        assert_eq!(near, far);
+        assert_eq!(near[0].0, "denoising");
     }
 }

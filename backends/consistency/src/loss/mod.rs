@@ -6,7 +6,23 @@
 pub(crate) mod consistency;
 pub(crate) mod dsm;
 mod joint;
+pub(crate) mod lpips;
 mod noised;
+mod objective;
+
+use exp_api::spec::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 
 pub use joint::{Terms, joint};
+pub use lpips::LpipsError;
 pub use noised::{Clean, Noised};
+pub use objective::{Objective, check};
+
+/// Pseudo-Huber on each element; the start of what tests and golden cases need.
+pub(crate) const HUBER: LossSpec = LossSpec {
+    kind: LossKind::Huber,
+    lambda: 1.0,
+    gradient_flow: true,
+    shared_dropout: true,
+    huber: HuberSpec { c: None, norm: HuberNorm::Element },
+    lpips: LpipsSpec { weights: None },
+};

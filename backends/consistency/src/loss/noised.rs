@@ -2,8 +2,9 @@
 
 use crate::data::Shape;
 use crate::engine::Engine;
+use crate::net::{Noisy, one_hot};
 use crate::rng::{Draw, Purpose};
-use crate::schedule::Ict;
+use crate::schedule::Pairs;
 use crate::tensor::Tensor;
 
 /// A batch as the losses see it.
@@ -19,6 +20,10 @@ pub struct Noised<T> {
     pub t: T,
     /// The lower noise level of each image, `[B]`.
     pub r: T,
+    /// `[B]`, 1 where r is 0: there the clean image is known to be the target. None where it never is.
+    pub ends: Option<T>,
+    /// `[B,classes]`, 1 at the class of each image; for a network that sees classes.
+    pub labels: Option<T>,
     /// Key of the dropout masks.
     pub dropout: u64,
 }
@@ -32,20 +37,22 @@ pub struct Clean<'a> {
     pub shape: Shape,
     /// Place of the first of them in the step's batch.
     pub first: u64,
+    /// The class of each image and how many classes there are, for a network that sees classes.
+    pub classes: Option<(&'a [u8], usize)>,
 }
 
 impl<T: Tensor> Noised<T> {
     /// The batch of `step`, or a part of it. What an image gets depends on its place in the step alone, not on how the
     /// step is split; only dropout masks, which have the shape of a part, are drawn for each part.
-    pub fn draw<E: Engine<T = T>>(engine: &E, schedule: &Ict, clean: &Clean, seed: u64, step: u64) -> Noised<T> {
+    pub fn draw<E: Engine<T = T>>(engine: &E, pairs: &Pairs, clean: &Clean, seed: u64, step: u64) -> Noised<T> {
         let mut noise = vec![0.0; clean.images.len()];
-        let mut pairs = Vec::new();
+        let mut levels = Vec::new();
         for (z, place) in noise.chunks_mut(clean.shape.values()).zip(clean.first..) {
             Draw::new(seed, Purpose::Noise, step).image(place).fill_normal(z);
-            pairs.push(schedule.pair(step, Draw::new(seed, Purpose::Sigma, step).image(place).uniform()));
+            levels.push(pairs.draw(step, &mut Draw::new(seed, Purpose::Sigma, step).image(place)));
         }
         let dropout = Draw::new(seed, Purpose::Dropout, step).image(clean.first).below(u64::MAX);
-        Noised::with(engine, clean, &noise, &pairs, dropout)
+        Noised::with(engine, clean, &noise, &levels, dropout)
     }
 
     /// The batch with given noise, of the images' shape, and a given pair (t, r) for each image.
@@ -65,43 +72,56 @@ impl<T: Tensor> Noised<T> {
             let values = clean.images.iter().zip(noise).enumerate();
             values.map(|(i, (y, z))| y + levels[i / size] * z).collect()
         };
+        let ends: Vec<f32> = r.iter().map(|&r| f32::from(u8::from(r == 0.0))).collect();
+        let labels = clean.classes.map(|(labels, count)| one_hot(engine, labels.iter().map(|&l| u64::from(l)), count));
         Noised {
             y: engine.upload(&shape, clean.images),
             x_t: engine.upload(&shape, &at(&t)),
             x_r: engine.upload(&shape, &at(&r)),
             t: engine.upload(&[batch], &t),
             r: engine.upload(&[batch], &r),
+            ends: ends.contains(&1.0).then(|| engine.upload(&[batch], &ends)),
+            labels,
             dropout,
+        }
+    }
+
+    /// The upper end of each pair, as a network is asked about it.
+    pub fn upper(&self) -> Noisy<'_, T> {
+        Noisy { x: &self.x_t, sigma: &self.t, labels: self.labels.as_ref() }
+    }
+
+    /// What the student follows: `denoise`, asked about the lower end of each pair, and the clean image where that end is
+    /// free of noise.
+    pub fn followed(&self, denoise: impl FnOnce(&Noisy<T>) -> T) -> T {
+        match &self.ends {
+            None => denoise(&Noisy { x: &self.x_r, sigma: &self.r, labels: self.labels.as_ref() }),
+            Some(ends) => {
+                // No network is asked about noise of level 0, whose logarithm it would need.
+                let sigma = self.r.add(&ends.mul(&self.t));
+                let image = denoise(&Noisy { x: &self.x_r, sigma: &sigma, labels: self.labels.as_ref() });
+                let ends = ends.reshape(&[ends.shape()[0], 1, 1, 1]);
+                image.add(&ends.mul(&self.y.sub(&image)))
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use exp_api::spec::{ScheduleKind, ScheduleSpec};
-
     use super::*;
     use crate::oracle::{Doubles, OracleEngine};
+    use crate::schedule::{Ict, PAPER};
 
     const SHAPE: Shape = Shape { channels: 2, height: 1, width: 3 };
 
     fn schedule() -> Ict {
-        let spec = ScheduleSpec {
-            kind: ScheduleKind::Ict,
-            s0: 10,
-            s1: 1280,
-            sigma_min: 0.002,
-            sigma_max: 80.0,
-            rho: 7.0,
-            p_mean: -1.1,
-            p_std: 2.0,
-            horizon: Some(400_000),
-        };
-        Ict::new(&spec, 1)
+        Ict::new(&PAPER, 400_000)
     }
 
     fn draw(images: &[f32], first: u64, seed: u64, step: u64) -> Noised<Doubles> {
-        Noised::draw(&OracleEngine, &schedule(), &Clean { images, shape: SHAPE, first }, seed, step)
+        let clean = Clean { images, shape: SHAPE, first, classes: None };
+        Noised::draw(&OracleEngine, &Pairs::Ict(schedule()), &clean, seed, step)
     }
 
     #[test]
@@ -133,5 +153,20 @@ mod tests {
         for (t, r) in batch.t.values.iter().zip(&batch.r.values) {
             assert!(levels.windows(2).any(|pair| pair == [*r, *t]));
         }
+    }
+
+    /// Two images, the first of which is followed at level 0.
+    #[test]
+    fn without_noise_the_image_itself_is_followed() {
+        let images: Vec<f32> = (0..12).map(|i| i as f32 / 12.0).collect();
+        let clean = Clean { images: &images, shape: SHAPE, first: 0, classes: Some((&[2, 0], 3)) };
+        let batch = Noised::with(&OracleEngine, &clean, &[1.0; 12], &[(2.0, 0.0), (4.0, 1.0)], 0);
+        assert_eq!(batch.labels.as_ref().map(|labels| labels.values.clone()), Some(vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0]));
+        let found = batch.followed(|noisy| {
+            assert_eq!(noisy.sigma.values, [2.0, 1.0]);
+            noisy.x.scale(0.0).offset(7.0)
+        });
+        assert_eq!(found.values[..6], batch.y.values[..6]);
+        assert_eq!(found.values[6..], [7.0; 6]);
     }
 }

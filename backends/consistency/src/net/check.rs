@@ -3,12 +3,17 @@
 //! Widths that do not split into groups or attention heads are found while planning, where the widths are known.
 
 use exp_api::Problem;
-use exp_api::spec::{BlockType, HeadSpec, ModelSpec, NcsnppSpec, Progressive, TorsoSpec};
+use exp_api::spec::{
+    BaselineHeadSpec, BlockType, FactorSpec, HeadSpec, MincySpec, ModelSpec, NcsnppSpec, Progressive, TorsoSpec,
+    UnetSpec, UnetppHeadSpec,
+};
 
 /// The widest feature map that anyone could mean, in channels.
 const WIDEST: u64 = 1 << 20;
 /// The most blocks a resolution.
 const LONGEST: u64 = 1 << 10;
+/// The group of the two networks of the head `score_pde`.
+const FACTOR: &str = "model.head.factor";
 /// UNet++ names resolutions by their share of 32 pixels, which ends at 1.
 const DEEPEST: usize = 6;
 
@@ -28,21 +33,44 @@ pub fn sizes(spec: &ModelSpec, side: usize) -> Vec<Problem> {
             blocks(&mut found, "model.torso.n_blocks", spec.n_blocks);
             filter(&mut found, "model.torso.resample_filter", &spec.resample_filter);
         }
+        TorsoSpec::Unet(spec) => {
+            resolutions(&mut found, "model.torso.ch_mults", &spec.ch_mults, 32, side);
+            width(&mut found, "model.torso.n_channels", spec.n_channels, &spec.ch_mults);
+            blocks(&mut found, "model.torso.n_blocks", spec.n_blocks);
+        }
+        TorsoSpec::Mincy(spec) => {
+            // Halved once more, the lowest resolution counts as one more.
+            let side = if spec.downsample_last_dim { side / 2 } else { side };
+            resolutions(&mut found, "model.torso.channel_mults", &spec.channel_mults, 32, side);
+            width(&mut found, "model.torso.num_init_channels", spec.num_init_channels, &spec.channel_mults);
+            blocks(&mut found, "model.torso.num_res_blocks", spec.num_res_blocks);
+            for (key, size) in [("pos_emb_dim", spec.pos_emb_dim), ("num_classes", spec.num_classes)] {
+                width(&mut found, &format!("model.torso.{key}"), size, &[1]);
+            }
+        }
     }
     match &spec.head {
-        Some(HeadSpec::Unetpp(spec)) => {
-            resolutions(&mut found, "model.head.ch_mults", &spec.ch_mults, DEEPEST, side);
-            width(&mut found, "model.head.n_channels", spec.n_channels, &spec.ch_mults);
-            blocks(&mut found, "model.head.n_blocks", spec.n_blocks);
-            filter(&mut found, "model.head.resample_filter", &spec.resample_filter);
-        }
-        Some(HeadSpec::Baseline(spec)) => {
-            width(&mut found, "model.head.n_channels", spec.n_channels, &[1]);
-            blocks(&mut found, "model.head.n_blocks", spec.n_blocks);
-        }
+        Some(HeadSpec::Unetpp(spec)) => unetpp_sizes(&mut found, "model.head", spec, side),
+        Some(HeadSpec::Baseline(spec)) => baseline_sizes(&mut found, "model.head", spec),
+        Some(HeadSpec::ScorePde(spec)) => match &spec.factor {
+            FactorSpec::Unetpp(spec) => unetpp_sizes(&mut found, FACTOR, spec, side),
+            FactorSpec::Baseline(spec) => baseline_sizes(&mut found, FACTOR, spec),
+        },
         Some(HeadSpec::Conv(_)) | None => {}
     }
     found
+}
+
+fn unetpp_sizes(found: &mut Vec<Problem>, group: &str, spec: &UnetppHeadSpec, side: usize) {
+    resolutions(found, &format!("{group}.ch_mults"), &spec.ch_mults, DEEPEST, side);
+    width(found, &format!("{group}.n_channels"), spec.n_channels, &spec.ch_mults);
+    blocks(found, &format!("{group}.n_blocks"), spec.n_blocks);
+    filter(found, &format!("{group}.resample_filter"), &spec.resample_filter);
+}
+
+fn baseline_sizes(found: &mut Vec<Problem>, group: &str, spec: &BaselineHeadSpec) {
+    width(found, &format!("{group}.n_channels"), spec.n_channels, &[1]);
+    blocks(found, &format!("{group}.n_blocks"), spec.n_blocks);
 }
 
 /// Choices that contradict each other.
@@ -56,13 +84,45 @@ pub fn choices(spec: &ModelSpec) -> Vec<Problem> {
             pair(&mut found, "model.torso.n_channels", torso.n_channels);
             block(&mut found, torso.resblock_type, [BlockType::Standard, BlockType::Biggan]);
         }
+        TorsoSpec::Unet(torso) => unet(&mut found, torso),
+        TorsoSpec::Mincy(torso) => mincy(&mut found, torso),
     }
-    if let Some(HeadSpec::Unetpp(head)) = &spec.head {
-        attention(&mut found, "model.head", &head.is_atten, &head.ch_mults);
-        even(&mut found, "model.head.resample_filter", &head.resample_filter);
-        pair(&mut found, "model.head.n_channels", head.n_channels);
+    match &spec.head {
+        Some(HeadSpec::Unetpp(head)) => unetpp_head(&mut found, "model.head", head),
+        Some(HeadSpec::ScorePde(head)) => {
+            if let FactorSpec::Unetpp(head) = &head.factor {
+                unetpp_head(&mut found, FACTOR, head);
+            }
+        }
+        Some(HeadSpec::Baseline(_) | HeadSpec::Conv(_)) | None => {}
     }
     found
+}
+
+fn unetpp_head(found: &mut Vec<Problem>, group: &str, head: &UnetppHeadSpec) {
+    attention(found, group, &head.is_atten, &head.ch_mults);
+    even(found, &format!("{group}.resample_filter"), &head.resample_filter);
+    pair(found, &format!("{group}.n_channels"), head.n_channels);
+}
+
+fn unet(found: &mut Vec<Problem>, torso: &UnetSpec) {
+    attention(found, "model.torso", &torso.is_atten, &torso.ch_mults);
+    if torso.learn_sigma {
+        let message = "expected false: a denoiser makes one image, and a learnt variance makes two";
+        found.push(Problem::new("model.torso.learn_sigma", message));
+    }
+}
+
+fn mincy(found: &mut Vec<Problem>, torso: &MincySpec) {
+    if torso.kernel_size % 2 == 0 {
+        let message = format!("expected an odd number, found {}", torso.kernel_size);
+        found.push(Problem::new("model.torso.kernel_size", message));
+    }
+    let unknown = torso.attention_mults.iter().find(|mult| !torso.channel_mults.contains(mult));
+    if let Some(mult) = unknown {
+        let message = format!("expected multipliers of channel_mults {:?}, found {mult}", torso.channel_mults);
+        found.push(Problem::new("model.torso.attention_mults", message));
+    }
 }
 
 fn resolutions(found: &mut Vec<Problem>, key: &str, mults: &[u64], deepest: usize, side: usize) {

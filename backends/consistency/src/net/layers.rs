@@ -12,11 +12,11 @@ use crate::tensor::Tensor;
 /// Added to the variance of every normalisation.
 const EPS: f64 = 1e-6;
 
-/// A convolution over square kernels, with a bias.
+/// A convolution over square kernels, usually with a bias.
 #[derive(Debug, Clone)]
 pub struct Conv {
     kernel: ParamId,
-    bias: ParamId,
+    bias: Option<ParamId>,
     stride: usize,
     padding: usize,
 }
@@ -24,12 +24,23 @@ pub struct Conv {
 impl Conv {
     /// Plans `kernel` and `bias`, `inputs` to `outputs` channels, keeping the size of the image.
     pub fn kernel(scope: &mut Scope, inputs: usize, outputs: usize, size: usize, scale: f64) -> Conv {
-        Conv::plan(scope, "kernel", [outputs, inputs, size, size], scale)
+        Conv::plan(scope, "kernel", [outputs, inputs, size, size], by_fans(scale))
+    }
+
+    /// The same, started after LeCun.
+    pub fn lecun(scope: &mut Scope, inputs: usize, outputs: usize, size: usize) -> Conv {
+        Conv::plan(scope, "kernel", [outputs, inputs, size, size], lecun)
     }
 
     /// The same with the kernel called `weight`.
     pub fn weight(scope: &mut Scope, inputs: usize, outputs: usize, size: usize, scale: f64) -> Conv {
-        Conv::plan(scope, "weight", [outputs, inputs, size, size], scale)
+        Conv::plan(scope, "weight", [outputs, inputs, size, size], by_fans(scale))
+    }
+
+    /// Plans `kernel` alone, over single pixels.
+    pub fn unbiased(scope: &mut Scope, inputs: usize, outputs: usize) -> Conv {
+        let kernel = scope.param("kernel", &[outputs, inputs, 1, 1], variance_scaling(1.0, inputs, outputs));
+        Conv { kernel, bias: None, stride: 1, padding: 0 }
     }
 
     /// Every `stride`-th pixel only, with `padding` zeros on all sides.
@@ -39,21 +50,23 @@ impl Conv {
 
     /// `[B,inputs,H,W]` to `[B,outputs,H',W']`.
     pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
-        x.conv2d(&theta[self.kernel], Some(&theta[self.bias]), self.stride, self.padding)
+        x.conv2d(&theta[self.kernel], self.bias.map(|bias| &theta[bias]), self.stride, self.padding)
     }
 
     /// The same, where something linear happens to the image between convolving and adding the bias.
     pub fn apply_around<T: Tensor>(&self, theta: &Params<T>, x: &T, between: impl FnOnce(&T) -> T) -> T {
-        let bias = &theta[self.bias];
         let convolved = between(&x.conv2d(&theta[self.kernel], None, self.stride, self.padding));
-        convolved.add(&bias.reshape(&[1, bias.shape()[0], 1, 1]))
+        match self.bias.map(|bias| &theta[bias]) {
+            Some(bias) => convolved.add(&bias.reshape(&[1, bias.shape()[0], 1, 1])),
+            None => convolved,
+        }
     }
 
-    fn plan(scope: &mut Scope, name: &str, shape: [usize; 4], scale: f64) -> Conv {
+    fn plan(scope: &mut Scope, name: &str, shape: [usize; 4], init: impl Fn(usize, usize) -> Init) -> Conv {
         let [outputs, inputs, size, _] = shape;
-        let init = variance_scaling(scale, size * size * inputs, size * size * outputs);
-        let kernel = scope.param(name, &shape, init);
-        Conv { kernel, bias: scope.param("bias", &[outputs], Init::Zeros), stride: 1, padding: size / 2 }
+        let kernel = scope.param(name, &shape, init(size * size * inputs, size * size * outputs));
+        let bias = Some(scope.param("bias", &[outputs], Init::Zeros));
+        Conv { kernel, bias, stride: 1, padding: size / 2 }
     }
 }
 
@@ -67,12 +80,17 @@ pub struct Dense {
 impl Dense {
     /// Plans `kernel` and `bias`.
     pub fn kernel(scope: &mut Scope, inputs: usize, outputs: usize) -> Dense {
-        Dense::plan(scope, "kernel", inputs, outputs)
+        Dense::plan(scope, "kernel", inputs, outputs, by_fans(1.0))
+    }
+
+    /// The same, started after LeCun.
+    pub fn lecun(scope: &mut Scope, inputs: usize, outputs: usize) -> Dense {
+        Dense::plan(scope, "kernel", inputs, outputs, lecun)
     }
 
     /// Plans `weight` and `bias`.
     pub fn weight(scope: &mut Scope, inputs: usize, outputs: usize) -> Dense {
-        Dense::plan(scope, "weight", inputs, outputs)
+        Dense::plan(scope, "weight", inputs, outputs, by_fans(1.0))
     }
 
     /// `[B,inputs]` to `[B,outputs]`.
@@ -87,8 +105,14 @@ impl Dense {
         image.add(&shift.reshape(&[batch, outputs, 1, 1]))
     }
 
-    fn plan(scope: &mut Scope, name: &str, inputs: usize, outputs: usize) -> Dense {
-        let weight = scope.param(name, &[inputs, outputs], variance_scaling(1.0, inputs, outputs));
+    fn plan(
+        scope: &mut Scope,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        init: impl Fn(usize, usize) -> Init,
+    ) -> Dense {
+        let weight = scope.param(name, &[inputs, outputs], init(inputs, outputs));
         Dense { weight, bias: scope.param("bias", &[outputs], Init::Zeros) }
     }
 }
@@ -192,6 +216,16 @@ fn variance_scaling(scale: f64, fan_in: usize, fan_out: usize) -> Init {
         0.0 => Init::Zeros,
         _ => Init::Uniform((6.0 * scale / (fan_in + fan_out) as f64).sqrt()),
     }
+}
+
+/// [`variance_scaling`] as a function of the fans.
+fn by_fans(scale: f64) -> impl Fn(usize, usize) -> Init {
+    move |fan_in, fan_out| variance_scaling(scale, fan_in, fan_out)
+}
+
+/// Truncated normal of variance 1 / fan-in (LeCun et al. 1998, as Flax has it).
+fn lecun(fan_in: usize, _: usize) -> Init {
+    Init::TruncatedNormal((fan_in as f64).recip().sqrt())
 }
 
 #[cfg(test)]

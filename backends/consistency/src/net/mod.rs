@@ -4,19 +4,21 @@
 //! parameter starts, [`crate::params`] draws it), losses or sampling. In: a [`ModelSpec`] and the shape of images.
 //! Out: a [`Network`], planned with no tensors, whose forward passes read any parameter set of its plan.
 //!
-//! Reading order: [`Network`], `torso`, `head`; then an architecture (`ncsnpp`, `unetpp`), its blocks, and the layers
-//! that they share.
+//! Reading order: [`Network`], `torso`, `head`; then an architecture (`ncsnpp`, `unetpp`, `unet`, `mincy`), its blocks,
+//! and the layers that they share.
 
 mod check;
 mod dropout;
 mod embedding;
 pub(crate) mod head;
 pub(crate) mod layers;
+mod mincy;
 pub(crate) mod ncsnpp;
 pub(crate) mod precondition;
 pub(crate) mod resample;
 pub(crate) mod scope;
 pub(crate) mod torso;
+mod unet;
 pub(crate) mod unetpp;
 
 use std::sync::Arc;
@@ -26,9 +28,10 @@ use exp_api::spec::ModelSpec;
 
 pub use self::dropout::Pass;
 use self::head::{Given, Head};
-use self::precondition::Precondition;
+use self::precondition::Wrapper;
 use self::scope::Scope;
 use self::torso::{Torso, output_widths, width_key};
+use crate::engine::Engine;
 use crate::params::{Params, Plan};
 use crate::tensor::Tensor;
 
@@ -38,7 +41,19 @@ pub struct Network {
     plan: Arc<Plan>,
     torso: Torso,
     head: Option<Head>,
-    sigma_min: f64,
+    wrapper: Wrapper,
+    classes: Option<usize>,
+}
+
+/// What a network is asked about.
+#[derive(Debug)]
+pub struct Noisy<'a, T> {
+    /// Noisy images, `[B,C,H,W]`.
+    pub x: &'a T,
+    /// Their noise levels, `[B]`.
+    pub sigma: &'a T,
+    /// `[B,classes]`, 1 at the class of each image and 0 elsewhere; for a network that sees classes.
+    pub labels: Option<&'a T>,
 }
 
 /// What a torso's forward pass gives. A head reads all of it.
@@ -74,7 +89,13 @@ impl Network {
             scope.child("head", |s| Head::plan(s, head, given))
         });
         match problems.is_empty() {
-            true => Ok(Network { plan: Arc::new(plan), torso, head, sigma_min }),
+            true => Ok(Network {
+                plan: Arc::new(plan),
+                torso,
+                head,
+                wrapper: Wrapper::new(spec.precondition, sigma_min),
+                classes: spec.torso.classes().map(|classes| classes as usize),
+            }),
             false => Err(problems),
         }
     }
@@ -84,19 +105,45 @@ impl Network {
         &self.plan
     }
 
-    /// The torso's denoised image of `x` `[B,C,H,W]` at noise levels `sigma` `[B]`, and what a head reads beside it.
-    pub fn denoise<T: Tensor>(&self, theta: &Params<T>, x: &T, sigma: &T, pass: Pass) -> Denoised<T> {
-        let scales = Precondition::at(sigma, self.sigma_min);
-        let raw = self.torso.apply(theta, &scales.input.mul(x), &scales.noise, pass);
-        Denoised { image: scales.denoised(x, &raw.image), embedding: raw.embedding, features: raw.features }
+    /// How many classes it tells apart; none when it sees no class.
+    pub fn classes(&self) -> Option<usize> {
+        self.classes
     }
 
-    /// The head's denoised image of `x` `[B,C,H,W]` at noise levels `sigma` `[B]`, given what the torso made of them;
-    /// none without a head. Whatever should receive no gradient from the head is stopped by the caller.
-    pub fn score<T: Tensor>(&self, theta: &Params<T>, x: &T, sigma: &T, torso: &Denoised<T>, pass: Pass) -> Option<T> {
-        let head = self.head.as_ref()?;
-        Some(head.apply(theta, &Precondition::at(sigma, self.sigma_min), x, torso, pass))
+    /// Whether it has a score head.
+    pub fn has_head(&self) -> bool {
+        self.head.is_some()
     }
+
+    /// The torso's denoised images, and what a head reads beside them.
+    pub fn denoise<T: Tensor>(&self, theta: &Params<T>, noisy: &Noisy<T>, pass: Pass) -> Denoised<T> {
+        let scales = self.wrapper.scales(noisy.sigma);
+        let input = self.wrapper.input(&scales, noisy.x);
+        let raw = self.torso.apply(theta, &input, &scales.noise, noisy.labels, pass);
+        Denoised { image: scales.denoised(noisy.x, &raw.image), embedding: raw.embedding, features: raw.features }
+    }
+
+    /// The head's denoised images, given what the torso made of the same; none without a head. Whatever should receive
+    /// no gradient from the head is stopped by the caller.
+    pub fn score<T: Tensor>(
+        &self,
+        theta: &Params<T>,
+        noisy: &Noisy<T>,
+        torso: &Denoised<T>,
+        pass: Pass,
+    ) -> Option<T> {
+        let head = self.head.as_ref()?;
+        Some(head.apply(theta, &self.wrapper.scales(noisy.sigma), noisy.x, torso, pass).image)
+    }
+}
+
+/// Classes as a network sees them: `[B,count]`, 1 at the class of each image and 0 elsewhere.
+pub fn one_hot<E: Engine>(engine: &E, classes: impl ExactSizeIterator<Item = u64>, count: usize) -> E::T {
+    let batch = classes.len();
+    let values: Vec<f32> = classes
+        .flat_map(|class| (0..count as u64).map(move |place| f32::from(u8::from(place == class))))
+        .collect();
+    engine.upload(&[batch, count], &values)
 }
 
 #[cfg(test)]

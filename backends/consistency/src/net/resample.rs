@@ -75,6 +75,20 @@ impl Resample {
         line.over(side + 2 * ((taps.len() - 1) / 2), side / 2)
     }
 
+    /// From `from` to `to` by linear interpolation between the centres of pixels, the outermost ones going on for ever;
+    /// a smaller image is not smoothed first.
+    pub fn bilinear(from: usize, to: usize) -> Resample {
+        let mut values = vec![0.0f32; from * to];
+        for out in 0..to {
+            let last = (from - 1) as f64;
+            let place = ((out as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, last);
+            let (left, share) = (place.floor(), place.fract());
+            values[left as usize * to + out] += (1.0 - share) as f32;
+            values[(left + 1.0).min(last) as usize * to + out] += share as f32;
+        }
+        Resample::Separable(Matrix { to, shape: [from, to], values })
+    }
+
     /// `[B,C,side,side]` to `[B,C,side',side']`.
     pub fn apply<T: Tensor>(&self, x: &T) -> T {
         let [b, c, h, w] = image_shape(&x.shape());
@@ -158,6 +172,13 @@ mod tests {
         // Every pixel in the middle gives its whole weight to the outputs.
         let weight: f32 = matrix.values[5 * 4..6 * 4].iter().sum();
         assert_eq!(weight, 0.25);
+    }
+
+    #[test]
+    fn interpolation_keeps_lines_straight() {
+        assert_eq!(line(Resample::bilinear(2, 4)), [1.0, 0.75, 0.25, 0.0, 0.0, 0.25, 0.75, 1.0]);
+        assert_eq!(line(Resample::bilinear(1, 3)), [1.0; 3]);
+        assert_eq!(line(Resample::bilinear(2, 2)), [1.0, 0.0, 0.0, 1.0]);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use exp_api::spec::EmaSpec;
 
 /// The share of the old average kept in update `t` (the first is 1): min(beta, (1+t)/(10+t)) with warm-up; else 0 in the
-/// first two updates, which copy the weights, and beta from then on.
+/// first `update_after` + 1 updates, which copy the weights, and beta from then on. Between two updates of the average,
+/// all of it.
 pub(super) fn decay(ema: &EmaSpec, t: u64) -> f64 {
     match ema.warmup {
+        false if t <= ema.update_after + 1 => 0.0,
+        _ if !t.is_multiple_of(ema.update_every) => 1.0,
         true => ema.beta.min((1 + t) as f64 / (10 + t) as f64),
-        false if t <= 2 => 0.0,
         false => ema.beta,
     }
 }
@@ -15,17 +17,30 @@ pub(super) fn decay(ema: &EmaSpec, t: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::constant;
 
     #[test]
     fn the_first_two_updates_copy() {
-        let ema = EmaSpec { beta: 0.99993, warmup: false };
+        let ema = constant(0.99993);
         assert_eq!([1, 2, 3, 1000].map(|t| decay(&ema, t)), [0.0, 0.0, 0.99993, 0.99993]);
     }
 
     #[test]
     fn warm_up_rises_to_beta() {
-        let ema = EmaSpec { beta: 0.98, warmup: true };
+        let ema = EmaSpec { warmup: true, ..constant(0.98) };
         assert_eq!([1, 8, 440, 441, 1000].map(|t| decay(&ema, t)), [2.0 / 11.0, 0.5, 0.98, 0.98, 0.98]);
         assert!(decay(&ema, 439) < 0.98);
+    }
+
+    #[test]
+    fn a_longer_start_copies_for_longer() {
+        let ema = EmaSpec { update_after: 3, ..constant(0.5) };
+        assert_eq!([1, 4, 5].map(|t| decay(&ema, t)), [0.0, 0.0, 0.5]);
+    }
+
+    #[test]
+    fn between_its_updates_the_average_stays() {
+        let ema = EmaSpec { update_every: 4, ..constant(0.9) };
+        assert_eq!([2, 3, 4, 5, 8].map(|t| decay(&ema, t)), [0.0, 1.0, 0.9, 1.0, 0.9]);
     }
 }

@@ -11,3 +11,8 @@ mod rule;
 
 pub use clip::{clip, global_norm};
 pub use rule::{check, rule};
+
+/// A moving average with one decay; the start of what tests and golden cases need.
+pub(crate) const fn constant(beta: f64) -> exp_api::spec::EmaSpec {
+    exp_api::spec::EmaSpec { beta, warmup: false, update_after: 1, update_every: 1 }
+}

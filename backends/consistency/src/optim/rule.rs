@@ -74,7 +74,7 @@ pub(super) mod tests {
         }
     }
 
-    const EMA: EmaSpec = EmaSpec { beta: 0.99, warmup: false };
+    const EMA: EmaSpec = crate::optim::constant(0.99);
 
     #[test]
     fn the_rectifier_has_the_worked_values() {

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use exp_api::Problem;
-use exp_api::spec::{Method, SampleSpec, ScheduleSpec};
+use exp_api::spec::{LossKind, Method, RunSpec, SampleSpec, ScheduleSpec};
 
-use super::{heun, multistep, one_step};
-use crate::data::Shape;
+use super::{heun, intermediate, multistep, one_step};
+use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
-use crate::net::{Network, Pass};
+use crate::net::{Network, Noisy, Pass, one_hot};
 use crate::params::Params;
 use crate::rng::{Draw, Purpose};
 use crate::tensor::Tensor;
@@ -24,57 +24,111 @@ pub struct Sampler<'a, T> {
     pub shape: Shape,
     /// The noise levels that it was trained on.
     pub schedule: &'a ScheduleSpec,
+    /// The images that [`Method::Intermediate`] starts from.
+    pub data: Option<&'a Dataset>,
+}
+
+/// What is given of the images to draw, beside noise.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawn<T> {
+    /// `[B,classes]`, 1 at the class of each image; for a network that sees classes.
+    pub(crate) labels: Option<T>,
+    /// Clean images `[B,C,H,W]`, for [`Method::Intermediate`].
+    pub(crate) clean: Option<T>,
+}
+
+impl<T> Default for Drawn<T> {
+    fn default() -> Self {
+        Drawn { labels: None, clean: None }
+    }
 }
 
 impl<T: Tensor> Sampler<'_, T> {
     /// The images with these numbers, NCHW. Image i is the same whatever else is drawn, up to how an engine rounds
     /// batches of different sizes; the caller splits long ranges.
-    ///
-    /// # Panics
-    /// With [`Method::Heun`] and a network without a head, which [`check`] finds.
     pub fn draw<E: Engine<T = T>>(&self, engine: &E, spec: &SampleSpec, images: Range<u64>) -> Vec<f32> {
         let Shape { channels, height, width } = self.shape;
         let shape = [(images.end - images.start) as usize, channels, height, width];
         let noise = |stage| engine.upload(&shape, &normals(spec.seed, stage, images.clone(), self.shape.values()));
-        self.images_of(spec, noise).to_host()
+        let labels = self.network.classes().map(|count| {
+            let class = |image: u64| match &spec.classes {
+                Some(classes) => classes[(image % classes.len() as u64) as usize],
+                None => image % count as u64,
+            };
+            let classes: Vec<u64> = images.clone().map(class).collect();
+            one_hot(engine, classes.into_iter(), count)
+        });
+        let clean = self.data.filter(|_| spec.method == Method::Intermediate).map(|data| {
+            let start: Vec<f32> =
+                images.clone().flat_map(|i| data.signed((i % data.len() as u64) as usize)).collect();
+            engine.upload(&shape, &start)
+        });
+        self.images_of(spec, &Drawn { labels, clean }, noise).to_host()
     }
 
     /// One image for each that standard normal `noise(stage)` `[B,C,H,W]` holds.
-    pub(crate) fn images_of(&self, spec: &SampleSpec, noise: impl FnMut(u64) -> T) -> T {
+    pub(crate) fn images_of(&self, spec: &SampleSpec, drawn: &Drawn<T>, noise: impl FnMut(u64) -> T) -> T {
         let schedule = self.schedule;
-        let torso = |x: &T, sigma: f64| self.torso(x, sigma);
+        let labels = drawn.labels.as_ref();
+        let torso = |x: &T, sigma: f64| self.torso(x, sigma, labels);
         match spec.method {
             Method::OneStep => one_step::images(schedule, torso, noise),
             Method::TwoStep => multistep::images(schedule, &[spec.mid_sigma], torso, noise),
-            Method::Multistep => multistep::images(schedule, &multistep::levels(schedule, spec.steps), torso, noise),
-            Method::Heun => heun::images(schedule, spec.steps, |x, sigma| self.head(x, sigma), noise),
+            Method::Multistep => {
+                let grid = || multistep::levels(schedule, spec.steps);
+                multistep::images(schedule, &spec.sigmas.clone().unwrap_or_else(grid), torso, noise)
+            }
+            Method::Heun => heun::images(schedule, spec.steps, |x, sigma| self.score(x, sigma, labels), noise),
+            Method::Intermediate => intermediate::images(spec.start_sigma, drawn.clean.as_ref(), torso, noise),
         }
     }
 
     /// The torso's denoised images.
-    pub(crate) fn torso(&self, x: &T, sigma: f64) -> T {
-        self.network.denoise(self.theta, x, &alike(x, sigma), Pass::Eval).image
+    pub(crate) fn torso(&self, x: &T, sigma: f64, labels: Option<&T>) -> T {
+        self.network.denoise(self.theta, &Noisy { x, sigma: &alike(x, sigma), labels }, Pass::Eval).image
     }
 
-    /// The head's denoised images.
-    pub(crate) fn head(&self, x: &T, sigma: f64) -> T {
-        let sigma = alike(x, sigma);
-        let torso = self.network.denoise(self.theta, x, &sigma, Pass::Eval);
-        let denoised = self.network.score(self.theta, x, &sigma, &torso, Pass::Eval);
-        denoised.expect("a network that passed the check has a head")
+    /// The denoised images of the head, or of a torso without one, which is a diffusion model itself.
+    pub(crate) fn score(&self, x: &T, sigma: f64, labels: Option<&T>) -> T {
+        let noisy = Noisy { x, sigma: &alike(x, sigma), labels };
+        let torso = self.network.denoise(self.theta, &noisy, Pass::Eval);
+        let denoised = self.network.score(self.theta, &noisy, &torso, Pass::Eval);
+        denoised.unwrap_or(torso.image)
     }
 }
 
-/// Whether a network can be sampled so; `has_head` tells whether it has a score head.
-pub fn check(spec: &SampleSpec, schedule: &ScheduleSpec, has_head: bool) -> Vec<Problem> {
+/// Whether the network of a run can be sampled and judged as it asks.
+pub fn check(run: &RunSpec) -> Vec<Problem> {
+    let (spec, schedule) = (&run.sample, &run.schedule);
     let mut problems = Vec::new();
-    if spec.method == Method::Heun && !has_head {
-        problems.push(Problem::new("sample.method", "heun needs a score head, and model.head is null"));
+    let mut problem = |key: &str, message: String| problems.push(Problem::new(key, message));
+    let scores = run.model.head.is_some() || run.loss.kind == LossKind::Edm;
+    for (key, heun) in [
+        ("sample.method", spec.method == Method::Heun),
+        ("eval.methods", run.eval.methods.contains(&Method::Heun)),
+    ] {
+        if heun && !scores {
+            problem(key, "heun needs a score head or a diffusion model, and model.head is null".to_owned());
+        }
     }
     let (low, high) = (schedule.sigma_min, schedule.sigma_max);
     if spec.method == Method::TwoStep && !(low..=high).contains(&spec.mid_sigma) {
-        let message = format!("expected a noise level from {low} to {high}, found {}", spec.mid_sigma);
-        problems.push(Problem::new("sample.mid_sigma", message));
+        problem("sample.mid_sigma", format!("expected a noise level from {low} to {high}, found {}", spec.mid_sigma));
+    }
+    let sigmas = spec.sigmas.as_deref().unwrap_or_default();
+    let falling = std::iter::once(&high).chain(sigmas).is_sorted_by(|above, below| above > below);
+    if !falling || sigmas.iter().any(|sigma| *sigma < low) {
+        problem("sample.sigmas", format!("expected falling noise levels between {high} and {low}, found {sigmas:?}"));
+    }
+    match (&spec.classes, run.model.torso.classes()) {
+        (Some(_), None) => problem("sample.classes", "the torso sees no classes; expected null".to_owned()),
+        (Some(classes), Some(count)) => {
+            if let Some(unknown) = classes.iter().find(|class| **class >= count) {
+                let message = format!("expected classes below model.torso.num_classes = {count}, found {unknown}");
+                problem("sample.classes", message);
+            }
+        }
+        (None, _) => {}
     }
     problems
 }
@@ -97,10 +151,9 @@ fn alike<T: Tensor>(x: &T, sigma: f64) -> T {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use exp_api::spec::ScheduleKind;
-
     use super::*;
     use crate::oracle::Doubles;
+    use crate::schedule::PAPER;
 
     /// Mean and variance of normal data, for which flow and denoiser are known in closed form.
     pub(in crate::sample) const MEAN: f64 = 0.2;
@@ -109,17 +162,7 @@ pub(super) mod tests {
     pub(in crate::sample) const Z: [f64; 3] = [1.3, -0.4, 0.7];
 
     pub(in crate::sample) fn schedule() -> ScheduleSpec {
-        ScheduleSpec {
-            kind: ScheduleKind::Ict,
-            s0: 10,
-            s1: 1280,
-            sigma_min: 0.002,
-            sigma_max: 80.0,
-            rho: 7.0,
-            p_mean: -1.1,
-            p_std: 2.0,
-            horizon: None,
-        }
+        PAPER
     }
 
     pub(in crate::sample) fn noise(stage: u64) -> Doubles {
@@ -141,18 +184,5 @@ pub(super) mod tests {
         assert_eq!(normals(1, 0, 0..6, 5), [normals(1, 0, 0..2, 5), normals(1, 0, 2..6, 5)].concat());
         assert_ne!(normals(1, 0, 0..1, 5), normals(1, 1, 0..1, 5));
         assert_ne!(normals(1, 0, 0..1, 5), normals(2, 0, 0..1, 5));
-    }
-
-    #[test]
-    fn checks_name_the_key() {
-        let spec = |method| SampleSpec { n: 1, method, mid_sigma: 0.8, steps: 18, seed: 0 };
-        let keys = |spec: SampleSpec, head| {
-            check(&spec, &schedule(), head).into_iter().map(|problem| problem.key).collect::<Vec<_>>()
-        };
-        assert_eq!(keys(spec(Method::Heun), false), ["sample.method"]);
-        assert!(keys(spec(Method::Heun), true).is_empty());
-        assert!(keys(spec(Method::TwoStep), false).is_empty());
-        assert_eq!(keys(SampleSpec { mid_sigma: 90.0, ..spec(Method::TwoStep) }, false), ["sample.mid_sigma"]);
-        assert!(keys(SampleSpec { mid_sigma: 90.0, ..spec(Method::OneStep) }, false).is_empty());
     }
 }

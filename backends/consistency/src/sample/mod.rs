@@ -6,7 +6,23 @@
 
 mod draw;
 pub(crate) mod heun;
+mod intermediate;
 mod multistep;
 mod one_step;
 
+use exp_api::spec::{Method, SampleSpec};
+
+pub(crate) use draw::Drawn;
 pub use draw::{Sampler, check};
+
+/// One image in one step; the start of what tests and golden cases need.
+pub(crate) const ONE_STEP: SampleSpec = SampleSpec {
+    n: 1,
+    method: Method::OneStep,
+    mid_sigma: 0.821,
+    steps: 18,
+    sigmas: None,
+    start_sigma: 17.0,
+    classes: None,
+    seed: 0,
+};

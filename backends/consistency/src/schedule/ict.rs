@@ -60,12 +60,12 @@ fn intervals(spec: &ScheduleSpec, stage: u64) -> u64 {
 }
 
 impl Levels {
-    /// `n` levels; the pair of levels i and i+1 has a probability proportional to
+    /// `n` levels, or all but the lowest of them; the pair of levels i and i+1 has a probability proportional to
     /// erf((ln sigma_(i+1) - p_mean) / (sqrt(2) p_std)) - erf((ln sigma_i - p_mean) / (sqrt(2) p_std)).
     fn new(spec: &ScheduleSpec, n: usize) -> Levels {
-        let sigmas = grid::rising(spec, n);
+        let sigmas = grid::rising(spec, n).split_off(usize::from(spec.skip_lowest));
         let below: Vec<f64> = sigmas.iter().map(|&sigma| lognormal(spec, sigma)).collect();
-        let (low, high) = (below[0], below[n - 1]);
+        let (low, high) = (below[0], below[below.len() - 1]);
         let cumulative = below[1..].iter().map(|value| (value - low) / (high - low)).collect();
         Levels { sigmas, cumulative }
     }
@@ -82,14 +82,10 @@ fn lognormal(spec: &ScheduleSpec, sigma: f64) -> f64 {
     libm::erf((libm::log(sigma) - spec.p_mean) / (std::f64::consts::SQRT_2 * spec.p_std))
 }
 
-/// What is wrong with a schedule beyond the range of each value.
-pub fn check(spec: &ScheduleSpec) -> Vec<Problem> {
+/// What is wrong with the curriculum beyond the range of each value, given levels in order.
+pub(super) fn check(spec: &ScheduleSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if spec.sigma_min >= spec.sigma_max {
-        let message =
-            format!("expected a number below schedule.sigma_max = {}, found {}", spec.sigma_max, spec.sigma_min);
-        problems.push(Problem::new("schedule.sigma_min", message));
-    } else if lognormal(spec, spec.sigma_min) >= lognormal(spec, spec.sigma_max) {
+    if lognormal(spec, spec.sigma_min) >= lognormal(spec, spec.sigma_max) {
         let message =
             "ln(sigma) never falls between schedule.sigma_min and schedule.sigma_max with this p_mean and p_std";
         problems.push(Problem::new("schedule.p_mean", message));
@@ -98,28 +94,21 @@ pub fn check(spec: &ScheduleSpec) -> Vec<Problem> {
         let message = format!("expected a whole number of at most schedule.s1 = {}, found {}", spec.s1, spec.s0);
         problems.push(Problem::new("schedule.s0", message));
     }
+    if spec.skip_lowest && spec.s0 < 2 {
+        let message = "expected at least 2: without the lowest level, one interval leaves no pair";
+        problems.push(Problem::new("schedule.s0", message));
+    }
     problems
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use exp_api::spec::ScheduleKind;
-
     use super::*;
+    use crate::schedule::PAPER;
 
     /// The schedule of the paper at the scale of 32 x 32 images.
     pub(in crate::schedule) fn ict() -> ScheduleSpec {
-        ScheduleSpec {
-            kind: ScheduleKind::Ict,
-            s0: 10,
-            s1: 1280,
-            sigma_min: 0.002,
-            sigma_max: 80.0,
-            rho: 7.0,
-            p_mean: -1.1,
-            p_std: 2.0,
-            horizon: Some(400_000),
-        }
+        ScheduleSpec { horizon: Some(400_000), ..PAPER }
     }
 
     pub(in crate::schedule) fn close(found: &[f64], expected: &[f64], relative: f64) {
@@ -194,11 +183,21 @@ pub(super) mod tests {
         assert_eq!(schedule.pair(0, 1.0f64.next_down()).0, 80.0);
     }
 
+    /// As a small trainer coded it: one level and one interval fewer, the others as they were.
+    #[test]
+    fn the_lowest_level_can_be_left_out() {
+        let (all, fewer) = (Ict::new(&ict(), 1), Ict::new(&ScheduleSpec { skip_lowest: true, ..ict() }, 1));
+        assert_eq!(fewer.at(0).sigmas, all.at(0).sigmas[1..]);
+        let first = all.at(0).cumulative[0];
+        let expected: Vec<f64> = all.at(0).cumulative[1..].iter().map(|c| (c - first) / (1.0 - first)).collect();
+        close(&fewer.at(0).cumulative, &expected, 1e-12);
+    }
+
     #[test]
     fn checks_name_the_key() {
         let keys = |spec: ScheduleSpec| check(&spec).into_iter().map(|p| p.key).collect::<Vec<_>>();
         assert!(keys(ict()).is_empty());
-        assert_eq!(keys(ScheduleSpec { sigma_min: 80.0, ..ict() }), ["schedule.sigma_min"]);
+        assert_eq!(keys(ScheduleSpec { s0: 1, skip_lowest: true, ..ict() }), ["schedule.s0"]);
         assert_eq!(keys(ScheduleSpec { p_mean: 400.0, ..ict() }), ["schedule.p_mean"]);
         assert_eq!(keys(ScheduleSpec { s0: 2000, ..ict() }), ["schedule.s0"]);
     }

@@ -1,6 +1,6 @@
 //! The end of training: the trained weights judged and shown. A stop is heeded here too; what is left is done at resume.
 
-use exp_api::spec::{Method, Metric};
+use exp_api::spec::Metric;
 use exp_api::{BackendError, Level, Report};
 
 use super::state::TrainState;
@@ -33,11 +33,10 @@ impl<E: Engine> Trainer<'_, E> {
         let images = self.judge()?.images();
         self.say(Level::Info, format!("judging {images} images"))?;
         let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
-        let mut wanted = vec![
-            ("fd_pixel".to_owned(), ema, Method::OneStep),
-            ("fd_pixel_untrained".to_owned(), &untrained, Method::OneStep),
-        ];
-        let others = self.spec.eval.methods.iter().filter(|&&method| method != Method::OneStep);
+        let main = self.main_method();
+        let mut wanted =
+            vec![("fd_pixel".to_owned(), ema, main), ("fd_pixel_untrained".to_owned(), &untrained, main)];
+        let others = self.spec.eval.methods.iter().filter(|&&method| method != main);
         wanted.extend(others.map(|&method| (format!("fd_pixel/{}", method.word()), ema, method)));
         let (judge, gallery) = (self.judge()?, self.gallery());
         let mut figures = Vec::new();

@@ -6,7 +6,7 @@ use exp_api::BackendError;
 use exp_api::spec::{Method, SampleSpec, ScheduleSpec};
 
 use super::Replicas;
-use crate::data::Shape;
+use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
 use crate::params::Params;
@@ -26,6 +26,7 @@ pub(super) struct Gallery<'a, E> {
     pub(super) shape: Shape,
     pub(super) schedule: &'a ScheduleSpec,
     pub(super) replicas: &'a Replicas<E>,
+    pub(super) data: Option<&'a Dataset>,
 }
 
 impl<E: Engine> Gallery<'_, E> {
@@ -35,7 +36,13 @@ impl<E: Engine> Gallery<'_, E> {
         let batches = n.div_ceil(BATCH);
         let parts = self.replicas.split(batches, |engine, range| {
             let theta = Replicas::adopt(engine, theta);
-            let sampler = Sampler { network: self.network, theta: &theta, shape: self.shape, schedule: self.schedule };
+            let sampler = Sampler {
+                network: self.network,
+                theta: &theta,
+                shape: self.shape,
+                schedule: self.schedule,
+                data: self.data,
+            };
             let mut images = Vec::new();
             for batch in range {
                 let first = batch * BATCH;
@@ -71,5 +78,6 @@ fn caption(method: Method) -> &'static str {
         Method::TwoStep => "two steps",
         Method::Multistep => "several steps",
         Method::Heun => "Heun with the head",
+        Method::Intermediate => "from noised data",
     }
 }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use exp_api::spec::RunSpec;
+use exp_api::spec::{Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
@@ -17,7 +17,7 @@ use crate::data::{self, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
 use crate::picture::{Picture, PictureError, legible_scale};
-use crate::{optim, sample, schedule};
+use crate::{loss, optim, sample, schedule};
 
 /// Everything wrong with a spec that no engine could train.
 pub fn check(spec: &RunSpec) -> Vec<Problem> {
@@ -26,8 +26,17 @@ pub fn check(spec: &RunSpec) -> Vec<Problem> {
     problems.extend(Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).err().unwrap_or_default());
     problems.extend(schedule::check(&spec.schedule));
     problems.extend(optim::check(&spec.train));
-    problems.extend(sample::check(&spec.sample, &spec.schedule, spec.model.head.is_some()));
+    problems.extend(loss::check(&spec.loss, channels));
+    problems.extend(sample::check(spec));
+    problems.extend(classes(spec));
     problems
+}
+
+/// Whether a network that sees classes knows all of the data set's.
+fn classes(spec: &RunSpec) -> Option<Problem> {
+    let (known, there) = (spec.model.torso.classes()?, spec.dataset.classes());
+    let message = format!("expected at least {there}, the classes of the data set, found {known}");
+    (known < there).then(|| Problem::new("model.torso.num_classes", message))
 }
 
 /// Does a job in directory `dir` on the devices of `replicas`.
@@ -63,7 +72,12 @@ pub fn run<E: Engine>(
         }
         Task::Sample { run } => {
             let shape = Shape { channels, height: side, width: side };
-            let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas };
+            let data = match spec.sample.method {
+                Method::Intermediate => Some(data::open(&spec.dataset).map_err(|e| BackendError::Data(e.to_string()))?),
+                _ => None,
+            };
+            let gallery =
+                Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref() };
             draw(&gallery, dir, &dir.join(run), spec, events)
         }
     })

@@ -6,19 +6,20 @@ use super::Replicas;
 use super::state::TrainState;
 use crate::data::{Batch, Shape};
 use crate::engine::Engine;
-use crate::loss::{Clean, Noised, joint};
+use crate::loss::{Clean, Noised, Objective, joint};
 use crate::net::Network;
 use crate::optim;
 use crate::params::Params;
-use crate::schedule::Ict;
+use crate::schedule::Pairs;
 use crate::tensor::Tensor;
 
 /// What a step is made of, fixed for the run.
-pub(super) struct Recipe<'a, E> {
+pub(super) struct Recipe<'a, E: Engine> {
     pub(super) spec: &'a RunSpec,
     pub(super) shape: Shape,
     pub(super) network: &'a Network,
-    pub(super) schedule: &'a Ict,
+    pub(super) objective: &'a Objective<E::T>,
+    pub(super) pairs: &'a Pairs,
     pub(super) replicas: &'a Replicas<E>,
 }
 
@@ -94,13 +95,14 @@ impl<E: Engine> Recipe<'_, E> {
         step: u64,
     ) -> Part<E::T> {
         let images = &batch.images[range.start * self.shape.values()..range.end * self.shape.values()];
-        let clean = Clean { images, shape: self.shape, first: range.start as u64 };
-        let noised = Noised::draw(engine, self.schedule, &clean, self.spec.seed, step);
-        let theta = Replicas::adopt(engine, theta);
+        let classes = self.network.classes().map(|count| (&batch.labels[range.clone()], count));
+        let clean = Clean { images, shape: self.shape, first: range.start as u64, classes };
+        let noised = Noised::draw(engine, self.pairs, &clean, self.spec.seed, step);
+        let (theta, objective) = (Replicas::adopt(engine, theta), self.objective.on(engine));
         // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
         let share = range.len() as f64 / size as f64;
         let (loss, parts, gradients) = engine.value_and_grad(&theta, |theta| {
-            let terms = joint(self.network, &self.spec.loss, theta, &noised);
+            let terms = joint(self.network, &objective, theta, &noised);
             (terms.total.scale(share), terms.parts)
         });
         let parts = parts.into_iter().map(|(name, value)| (name, host_scalar(&value) * share)).collect();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exp_api::spec::{Method, Metric, RunSpec};
+use exp_api::spec::{LossKind, Method, Metric, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
@@ -17,8 +17,9 @@ use super::step::{Recipe, Values};
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::{Dataset, Feed};
 use crate::engine::Engine;
+use crate::loss::Objective;
 use crate::net::Network;
-use crate::schedule::Ict;
+use crate::schedule::Pairs;
 
 /// Time between two reports of progress, and between two rows of `system.jsonl`.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -42,12 +43,15 @@ impl<E: Engine> Trainer<'_, E> {
     pub(super) fn run(&mut self) -> Result<Report, BackendError> {
         let train = &self.spec.train;
         let mut state = self.start()?;
-        let schedule = Ict::new(&self.spec.schedule, train.steps);
+        let pairs = Pairs::new(&self.spec.schedule, train.steps);
+        let objective = Objective::open(self.replicas.first(), &self.spec.loss)
+            .map_err(|error| BackendError::Files(error.to_string()))?;
         let recipe = Recipe {
             spec: self.spec,
             shape: self.data.shape(),
             network: self.network,
-            schedule: &schedule,
+            objective: &objective,
+            pairs: &pairs,
             replicas: self.replicas,
         };
         let mut feed =
@@ -134,7 +138,8 @@ impl<E: Engine> Trainer<'_, E> {
 
     /// The cheap figure, as a row of metrics.
     fn measure(&mut self, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
-        let value = self.judge()?.fd_pixel(&self.gallery(), &state.ema(), &self.spec.sample, Method::OneStep)?;
+        let method = self.main_method();
+        let value = self.judge()?.fd_pixel(&self.gallery(), &state.ema(), &self.spec.sample, method)?;
         let figures = vec![("fd_pixel".to_owned(), value)];
         self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
         Ok(figures)
@@ -161,7 +166,15 @@ impl<E: Engine> Trainer<'_, E> {
     /// The panels of a grid.
     pub(super) fn methods(&self) -> Vec<Method> {
         let heun = self.spec.model.head.is_some().then_some(Method::Heun);
-        [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect()
+        match self.main_method() {
+            Method::Heun => vec![Method::Heun],
+            _ => [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect(),
+        }
+    }
+
+    /// How `fd_pixel` is drawn: a consistency model makes an image in one step, a diffusion model needs many.
+    pub(super) fn main_method(&self) -> Method {
+        if self.spec.loss.kind == LossKind::Edm { Method::Heun } else { Method::OneStep }
     }
 
     pub(super) fn judge(&self) -> Result<&Judge, BackendError> {
@@ -180,6 +193,7 @@ impl<E: Engine> Trainer<'_, E> {
             shape: self.data.shape(),
             schedule: &self.spec.schedule,
             replicas: self.replicas,
+            data: Some(&self.data),
         }
     }
 

@@ -1,43 +1,7 @@
-//! The network: a torso, and a score head on its last features. The keys are those of the systems described in the
-//! literature (NCSN++ of Song et al. 2021, UNet++ = SongUNet of Karras et al. 2022).
+//! The torso: whichever network denoises.
 
-use crate::schema::{COUNT, FRACTION, Kind, NON_NEGATIVE, POSITIVE, at_least, choice, group, variants};
-
-choice! {
-    /// How a noise level is embedded.
-    pub enum Embedding {
-        /// Sines and cosines of random frequencies.
-        Fourier = "fourier",
-        /// Sines and cosines of geometric frequencies.
-        Positional = "positional",
-    }
-}
-
-choice! {
-    /// The activation.
-    pub enum Nonlinearity {
-        /// x sigmoid(x), also called SiLU.
-        Swish = "swish",
-        /// max(x, 0), and exp(x) - 1 below.
-        Elu = "elu",
-        /// max(x, 0).
-        Relu = "relu",
-        /// max(x, 0.2 x).
-        Lrelu = "lrelu",
-    }
-}
-
-choice! {
-    /// The residual block.
-    pub enum BlockType {
-        /// With resampling inside, as in BigGAN.
-        Biggan = "biggan",
-        /// As in DDPM (NCSN++).
-        Ddpm = "ddpm",
-        /// As in EDM's SongUNet (UNet++).
-        Standard = "standard",
-    }
-}
+use super::{BlockType, Decoder, Embedding, Encoder, MULTIPLIERS, Nonlinearity, TAPS};
+use crate::schema::{FRACTION, Kind, NON_NEGATIVE, POSITIVE, at_least, choice, group, variants};
 
 choice! {
     /// How NCSN++ grows its output.
@@ -74,34 +38,24 @@ choice! {
 }
 
 choice! {
-    /// The encoder of UNet++.
-    pub enum Encoder {
-        /// Plain.
-        Standard = "standard",
-        /// With the resampled input.
-        Skip = "skip",
-        /// With a residual pyramid of the input.
-        Residual = "residual",
+    /// The pixels that mincy's attention compares.
+    pub enum MincyAttention {
+        /// All pixels, normalised first, as in NCSN++.
+        Full = "full",
+        /// The pixels of one row, not normalised: as its authors coded it.
+        Rows = "rows",
     }
 }
 
 choice! {
-    /// The decoder of UNet++.
-    pub enum Decoder {
-        /// Plain.
-        Standard = "standard",
-        /// A sum of outputs of all sizes.
-        Skip = "skip",
-    }
-}
-
-group! {
-    /// The model group.
-    pub struct ModelSpec {
-        /// The consistency network.
-        torso: TorsoSpec => Kind::Variants(TorsoSpec::VARIANTS);
-        /// The score head; null trains without one.
-        head: Option<HeadSpec> => Kind::Variants(HeadSpec::VARIANTS), nullable;
+    /// Where mincy has attention beside the bottom.
+    pub enum AttentionSites {
+        /// After each block of encoder and decoder.
+        Both = "both",
+        /// After each block of the encoder only (coded as `sandwich_attention`).
+        Encoder = "encoder",
+        /// At the end of each resolution of the encoder, and after each block of the decoder (coded as its opposite).
+        Decoder = "decoder",
     }
 }
 
@@ -112,26 +66,12 @@ variants! {
         Ncsnpp(NcsnppSpec) = "ncsnpp",
         /// UNet++.
         Unetpp(UnetppSpec) = "unetpp",
+        /// The plain UNet.
+        Unet(UnetSpec) = "unet",
+        /// The class-conditional UNet of a small iCT trainer.
+        Mincy(MincySpec) = "mincy",
     }
 }
-
-variants! {
-    /// The model/head group.
-    pub enum HeadSpec {
-        /// A small UNet++ on the torso's last features.
-        Unetpp(UnetppHeadSpec) = "unetpp",
-        /// One convolution.
-        Conv(ConvHeadSpec) = "conv",
-        /// A row of residual blocks.
-        Baseline(BaselineHeadSpec) = "baseline",
-    }
-}
-
-/// Channel multipliers, one a resolution.
-const MULTIPLIERS: Kind = Kind::List { item: &at_least(1), min: 1 };
-/// Taps of a 1-D resampling kernel.
-const TAPS: Kind = Kind::List { item: &NUMBER, min: 2 };
-const NUMBER: Kind = crate::schema::NUMBER;
 
 group! {
     /// NCSN++.
@@ -210,53 +150,69 @@ group! {
 }
 
 group! {
-    /// The score head as a UNet++ on the torso's last features. Input widths follow the torso.
-    pub struct UnetppHeadSpec {
+    /// The plain UNet: DDPM's, with a third convolution where the width changes.
+    pub struct UnetSpec {
         /// Base width in channels.
-        n_channels: u64 => at_least(1);
+        n_channels: u64 => at_least(4);
         /// Width of each resolution, in units of `n_channels`.
         ch_mults: Vec<u64> => MULTIPLIERS;
         /// Which resolutions get attention.
         is_atten: Vec<bool> => Kind::List { item: &Kind::Bool, min: 1 };
         /// Residual blocks a resolution on the way down; one more on the way up.
         n_blocks: u64 => at_least(1);
-        /// Attention heads.
-        n_heads: u64 => at_least(1);
-        /// Groups of the group normalisation; every width is a multiple of it.
+        /// Groups of the group normalisation; every width is a multiple of it. In the middle it is 32, or the width.
         n_groups: u64 => at_least(1);
         /// Share of features dropped in training.
         dropout_rate: f64 => FRACTION;
+        /// Twice the output channels.
+        learn_sigma: bool => Kind::Bool;
+    }
+}
+
+group! {
+    /// The class-conditional UNet of the small iCT trainer `mincy`.
+    pub struct MincySpec {
+        /// Base width in channels.
+        num_init_channels: u64 => at_least(4);
+        /// Width of each resolution, in units of `num_init_channels`.
+        channel_mults: Vec<u64> => MULTIPLIERS;
+        /// The multipliers whose resolutions get attention.
+        attention_mults: Vec<u64> => Kind::List { item: &at_least(1), min: 0 };
+        /// Side of the convolutions' kernels: an odd number.
+        kernel_size: u64 => Kind::Int { min: 1, max: 31 };
+        /// Residual blocks a resolution on the way down; one more on the way up.
+        num_res_blocks: u64 => at_least(1);
         /// Embedding of the noise level.
-        embedding_type: Embedding => Kind::Choice(Embedding::WORDS);
-        /// The encoder.
-        encoder_type: Encoder => Kind::Choice(Encoder::WORDS);
-        /// The decoder.
-        decoder_type: Decoder => Kind::Choice(Decoder::WORDS);
-        /// The 1-D resampling kernel.
-        resample_filter: Vec<f64> => TAPS;
-    }
-}
-
-group! {
-    /// The score head as one convolution.
-    pub struct ConvHeadSpec {
-        /// Groups of the normalisation of the torso's features.
-        n_groups: u64 => at_least(1);
-    }
-}
-
-group! {
-    /// The score head as a row of residual blocks with attention.
-    pub struct BaselineHeadSpec {
-        /// Width in channels.
-        n_channels: u64 => at_least(1);
-        /// Residual blocks.
-        n_blocks: u64 => COUNT;
-        /// Attention heads.
-        n_heads: u64 => at_least(1);
-        /// Groups of the group normalisation; the width is a multiple of it.
-        n_groups: u64 => at_least(1);
+        pos_emb_type: Embedding => Kind::Choice(Embedding::WORDS);
+        /// Frequencies of a `fourier` embedding, width of a `positional` one.
+        pos_emb_dim: u64 => at_least(2);
+        /// Standard deviation of the Fourier frequencies.
+        fourier_scale: f64 => POSITIVE;
+        /// Divide residual sums by the square root of 2.
+        rescale_skip_conns: bool => Kind::Bool;
         /// Share of features dropped in training.
-        dropout_rate: f64 => FRACTION;
+        dropout: f64 => FRACTION;
+        /// Whether the network sees the class of an image.
+        class_cond: bool => Kind::Bool;
+        /// How many classes there are.
+        num_classes: u64 => at_least(1);
+        /// The activation.
+        nonlinearity: Nonlinearity => Kind::Choice(Nonlinearity::WORDS);
+        /// Whether the lowest resolution is halved once more.
+        downsample_last_dim: bool => Kind::Bool;
+        /// Which pixels attention compares.
+        attention_type: MincyAttention => Kind::Choice(MincyAttention::WORDS);
+        /// Where there is attention beside the bottom.
+        attention_sites: AttentionSites => Kind::Choice(AttentionSites::WORDS);
+    }
+}
+
+impl TorsoSpec {
+    /// How many classes the network tells apart; none when it sees no class.
+    pub fn classes(&self) -> Option<u64> {
+        match self {
+            TorsoSpec::Mincy(spec) if spec.class_cond => Some(spec.num_classes),
+            _ => None,
+        }
     }
 }

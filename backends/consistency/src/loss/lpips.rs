@@ -1,0 +1,175 @@
+//! The learned perceptual distance LPIPS (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a
+//! Perceptual Metric"), version 0.1 with VGG16.
+//!
+//! Images in [-1, 1] are brought to 224x224, standardised, and sent through VGG16's convolutions; after the last of each
+//! of its five stages, features are normalised over channels, and their squared differences weighted. In: two batches.
+//! Out: one distance an image. Weights come from a safetensors file with torchvision's names of VGG16
+//! (`features.0.weight`, ...) and those of the distance (`lin0.model.1.weight`, ...).
+
+use std::path::{Path, PathBuf};
+
+use exp_api::spec::LossSpec;
+use safetensors::{Dtype, SafeTensors};
+use thiserror::Error;
+
+use crate::engine::Engine;
+use crate::net::resample::Resample;
+use crate::tensor::{Tensor, image_shape};
+
+/// Side of the images that VGG16 was trained on.
+const SIDE: usize = 224;
+/// Mean and deviation of the images that it was trained on, in [-1, 1].
+const SHIFT: [f32; 3] = [-0.030, -0.088, -0.188];
+const SCALE: [f32; 3] = [0.458, 0.448, 0.450];
+/// Width of each stage, and the numbers of its convolutions among torchvision's layers.
+const STAGES: [(usize, &[usize]); 5] =
+    [(64, &[0, 2]), (128, &[5, 7]), (256, &[10, 12, 14]), (512, &[17, 19, 21]), (512, &[24, 26, 28])];
+/// Added to the norm of a pixel's features.
+const EPS: f64 = 1e-10;
+
+/// Why the weights cannot be used.
+#[derive(Debug, Error)]
+pub enum LpipsError {
+    /// None are named.
+    #[error("expected a safetensors file with the weights of VGG16 and LPIPS, found null")]
+    NoPath,
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is no safetensors file.
+    #[error("{path} is no safetensors file: {source}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor is missing or does not fit.
+    #[error("{path}: expected {name} as F32 {expected:?}, found {found}")]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The shape that it should have.
+        expected: Vec<usize>,
+        /// What is there.
+        found: String,
+    },
+}
+
+/// The network and the weights of the distance.
+#[derive(Debug, Clone)]
+pub struct Lpips<T> {
+    stages: Vec<Stage<T>>,
+}
+
+#[derive(Debug, Clone)]
+struct Stage<T> {
+    /// Kernel and bias of each convolution.
+    convs: Vec<(T, T)>,
+    /// Weight of each channel, `[1,C,1,1]`.
+    weights: T,
+}
+
+impl<T: Tensor> Lpips<T> {
+    /// Reads the weights.
+    ///
+    /// # Errors
+    /// A file that is missing or no safetensors file, and the first tensor that is missing or of another shape.
+    pub fn read<E: Engine<T = T>>(engine: &E, path: &Path) -> Result<Lpips<T>, LpipsError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })?;
+        let file = open(path, &bytes)?;
+        let upload = |name: &str, shape: &[usize]| tensor(path, &file, name, shape).map(|v| engine.upload(shape, &v));
+        let mut inputs = 3;
+        let mut stages = Vec::new();
+        for (stage, (width, layers)) in STAGES.into_iter().enumerate() {
+            let mut convs = Vec::new();
+            for layer in layers {
+                let kernel = upload(&format!("features.{layer}.weight"), &[width, inputs, 3, 3])?;
+                convs.push((kernel, upload(&format!("features.{layer}.bias"), &[width])?));
+                inputs = width;
+            }
+            let weights = upload(&format!("lin{stage}.model.1.weight"), &[1, width, 1, 1])?;
+            stages.push(Stage { convs, weights });
+        }
+        Ok(Lpips { stages })
+    }
+
+    /// The same with each tensor replaced.
+    pub(super) fn map(&self, tensor: impl Fn(&T) -> T) -> Lpips<T> {
+        let stage = |stage: &Stage<T>| Stage {
+            convs: stage.convs.iter().map(|(kernel, bias)| (tensor(kernel), tensor(bias))).collect(),
+            weights: tensor(&stage.weights),
+        };
+        Lpips { stages: self.stages.iter().map(stage).collect() }
+    }
+
+    /// The distance of each pair of images `[B,C,H,W]`, C being 1 or 3: `[B,1,1,1]`.
+    pub(crate) fn distance(&self, a: &T, b: &T) -> T {
+        let resize = Resample::bilinear(image_shape(&a.shape())[2], SIDE);
+        self.compare(&resize.apply(a), &resize.apply(b))
+    }
+
+    /// The distance of images of whatever size they have.
+    pub(crate) fn compare(&self, a: &T, b: &T) -> T {
+        let stages = self.features(a).into_iter().zip(self.features(b)).zip(&self.stages);
+        let terms = stages.map(|((a, b), stage)| {
+            let squares = a.sub(&b).square().mul(&stage.weights);
+            squares.sum(&[1]).mean(&[2, 3])
+        });
+        terms.reduce(|sum, term| sum.add(&term)).unwrap_or_else(|| unreachable!("there are five stages"))
+    }
+
+    /// The normalised features after each stage.
+    fn features(&self, image: &T) -> Vec<T> {
+        let channels = |values: &[f32; 3]| image.constant(&[1, 3, 1, 1], values);
+        let mut h = image.sub(&channels(&SHIFT)).div(&channels(&SCALE));
+        let mut features = Vec::new();
+        for (i, stage) in self.stages.iter().enumerate() {
+            h = if i > 0 { h.max_pool() } else { h };
+            h = stage.convs.iter().fold(h, |h, (kernel, bias)| h.conv2d(kernel, Some(bias), 1, 1).relu());
+            let norm = h.square().sum(&[1]).offset(TINY).sqrt().offset(EPS);
+            features.push(h.div(&norm));
+        }
+        features
+    }
+}
+
+/// Under the root of the norm, where all features of a pixel are 0 and a root would have no slope; far below any
+/// feature's square.
+const TINY: f64 = 1e-30;
+
+/// The file that `spec` names.
+pub(super) fn path(spec: &LossSpec) -> Result<&Path, LpipsError> {
+    spec.lpips.weights.as_ref().map(Path::new).ok_or(LpipsError::NoPath)
+}
+
+/// Whether there is such a file.
+pub(super) fn check(path: &Path) -> Result<(), LpipsError> {
+    std::fs::File::open(path).map(|_| ()).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })
+}
+
+fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>, LpipsError> {
+    SafeTensors::deserialize(bytes).map_err(|source| LpipsError::Format { path: path.to_owned(), source })
+}
+
+fn tensor(path: &Path, file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, LpipsError> {
+    let wrong = |found: String| LpipsError::Tensor {
+        path: path.to_owned(),
+        name: name.to_owned(),
+        expected: shape.to_vec(),
+        found,
+    };
+    let view = file.tensor(name).map_err(|_| wrong("no such tensor".to_owned()))?;
+    if view.dtype() != Dtype::F32 || view.shape() != shape {
+        return Err(wrong(format!("{:?} {:?}", view.dtype(), view.shape())));
+    }
+    Ok(view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+}
