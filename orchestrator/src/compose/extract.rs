@@ -265,7 +265,7 @@ mod tests {
         for wanted in [
             "error: sede: there is no such key\n  --> conf/x.yaml:1\n    |\n  1 | sede: 1\n    | ^^^^\n  hint: did you mean `seed`?",
             "error: seed: missing; expected a whole number",
-            "error: loss.kind: expected one of huber, l2, found `huberr`\n  --> conf/x.yaml:3",
+            "error: loss.kind: expected one of huber, l2, l1, lpips, edm, found `huberr`\n  --> conf/x.yaml:3",
             "error: loss.gradient_flow: expected true or false, found 1",
             "error: loss.lambda: missing; expected a number of at least 0",
             "error: loss.huber.c: expected a number above 0, found -0.03\n  --> conf/x.yaml:5",

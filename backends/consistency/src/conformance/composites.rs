@@ -99,7 +99,7 @@ fn others(cases: &mut Vec<Case>) {
             cases.push(Case::laid(Operation::Pad(sides), &[image], layout));
         }
     }
-    for operation in [Operation::UpsampleNearest, Operation::AveragePool] {
+    for operation in [Operation::UpsampleNearest, Operation::AveragePool, Operation::MaxPool] {
         for shape in [[1, 1, 2, 2], [3, 2, 4, 6], [1, 5, 2, 34], [2, 1, 8, 16]] {
             cases.push(Case::new(operation.clone(), &[&shape]));
         }

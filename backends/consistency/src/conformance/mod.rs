@@ -11,6 +11,7 @@ mod composites;
 mod dropout;
 mod extremes;
 mod gradients;
+mod objectives;
 mod operation;
 
 mod primitives;
@@ -68,7 +69,7 @@ fn of_cases<E: Engine>(engine: &E) -> Vec<Outcome> {
 }
 
 fn of_engine<E: Engine>(engine: &E) -> Vec<Outcome> {
-    let checks: [(&str, OfEngine<E>); 10] = [
+    let checks: [(&str, OfEngine<E>); 11] = [
         ("extremes: values", extremes::agree),
         ("extremes: no NaN is hidden", extremes::shown),
         ("dropout: masks", dropout::masks),
@@ -79,6 +80,7 @@ fn of_engine<E: Engine>(engine: &E) -> Vec<Outcome> {
         ("tape: taped and constant tensors mixed", tape::mixed),
         ("tape: what a loss hands out", tape::handed_out),
         ("update: every rule", update::agree),
+        ("objectives: gradients of every network, head and loss", objectives::agree),
     ];
     checks.into_iter().map(|(name, check)| single(name, || check(engine))).collect()
 }

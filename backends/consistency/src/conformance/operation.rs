@@ -44,6 +44,7 @@ pub(super) enum Operation {
     Pad([usize; 4]),
     UpsampleNearest,
     AveragePool,
+    MaxPool,
 }
 
 /// The term in the denominator of a normalisation.
@@ -90,6 +91,7 @@ impl Operation {
             Operation::Pad([top, bottom, left, right]) => x[0].pad(top, bottom, left, right),
             Operation::UpsampleNearest => x[0].upsample_nearest(),
             Operation::AveragePool => x[0].average_pool(),
+            Operation::MaxPool => x[0].max_pool(),
         }
     }
 

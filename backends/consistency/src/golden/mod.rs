@@ -11,6 +11,7 @@ mod eight_bits;
 mod ema;
 mod filters;
 mod losses;
+mod lpips;
 mod networks;
 mod optimizer;
 mod sample;
@@ -88,6 +89,7 @@ fn verdict<E: Engine>(engine: &E, case: &Case) -> Verdict {
         "fir" => filters::case(engine, case),
         "schedule" => schedule::case(engine, case),
         "losses" => losses::case(engine, case),
+        "lpips" => lpips::case(engine, case),
         "uint8" => eight_bits::case(case),
         "optimizer" => optimizer::case(engine, case),
         "ema" => ema::case(engine, case),

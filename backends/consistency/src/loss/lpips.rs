@@ -27,6 +27,10 @@ const STAGES: [(usize, &[usize]); 5] =
 /// Added to the norm of a pixel's features.
 const EPS: f64 = 1e-10;
 
+/// Under the root of the norm, where all features of a pixel are 0 and a root would have no slope; far below any
+/// feature's square.
+const TINY: f64 = 1e-30;
+
 /// Why the weights cannot be used.
 #[derive(Debug, Error)]
 pub enum LpipsError {
@@ -85,21 +89,23 @@ impl<T: Tensor> Lpips<T> {
     pub fn read<E: Engine<T = T>>(engine: &E, path: &Path) -> Result<Lpips<T>, LpipsError> {
         let bytes =
             std::fs::read(path).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })?;
-        let file = open(path, &bytes)?;
-        let upload = |name: &str, shape: &[usize]| tensor(path, &file, name, shape).map(|v| engine.upload(shape, &v));
-        let mut inputs = 3;
-        let mut stages = Vec::new();
-        for (stage, (width, layers)) in STAGES.into_iter().enumerate() {
-            let mut convs = Vec::new();
-            for layer in layers {
-                let kernel = upload(&format!("features.{layer}.weight"), &[width, inputs, 3, 3])?;
-                convs.push((kernel, upload(&format!("features.{layer}.bias"), &[width])?));
-                inputs = width;
-            }
-            let weights = upload(&format!("lin{stage}.model.1.weight"), &[1, width, 1, 1])?;
-            stages.push(Stage { convs, weights });
-        }
-        Ok(Lpips { stages })
+        Lpips::parse(engine, path, &bytes)
+    }
+
+    /// The weights in the content of the file at `path`.
+    pub(crate) fn parse<E: Engine<T = T>>(engine: &E, path: &Path, bytes: &[u8]) -> Result<Lpips<T>, LpipsError> {
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|source| LpipsError::Format { path: path.to_owned(), source })?;
+        let tensors = weights().map(|(name, shape)| {
+            tensor(path, &file, &name, &shape).map(|values| engine.upload(&shape, &values))
+        });
+        let mut tensors = tensors.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let mut next = || tensors.next().unwrap_or_else(|| unreachable!("the stages are those of the names"));
+        let stages = STAGES.map(|(_, layers)| Stage {
+            convs: layers.iter().map(|_| (next(), next())).collect(),
+            weights: next(),
+        });
+        Ok(Lpips { stages: stages.into() })
     }
 
     /// The same with each tensor replaced.
@@ -142,10 +148,6 @@ impl<T: Tensor> Lpips<T> {
     }
 }
 
-/// Under the root of the norm, where all features of a pixel are 0 and a root would have no slope; far below any
-/// feature's square.
-const TINY: f64 = 1e-30;
-
 /// The file that `spec` names.
 pub(super) fn path(spec: &LossSpec) -> Result<&Path, LpipsError> {
     spec.lpips.weights.as_ref().map(Path::new).ok_or(LpipsError::NoPath)
@@ -156,8 +158,17 @@ pub(super) fn check(path: &Path) -> Result<(), LpipsError> {
     std::fs::File::open(path).map(|_| ()).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })
 }
 
-fn open<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>, LpipsError> {
-    SafeTensors::deserialize(bytes).map_err(|source| LpipsError::Format { path: path.to_owned(), source })
+/// Name and shape of each tensor: kernel and bias of a stage's convolutions, then the weights of its distance.
+pub(crate) fn weights() -> impl Iterator<Item = (String, Vec<usize>)> {
+    let inputs = [3, STAGES[0].0, STAGES[1].0, STAGES[2].0, STAGES[3].0];
+    STAGES.into_iter().zip(inputs).enumerate().flat_map(|(stage, ((width, layers), inputs))| {
+        let convs = layers.iter().enumerate().flat_map(move |(i, layer)| {
+            let inputs = if i == 0 { inputs } else { width };
+            let kernel = (format!("features.{layer}.weight"), vec![width, inputs, 3, 3]);
+            [kernel, (format!("features.{layer}.bias"), vec![width])]
+        });
+        convs.chain([(format!("lin{stage}.model.1.weight"), vec![1, width, 1, 1])])
+    })
 }
 
 fn tensor(path: &Path, file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, LpipsError> {
@@ -172,4 +183,38 @@ fn tensor(path: &Path, file: &SafeTensors, name: &str, shape: &[usize]) -> Resul
         return Err(wrong(format!("{:?} {:?}", view.dtype(), view.shape())));
     }
     Ok(view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::OracleEngine;
+
+    #[test]
+    fn the_weights_are_those_of_vgg16() {
+        let shapes: Vec<_> = weights().collect();
+        let count = |linear: bool| {
+            let own = shapes.iter().filter(|(name, _)| name.starts_with("lin") == linear);
+            own.map(|(_, shape)| shape.iter().product::<usize>()).sum::<usize>()
+        };
+        // As torchvision counts the convolutions of VGG16, and LPIPS its channels.
+        assert_eq!([count(false), count(true)], [14_714_688, 1_472]);
+        assert_eq!(shapes[3], ("features.2.bias".to_owned(), vec![64]));
+    }
+
+    #[test]
+    fn a_file_that_does_not_fit_is_named() {
+        let told = |bytes: &[u8]| {
+            let found = Lpips::parse(&OracleEngine, Path::new("vgg.safetensors"), bytes);
+            found.err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(told(b"pickle").starts_with("vgg.safetensors is no safetensors file: "));
+        let empty = safetensors::serialize(Vec::<(String, safetensors::tensor::TensorView)>::new(), None);
+        assert_eq!(
+            told(&empty.expect("an empty file")),
+            "vgg.safetensors: expected features.0.weight as F32 [64, 3, 3, 3], found no such tensor"
+        );
+        let missing = Lpips::read(&OracleEngine, Path::new("/nowhere/vgg")).map(|_| ()).map_err(|e| e.to_string());
+        assert!(missing.is_err_and(|text| text.starts_with("cannot read /nowhere/vgg: ")));
+    }
 }

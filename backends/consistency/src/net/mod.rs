@@ -179,13 +179,29 @@ mod tests {
         })
     }
 
+    fn baseline() -> Value {
+        json!({
+            "name": "baseline", "n_channels": 128, "n_blocks": 4, "n_heads": 1, "n_groups": 32, "dropout_rate": 0.1,
+        })
+    }
+
+    fn mincy() -> Value {
+        json!({
+            "name": "mincy", "num_init_channels": 16, "channel_mults": [1, 2, 4, 8], "attention_mults": [2],
+            "kernel_size": 3, "num_res_blocks": 4, "pos_emb_type": "fourier", "pos_emb_dim": 16,
+            "fourier_scale": 0.002, "rescale_skip_conns": true, "dropout": 0.3, "class_cond": true, "num_classes": 10,
+            "nonlinearity": "swish", "downsample_last_dim": false, "attention_type": "rows",
+            "attention_sites": "encoder",
+        })
+    }
+
     fn with(mut spec: Value, changes: Value) -> Value {
         changes.as_object().into_iter().flatten().for_each(|(key, value)| spec[key] = value.clone());
         spec
     }
 
     fn plan(torso: Value, head: Value) -> Result<Network, Vec<Problem>> {
-        let spec = serde_json::from_value(json!({ "torso": torso, "head": head })).expect("a legal spec");
+        let spec = serde_json::from_value(json!({ "precondition": "cm", "torso": torso, "head": head })).expect("a legal spec");
         Network::plan(&spec, 3, 32, 0.002)
     }
 
@@ -199,12 +215,33 @@ mod tests {
     fn parameters_are_as_many_as_published() {
         let ve = json!({ "embedding_type": "fourier", "encoder_type": "residual", "resample_filter": [1, 3, 3, 1] });
         let conv = json!({ "name": "conv", "n_groups": 32 });
-        let baseline = json!({
-            "name": "baseline", "n_channels": 128, "n_blocks": 4, "n_heads": 1, "n_groups": 32, "dropout_rate": 0.1,
-        });
         assert_eq!(counts(ncsnpp(), unetpp_head()), [56_395_651, 26_243_715]);
-        assert_eq!(counts(unetpp(), conv), [55_732_739, 9_125]);
-        assert_eq!(counts(with(unetpp(), ve), baseline), [56_395_651, 2_018_307]);
+        assert_eq!(counts(unetpp(), conv.clone()), [55_732_739, 9_125]);
+        assert_eq!(counts(with(unetpp(), ve), baseline()), [56_395_651, 2_018_307]);
+        let unet = json!({
+            "name": "unet", "n_channels": 128, "ch_mults": [1, 2, 2, 2], "is_atten": [false, true, false, false],
+            "n_blocks": 2, "n_groups": 32, "dropout_rate": 0.1, "learn_sigma": false,
+        });
+        assert_eq!(counts(unet, Value::Null), [36_020_227, 0]);
+        assert_eq!(counts(mincy(), Value::Null), [4_909_123, 0]);
+    }
+
+    /// Heads on 512 features, which the reference's own defaults expect; counted there.
+    #[test]
+    fn heads_are_as_large_as_published() {
+        let given = Given { channels: 3, side: 32, features: 512, embedding: 512 };
+        let wide = with(baseline(), json!({ "n_channels": 256 }));
+        let table = [
+            (json!({ "name": "conv", "n_groups": 32 }), 17_061),
+            (wide.clone(), 7_508_995),
+            (json!({ "name": "score_pde", "factor": wide }), 15_015_942),
+        ];
+        for (spec, expected) in table {
+            let (mut plan, mut problems) = (Plan::default(), Vec::new());
+            let spec = serde_json::from_value(spec).expect("a legal spec");
+            Head::plan(&mut Scope::new(&mut plan, &mut problems, "model.head", "n_channels"), &spec, given);
+            assert_eq!((plan.count(""), problems), (expected, Vec::new()));
+        }
     }
 
     #[test]
@@ -253,6 +290,26 @@ mod tests {
             "model.head.n_heads: 256 channels do not split over 3 attention heads",
         ];
         expected.iter().for_each(|line| assert!(found.iter().any(|f| f == line), "{line}\nnot in {found:#?}"));
+    }
+
+    #[test]
+    fn what_mincy_cannot_be_is_told() {
+        let torso = with(mincy(), json!({ "kernel_size": 4, "attention_mults": [3], "num_init_channels": 18 }));
+        let found = problems(torso, Value::Null);
+        let expected = [
+            "model.torso.kernel_size: expected an odd number, found 4",
+            "model.torso.attention_mults: expected multipliers of channel_mults [1, 2, 4, 8], found 3",
+            "model.torso.num_init_channels: 18 channels do not split into 4 groups of equal size",
+        ];
+        expected.iter().for_each(|line| assert!(found.iter().any(|f| f == line), "{line}\nnot in {found:#?}"));
+        let deep = with(mincy(), json!({ "channel_mults": [1, 1, 1, 1, 1, 1], "downsample_last_dim": true }));
+        assert_eq!(
+            problems(deep, Value::Null),
+            [
+                "model.torso.attention_mults: expected multipliers of channel_mults [1, 1, 1, 1, 1, 1], found 2",
+                "model.torso.channel_mults: 6 resolutions halve the side 5 times, and 16 does not allow it",
+            ]
+        );
     }
 
     #[test]

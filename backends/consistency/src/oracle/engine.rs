@@ -1,4 +1,4 @@
-//! The oracle as an engine, for tests of what runs on any engine. It has no tape.
+//! The oracle as an engine, for what runs on any engine. It has no tape.
 
 use super::Doubles;
 use crate::engine::Engine;

@@ -212,6 +212,13 @@ mod tests {
         assert!((shares[0] - 1.0 / 3.0).abs() < 1e-15 && (shares[1] - 2.0 / 3.0).abs() < 1e-15);
     }
 
+    #[test]
+    fn pools_by_hand() {
+        let x = Doubles::new(&[1, 1, 2, 4], [1.0, -2.0, 5.0, 5.0, 0.0, 3.0, -7.0, 4.0]);
+        assert_eq!((x.max_pool().shape, x.max_pool().values), (vec![1, 1, 1, 2], vec![3.0, 5.0]));
+        assert_eq!(x.average_pool().values, [0.5, 1.75]);
+    }
+
     /// A 3x3 image under a kernel of one 1 above the middle, and one of all ones.
     #[test]
     fn convolution_by_hand() {

@@ -11,7 +11,7 @@ use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop,
 use super::Replicas;
 use super::gallery::Gallery;
 use super::replicas::guarded;
-use super::start::last_average;
+use super::init::{self, last_average};
 use super::trainer::Trainer;
 use crate::data::{self, Shape};
 use crate::engine::Engine;
@@ -23,7 +23,10 @@ use crate::{loss, optim, sample, schedule};
 pub fn check(spec: &RunSpec) -> Vec<Problem> {
     let (channels, side) = spec.dataset.shape();
     let mut problems = data::check(&spec.dataset);
-    problems.extend(Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).err().unwrap_or_default());
+    match Network::plan(&spec.model, channels, side, spec.schedule.sigma_min) {
+        Ok(network) => problems.extend(init::check(&network, spec)),
+        Err(found) => problems.extend(found),
+    }
     problems.extend(schedule::check(&spec.schedule));
     problems.extend(optim::check(&spec.train));
     problems.extend(loss::check(&spec.loss, channels));

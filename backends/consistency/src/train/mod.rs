@@ -1,10 +1,11 @@
 //! Training: the state, one step of it, the loop around the step, and the judging of its images.
 //!
 //! Reading order: [`run`] (what a job is), `trainer` (the loop), `step` (one update), `state` (what a checkpoint
-//! holds), `start`, `finish`, `judge` and `gallery` (figures and pictures of drawn images).
+//! holds), `start` and `init` (where it begins), `finish`, `judge` and `gallery` (figures and pictures of drawn images).
 
 mod finish;
 mod gallery;
+mod init;
 mod job;
 mod judge;
 mod replicas;

@@ -8,6 +8,7 @@ mod attention;
 pub(crate) mod block;
 mod plan;
 pub(crate) mod resample_conv;
+pub(crate) mod songunet;
 
 use std::f64::consts::FRAC_1_SQRT_2;
 

@@ -1,0 +1,118 @@
+//! Weights to start from: another run's average, or a file of EDM's SongUNet.
+//!
+//! Owns `init_from`. A source without a head leaves the head as drawn; everything else must fit. In: a fresh state.
+//! Out: the state with the source's weights, their average being the weights themselves.
+
+use std::path::{Path, PathBuf};
+
+use exp_api::spec::{RunSpec, TorsoSpec};
+use exp_api::{BackendError, Problem};
+use safetensors::{Dtype, SafeTensors};
+
+use super::state::{TrainState, place};
+use crate::checkpoint::{self, CheckpointError, HostTensor};
+use crate::engine::{Engine, Slot};
+use crate::net::Network;
+use crate::net::unetpp::songunet;
+use crate::params::{ParamSpec, Params, Plan};
+
+/// The weights of a run's last checkpoint, averaged, of all networks.
+pub(super) fn last_average<E: Engine>(engine: &E, network: &Network, run: &Path) -> Result<Params<E::T>, BackendError> {
+    let (path, tensors) = averages(run)?;
+    place(engine, network.params(), "ema/", &tensors).map_err(|reason| mismatch(path, reason))
+}
+
+/// The state that starts from `init_from`.
+pub(super) fn state<E: Engine>(
+    engine: &E,
+    network: &Network,
+    spec: &RunSpec,
+    fresh: TrainState<E::T>,
+) -> Result<TrainState<E::T>, BackendError> {
+    let Some(source) = spec.init_from.as_ref().map(Path::new) else { return Ok(fresh) };
+    let (path, mut tensors) = if source.is_dir() { averages(source)? } else { songunet_tensors(network, spec, source)? };
+    if !tensors.iter().any(|tensor| tensor.name.starts_with("ema/head/")) {
+        tensors.extend(fresh.tensors().into_iter().filter(|tensor| tensor.name.starts_with("ema/head/")));
+    }
+    let weights =
+        place(engine, network.params(), "ema/", &tensors).map_err(|reason| mismatch(path, reason))?;
+    let slots = fresh.slots.zip(&weights, |slot, weight| Slot {
+        param: weight.clone(),
+        ema: weight.clone(),
+        ..slot.clone()
+    });
+    Ok(TrainState { slots, ..fresh })
+}
+
+/// What can be seen to be wrong with `init_from` before anything is written.
+pub(super) fn check(network: &Network, spec: &RunSpec) -> Option<Problem> {
+    let source = Path::new(spec.init_from.as_ref()?);
+    let fault = if source.join("checkpoints").is_dir() {
+        return None;
+    } else if source.is_dir() {
+        "the directory holds no checkpoints; expected that of a run".to_owned()
+    } else {
+        songunet_tensors(network, spec, source).err()?.to_string()
+    };
+    Some(Problem::new("init_from", format!("cannot start from {}: {fault}", source.display())))
+}
+
+fn averages(run: &Path) -> Result<(PathBuf, Vec<HostTensor>), BackendError> {
+    let (loaded, _) = checkpoint::latest(run, "ema/").map_err(|error| BackendError::Checkpoint(error.to_string()))?;
+    let loaded = loaded
+        .ok_or_else(|| BackendError::Checkpoint(format!("{} has no sound checkpoint", run.display())))?;
+    Ok((loaded.path, loaded.tensors))
+}
+
+/// The torso's weights in a file of SongUNet's, under our names.
+fn songunet_tensors(
+    network: &Network,
+    spec: &RunSpec,
+    path: &Path,
+) -> Result<(PathBuf, Vec<HostTensor>), BackendError> {
+    if !matches!(spec.model.torso, TorsoSpec::Unetpp(_)) {
+        let reason = "a file of weights is EDM's SongUNet, which model.torso.name=unetpp alone can take";
+        return Err(mismatch(path.to_owned(), reason.to_owned()));
+    }
+    let unreadable = |reason: String| mismatch(path.to_owned(), reason);
+    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| unreadable(format!("it is no safetensors file: {error}")))?;
+    read(&file, network.params(), spec.dataset.shape().1).map(|tensors| (path.to_owned(), tensors)).map_err(unreadable)
+}
+
+/// Every parameter of the torso in `plan`, read from `file`.
+fn read(file: &SafeTensors, plan: &Plan, side: usize) -> Result<Vec<HostTensor>, String> {
+    if file.names().iter().any(|name| name.ends_with("map_label.weight")) {
+        return Err("it sees classes (map_label), and a UNet++ sees none".to_owned());
+    }
+    let torso = |spec: &&ParamSpec| spec.name.starts_with("torso/");
+    plan.specs().iter().filter(torso).map(|spec| one(file, spec, side)).collect()
+}
+
+fn one(file: &SafeTensors, spec: &ParamSpec, side: usize) -> Result<HostTensor, String> {
+    let path = spec.name.trim_start_matches("torso/UNetpp_0/");
+    let stored = songunet::stored(path, side).ok_or_else(|| format!("SongUNet has no layer {path}"))?;
+    let found = file.tensor(&stored.name).or_else(|_| file.tensor(&format!("model.{}", stored.name)));
+    let view = found.map_err(|_| format!("it has no {} (for {})", stored.name, spec.name))?;
+    let mut shape = spec.shape.clone();
+    if stored.turned {
+        shape.reverse();
+    }
+    if view.dtype() != Dtype::F32 || view.shape() != shape {
+        let found = (view.dtype(), view.shape());
+        return Err(format!("expected {} as F32 {shape:?}, found {:?} {:?}", stored.name, found.0, found.1));
+    }
+    let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    let values = match spec.shape[..] {
+        [inputs, outputs] if stored.turned => {
+            (0..inputs * outputs).map(|at| values[at % outputs * inputs + at / outputs]).collect()
+        }
+        _ => values,
+    };
+    Ok(HostTensor { name: format!("ema/{}", spec.name), shape: spec.shape.clone(), values })
+}
+
+fn mismatch(path: PathBuf, reason: String) -> BackendError {
+    BackendError::Checkpoint(CheckpointError::Mismatch { path, reason }.to_string())
+}
