@@ -148,7 +148,8 @@ fn normals(purpose: Purpose, index: u64, len: usize) -> Vec<f32> {
 /// Two images at levels of their own, the second of which is followed at level 0.
 fn batch<E: Engine>(engine: &E, network: &Network) -> Noised<E::T> {
     let shape = crate::data::Shape { channels: 2, height: SIDE, width: SIDE };
-    let (images, noise) = (normals(Purpose::Order, 0, 2 * shape.values()), normals(Purpose::Noise, 0, 2 * shape.values()));
+    let (images, noise) =
+        (normals(Purpose::Order, 0, 2 * shape.values()), normals(Purpose::Noise, 0, 2 * shape.values()));
     let classes = network.classes().map(|count| (&[CLASSES - 1, 0][..], count));
     Noised::with(engine, &Clean { images: &images, shape, first: 0, classes }, &noise, &[(0.7, 0.3), (1.5, 0.0)], 0)
 }

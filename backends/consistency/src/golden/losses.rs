@@ -47,7 +47,8 @@ impl<T: Tensor> Given<T> {
     /// Our value of the tensor called `name`; none for a name that we do not know.
     fn found<E: Engine<T = T>>(&self, engine: &E, name: &str) -> Option<Vec<f32>> {
         let parameter = |prefix: &str| name.strip_prefix(prefix)?.parse::<f64>().ok();
-        let term = |distance: Distance<T>| consistency::term(&distance, &self.pred, &self.target, &self.weighted).to_host();
+        let term =
+            |distance: Distance<T>| consistency::term(&distance, &self.pred, &self.target, &self.weighted).to_host();
         if let Some(c) = parameter("out/huber_c") {
             return Some(term(huber(HuberNorm::Element, Some(c))));
         }
@@ -59,9 +60,7 @@ impl<T: Tensor> Given<T> {
         }
         match name {
             "out/l2" => Some(term(Distance::L2)),
-            "out/paper_vector_huber" => {
-                Some(huber(HuberNorm::Image, None).between(&self.pred, &self.target).to_host())
-            }
+            "out/paper_vector_huber" => Some(huber(HuberNorm::Image, None).between(&self.pred, &self.target).to_host()),
             "out/dsm_weight" => Some(dsm_weights(engine, &self.noised.t.to_host())),
             _ => None,
         }

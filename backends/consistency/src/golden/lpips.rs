@@ -49,9 +49,9 @@ fn by_formula() -> Result<Vec<u8>, String> {
             (name, shape, bytes)
         })
         .collect();
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.clone(), view))
-    });
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.clone(), view)));
     let views = views.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
     safetensors::serialize(views, None).map_err(|error| error.to_string())
 }

@@ -19,12 +19,7 @@ pub struct Terms<T> {
 
 /// The objective at `theta`: f(x_t) follows its own stopped self at x_r, and the head learns the score at x_t. A
 /// diffusion model follows nothing: its torso learns the score as a head does.
-pub fn joint<T: Tensor>(
-    network: &Network,
-    objective: &Objective<T>,
-    theta: &Params<T>,
-    batch: &Noised<T>,
-) -> Terms<T> {
+pub fn joint<T: Tensor>(network: &Network, objective: &Objective<T>, theta: &Params<T>, batch: &Noised<T>) -> Terms<T> {
     let spec = &objective.spec;
     let target = objective.distance.as_ref().map(|distance| {
         let pass = Pass::Train { dropout: target_key(spec, batch.dropout) };

@@ -87,24 +87,20 @@ impl<T: Tensor> Lpips<T> {
     /// # Errors
     /// A file that is missing or no safetensors file, and the first tensor that is missing or of another shape.
     pub fn read<E: Engine<T = T>>(engine: &E, path: &Path) -> Result<Lpips<T>, LpipsError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })?;
         Lpips::parse(engine, path, &bytes)
     }
 
     /// The weights in the content of the file at `path`.
     pub(crate) fn parse<E: Engine<T = T>>(engine: &E, path: &Path, bytes: &[u8]) -> Result<Lpips<T>, LpipsError> {
-        let file = SafeTensors::deserialize(bytes)
-            .map_err(|source| LpipsError::Format { path: path.to_owned(), source })?;
-        let tensors = weights().map(|(name, shape)| {
-            tensor(path, &file, &name, &shape).map(|values| engine.upload(&shape, &values))
-        });
+        let file =
+            SafeTensors::deserialize(bytes).map_err(|source| LpipsError::Format { path: path.to_owned(), source })?;
+        let tensors = weights()
+            .map(|(name, shape)| tensor(path, &file, &name, &shape).map(|values| engine.upload(&shape, &values)));
         let mut tensors = tensors.collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut next = || tensors.next().unwrap_or_else(|| unreachable!("the stages are those of the names"));
-        let stages = STAGES.map(|(_, layers)| Stage {
-            convs: layers.iter().map(|_| (next(), next())).collect(),
-            weights: next(),
-        });
+        let stages = STAGES
+            .map(|(_, layers)| Stage { convs: layers.iter().map(|_| (next(), next())).collect(), weights: next() });
         Ok(Lpips { stages: stages.into() })
     }
 

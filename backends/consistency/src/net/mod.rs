@@ -125,13 +125,7 @@ impl Network {
 
     /// The head's denoised images, given what the torso made of the same; none without a head. Whatever should receive
     /// no gradient from the head is stopped by the caller.
-    pub fn score<T: Tensor>(
-        &self,
-        theta: &Params<T>,
-        noisy: &Noisy<T>,
-        torso: &Denoised<T>,
-        pass: Pass,
-    ) -> Option<T> {
+    pub fn score<T: Tensor>(&self, theta: &Params<T>, noisy: &Noisy<T>, torso: &Denoised<T>, pass: Pass) -> Option<T> {
         let head = self.head.as_ref()?;
         Some(head.apply(theta, &self.wrapper.scales(noisy.sigma), noisy.x, torso, pass).image)
     }
@@ -140,9 +134,8 @@ impl Network {
 /// Classes as a network sees them: `[B,count]`, 1 at the class of each image and 0 elsewhere.
 pub fn one_hot<E: Engine>(engine: &E, classes: impl ExactSizeIterator<Item = u64>, count: usize) -> E::T {
     let batch = classes.len();
-    let values: Vec<f32> = classes
-        .flat_map(|class| (0..count as u64).map(move |place| f32::from(u8::from(place == class))))
-        .collect();
+    let values: Vec<f32> =
+        classes.flat_map(|class| (0..count as u64).map(move |place| f32::from(u8::from(place == class)))).collect();
     engine.upload(&[batch, count], &values)
 }
 
@@ -201,7 +194,8 @@ mod tests {
     }
 
     fn plan(torso: Value, head: Value) -> Result<Network, Vec<Problem>> {
-        let spec = serde_json::from_value(json!({ "precondition": "cm", "torso": torso, "head": head })).expect("a legal spec");
+        let spec = serde_json::from_value(json!({ "precondition": "cm", "torso": torso, "head": head }))
+            .expect("a legal spec");
         Network::plan(&spec, 3, 32, 0.002)
     }
 

@@ -59,8 +59,7 @@ impl<T: Tensor> Sampler<'_, T> {
             one_hot(engine, classes.into_iter(), count)
         });
         let clean = self.data.filter(|_| spec.method == Method::Intermediate).map(|data| {
-            let start: Vec<f32> =
-                images.clone().flat_map(|i| data.signed((i % data.len() as u64) as usize)).collect();
+            let start: Vec<f32> = images.clone().flat_map(|i| data.signed((i % data.len() as u64) as usize)).collect();
             engine.upload(&shape, &start)
         });
         self.images_of(spec, &Drawn { labels, clean }, noise).to_host()
@@ -103,10 +102,9 @@ pub fn check(run: &RunSpec) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut problem = |key: &str, message: String| problems.push(Problem::new(key, message));
     let scores = run.model.head.is_some() || run.loss.kind == LossKind::Edm;
-    for (key, heun) in [
-        ("sample.method", spec.method == Method::Heun),
-        ("eval.methods", run.eval.methods.contains(&Method::Heun)),
-    ] {
+    for (key, heun) in
+        [("sample.method", spec.method == Method::Heun), ("eval.methods", run.eval.methods.contains(&Method::Heun))]
+    {
         if heun && !scores {
             problem(key, "heun needs a score head or a diffusion model, and model.head is null".to_owned());
         }

@@ -34,8 +34,7 @@ impl<E: Engine> Trainer<'_, E> {
         self.say(Level::Info, format!("judging {images} images"))?;
         let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
         let main = self.main_method();
-        let mut wanted =
-            vec![("fd_pixel".to_owned(), ema, main), ("fd_pixel_untrained".to_owned(), &untrained, main)];
+        let mut wanted = vec![("fd_pixel".to_owned(), ema, main), ("fd_pixel_untrained".to_owned(), &untrained, main)];
         let others = self.spec.eval.methods.iter().filter(|&&method| method != main);
         wanted.extend(others.map(|&method| (format!("fd_pixel/{}", method.word()), ema, method)));
         let (judge, gallery) = (self.judge()?, self.gallery());

@@ -30,17 +30,14 @@ pub(super) fn state<E: Engine>(
     fresh: TrainState<E::T>,
 ) -> Result<TrainState<E::T>, BackendError> {
     let Some(source) = spec.init_from.as_ref().map(Path::new) else { return Ok(fresh) };
-    let (path, mut tensors) = if source.is_dir() { averages(source)? } else { songunet_tensors(network, spec, source)? };
+    let (path, mut tensors) =
+        if source.is_dir() { averages(source)? } else { songunet_tensors(network, spec, source)? };
     if !tensors.iter().any(|tensor| tensor.name.starts_with("ema/head/")) {
         tensors.extend(fresh.tensors().into_iter().filter(|tensor| tensor.name.starts_with("ema/head/")));
     }
-    let weights =
-        place(engine, network.params(), "ema/", &tensors).map_err(|reason| mismatch(path, reason))?;
-    let slots = fresh.slots.zip(&weights, |slot, weight| Slot {
-        param: weight.clone(),
-        ema: weight.clone(),
-        ..slot.clone()
-    });
+    let weights = place(engine, network.params(), "ema/", &tensors).map_err(|reason| mismatch(path, reason))?;
+    let slots =
+        fresh.slots.zip(&weights, |slot, weight| Slot { param: weight.clone(), ema: weight.clone(), ..slot.clone() });
     Ok(TrainState { slots, ..fresh })
 }
 
@@ -59,8 +56,8 @@ pub(super) fn check(network: &Network, spec: &RunSpec) -> Option<Problem> {
 
 fn averages(run: &Path) -> Result<(PathBuf, Vec<HostTensor>), BackendError> {
     let (loaded, _) = checkpoint::latest(run, "ema/").map_err(|error| BackendError::Checkpoint(error.to_string()))?;
-    let loaded = loaded
-        .ok_or_else(|| BackendError::Checkpoint(format!("{} has no sound checkpoint", run.display())))?;
+    let loaded =
+        loaded.ok_or_else(|| BackendError::Checkpoint(format!("{} has no sound checkpoint", run.display())))?;
     Ok((loaded.path, loaded.tensors))
 }
 
@@ -76,8 +73,8 @@ fn songunet_tensors(
     }
     let unreadable = |reason: String| mismatch(path.to_owned(), reason);
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| unreadable(format!("it is no safetensors file: {error}")))?;
+    let file =
+        SafeTensors::deserialize(&bytes).map_err(|error| unreadable(format!("it is no safetensors file: {error}")))?;
     read(&file, network.params(), spec.dataset.shape().1).map(|tensors| (path.to_owned(), tensors)).map_err(unreadable)
 }
 

@@ -10,8 +10,8 @@ use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop,
 
 use super::Replicas;
 use super::gallery::Gallery;
-use super::replicas::guarded;
 use super::init::{self, last_average};
+use super::replicas::guarded;
 use super::trainer::Trainer;
 use crate::data::{self, Shape};
 use crate::engine::Engine;
@@ -79,8 +79,7 @@ pub fn run<E: Engine>(
                 Method::Intermediate => Some(data::open(&spec.dataset).map_err(|e| BackendError::Data(e.to_string()))?),
                 _ => None,
             };
-            let gallery =
-                Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref() };
+            let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref() };
             draw(&gallery, dir, &dir.join(run), spec, events)
         }
     })

@@ -91,9 +91,7 @@ impl Head {
             noise: scales.noise.clone(),
         };
         match &self.body {
-            Body::One(part) => {
-                Scored { image: scales.denoised(x, &part.apply(theta, &seen, pass)), factors: None }
-            }
+            Body::One(part) => Scored { image: scales.denoised(x, &part.apply(theta, &seen, pass)), factors: None },
             Body::Product(parts) => {
                 let factors = parts.each_ref().map(|part| part.apply(theta, &seen, pass));
                 let score = factors[0].mul(&factors[1]);

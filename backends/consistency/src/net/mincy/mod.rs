@@ -53,8 +53,7 @@ pub fn embedding_width(spec: &MincySpec) -> usize {
 impl Mincy {
     /// Plans the network directly in `scope`, for images of `channels`.
     pub fn plan(scope: &mut Scope, spec: &MincySpec, channels: usize) -> Mincy {
-        let (base, size, width) =
-            (spec.num_init_channels as usize, spec.kernel_size as usize, embedding_width(spec));
+        let (base, size, width) = (spec.num_init_channels as usize, spec.kernel_size as usize, embedding_width(spec));
         let frequencies = plan_frequencies(scope, spec);
         let classes = spec.class_cond.then(|| {
             let init = Init::Normal((width as f64).recip().sqrt());
@@ -62,8 +61,7 @@ impl Mincy {
         });
         let input = scope.next("Conv", |s| Conv::lecun(s, channels, base, size));
         let mut planner = Planner { spec, embedding: width, width: base };
-        let widths: Vec<(u64, usize)> =
-            spec.channel_mults.iter().map(|&mult| (mult, base * mult as usize)).collect();
+        let widths: Vec<(u64, usize)> = spec.channel_mults.iter().map(|&mult| (mult, base * mult as usize)).collect();
         let (down, mut skips) = planner.down(scope, &widths);
         let deepest = planner.width;
         let bottom = (

@@ -1,0 +1,202 @@
+//! The science through the program: every part can be chosen and trained, what cannot be is refused before anything is
+//! written, and runs can be chained.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use support::{Scratch, json, names, rows};
+
+/// Two steps of a diffusion model, or of what follows it.
+const SMALL: [&str; 7] = [
+    "model.torso.n_channels=8",
+    "train.steps=4",
+    "train.batch=4",
+    "train.log_every=1",
+    "eval.n=16",
+    "sample.steps=2",
+    "train.checkpoint_every=2",
+];
+
+/// The values of the last checkpoint's tensors whose names start with `prefix`.
+fn values(run: &Path, step: u64, prefix: &str) -> Vec<f64> {
+    let bytes = fs::read(run.join(format!("checkpoints/{step}/state.safetensors"))).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors: Vec<_> = file.iter().filter(|(name, _)| name.starts_with(prefix)).collect();
+    tensors.sort_by_key(|(name, _)| name.to_owned());
+    assert!(!tensors.is_empty(), "no tensor starts with {prefix}");
+    let single = |bytes: &[u8; 4]| f64::from(f32::from_le_bytes(*bytes));
+    tensors.iter().flat_map(|(_, view)| view.data().as_chunks::<4>().0.iter().map(single)).collect()
+}
+
+/// The seeds' data parallel training: the batch is split, gradients averaged, one update. Features are dropped, so that
+/// masks must be the same as well.
+#[test]
+fn two_devices_give_what_accumulation_over_their_halves_gives() {
+    let scratch = Scratch::new();
+    let shared = ["train.batch=8", "train.log_every=1", "model.torso.dropout=0.3", "backend.threads=2"];
+    let split = scratch.tiny_run("split", &[&shared[..], &["backend.devices=[cpu,cpu]"]].concat());
+    let parts = ["backend.devices=[cpu]", "train.micro_batch=4"];
+    let summed = scratch.tiny_run("summed", &[&shared[..], &parts].concat());
+    let whole = scratch.tiny_run("whole", &[&shared[..], &["backend.devices=[cpu]"]].concat());
+
+    let close = |a: &[f64], b: &[f64], tolerance: f64| {
+        let size = a.iter().map(|value| value * value).sum::<f64>().sqrt();
+        let off = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+        a.len() == b.len() && off <= tolerance * size
+    };
+    for prefix in ["param/", "ema/"] {
+        let [a, b] = [&split, &summed].map(|run| values(run, 6, prefix));
+        assert!(close(&a, &b, 1e-6), "{prefix}");
+    }
+    for (a, b) in rows(split.join("metrics.jsonl")).iter().zip(&rows(summed.join("metrics.jsonl"))) {
+        let numbers = |row: &serde_json::Map<String, serde_json::Value>| -> Vec<f64> {
+            row.values().map(|value| value.as_f64().unwrap()).collect()
+        };
+        assert!(numbers(a).iter().zip(numbers(b)).all(|(a, b)| (a - b).abs() <= 1e-6 * a.abs()), "{a:?} {b:?}");
+    }
+    // Masks are drawn for each part: the whole batch at once drops other features.
+    assert!(!close(&values(&split, 6, "param/"), &values(&whole, 6, "param/"), 1e-6));
+}
+
+#[test]
+fn every_part_can_be_chosen_and_trained() {
+    let scratch = Scratch::new();
+    let choices: [&[&str]; 12] = [
+        &["loss=l1"],
+        &["loss=l2", "train.optimizer=adam", "train.clip=0.1", "train.clip_by=norm"],
+        &["loss=score_guided", "schedule.kind=edm", "schedule.p_mean=-1.2", "schedule.p_std=1.2", "train.warmup=1"],
+        &["loss.gradient_flow=false", "loss.shared_dropout=false", "model.torso.dropout=0.5", "train.head_lr=1e-4"],
+        &["loss=edm", "model.precondition=edm"],
+        &["model/head=conv", "model.head.n_groups=4", "ema.update_every=2", "ema.update_after=0"],
+        &["model/head=baseline_small", "model.head.n_channels=4"],
+        &["model/head=score_pde", "model.head.factor.n_channels=4", "model.head.factor.n_groups=4"],
+        &["model.head=null", "model/torso=unet_small", "model.torso.n_channels=8"],
+        &["model.head=null", "model/torso=unetpp_small", "model.torso.n_channels=8"],
+        &["model.head=null", "model/torso=mincy_small", "model.torso.num_init_channels=4"],
+        &["model.head=null", "schedule.s0=2", "schedule.skip_lowest=true"],
+    ];
+    for choice in choices {
+        let size = ["train.steps=2", "train.batch=4", "eval.n=16", "sample.steps=2", "train.log_every=1"];
+        let narrow: &[&str] = match choice.iter().any(|word| word.starts_with("model/torso")) {
+            true => &[],
+            false => &["model.torso.nf=4", "model.torso.ch_mult=[1]"],
+        };
+        let head: &[&str] = match choice.iter().any(|word| word.starts_with("model/head") || *word == "model.head=null")
+        {
+            true => &[],
+            false => &["model.head.n_channels=4"],
+        };
+        let run = scratch.path("run");
+        scratch.ok(&[&size[..], narrow, head, choice, &["hydra.run.dir=run"]].concat());
+        let losses: Vec<f64> =
+            rows(run.join("metrics.jsonl")).iter().map(|row| row["loss"].as_f64().unwrap()).collect();
+        assert!(losses.len() == 2 && losses.iter().all(|loss| loss.is_finite()), "{choice:?}: {losses:?}");
+        fs::remove_dir_all(run).unwrap();
+    }
+}
+
+#[test]
+fn what_cannot_work_together_is_refused_with_the_reason() {
+    let scratch = Scratch::new();
+    let cases: [(&[&str], &str); 13] = [
+        (&["model.torso.double_heads=true"], "model.torso.double_heads: expected false"),
+        (&["model.torso.progressive=output_skip"], "output_skip leaves no last features for a head"),
+        (&["model.head=null", "sample.method=heun"], "sample.method: heun needs a score head or a diffusion model"),
+        (&["model.head=null", "eval.methods=[heun]"], "eval.methods: heun needs a score head or a diffusion model"),
+        (&["sample.sigmas=[1.0,2.0]"], "sample.sigmas: expected falling noise levels between 20 and 0.002"),
+        (
+            &["sample.method=two_step", "sample.mid_sigma=90"],
+            "sample.mid_sigma: expected a noise level from 0.002 to 20",
+        ),
+        (&["sample.classes=[1]"], "sample.classes: the torso sees no classes"),
+        (
+            &["model=mincy_small", "sample.classes=[1,10]"],
+            "expected classes below model.torso.num_classes = 10, found 10",
+        ),
+        (
+            &["model=mincy_small", "model.torso.num_classes=4"],
+            "expected at least 10, the classes of the data set, found 4",
+        ),
+        (&["schedule.s0=1", "schedule.skip_lowest=true"], "schedule.s0: expected at least 2"),
+        (&["loss.kind=lpips"], "loss.lpips.weights: expected a safetensors file with the weights of VGG16 and LPIPS"),
+        (&["loss=lpips", "loss.lpips.weights=/nowhere/vgg"], "loss.lpips.weights: cannot read /nowhere/vgg"),
+        (&["init_from=/nowhere"], "init_from: cannot start from /nowhere"),
+    ];
+    for (words, told) in cases {
+        let ended = scratch.exp(words);
+        assert_eq!(ended.code, Some(2), "{words:?}: {ended:#?}");
+        ended.says(&[told]);
+        assert!(scratch.names().is_empty(), "{words:?} left {:?}", scratch.names());
+    }
+}
+
+#[test]
+fn a_network_that_sees_classes_draws_them() {
+    let scratch = Scratch::new();
+    let words = ["model=mincy_small", "model.torso.num_init_channels=4", "train.steps=2", "train.batch=4", "eval.n=16"];
+    scratch.ok(&[&words[..], &["hydra.run.dir=run"]].concat());
+    let drawn = |classes: &str| {
+        let choice = format!("sample.classes={classes}");
+        scratch.ok(&["sample", "run", "sample.n=2", &choice]);
+        let files = names(&scratch.path("run/samples"));
+        let folder = files.iter().find(|name| name.starts_with("one_step")).unwrap();
+        let image = |i| fs::read(scratch.path(&format!("run/samples/{folder}/{i:06}.png"))).unwrap();
+        let images = [image(0), image(1)];
+        fs::remove_dir_all(scratch.path(&format!("run/samples/{folder}"))).unwrap();
+        images
+    };
+    let [turns, threes, null] = ["[0,3]", "[3]", "null"].map(drawn);
+    assert_ne!(turns[0], threes[0]);
+    assert_eq!(turns[1], threes[1], "image 1 is of class 3 in both");
+    assert_eq!(null[0], turns[0], "all classes in turn begin with class 0");
+    assert_ne!(null[1], turns[1]);
+}
+
+#[test]
+fn samples_follow_given_levels_and_start_from_noised_data() {
+    let scratch = Scratch::new();
+    scratch.tiny_run("run", &[]);
+    scratch.ok(&["sample", "run", "sample.n=3", "sample.method=multistep", "sample.sigmas=[5.0,0.5]"]);
+    scratch.ok(&["sample", "run", "sample.n=3", "sample.method=intermediate", "sample.start_sigma=0.01"]);
+    for method in ["multistep-3", "intermediate-3"] {
+        assert_eq!(
+            names(&scratch.path(&format!("run/samples/{method}"))).iter().filter(|n| n.starts_with("00")).count(),
+            3
+        );
+    }
+}
+
+/// A diffusion model, and a consistency model tuned from it.
+#[test]
+fn a_run_starts_from_the_weights_of_another() {
+    let scratch = Scratch::new();
+    let run = |name: &str, words: &[&str]| {
+        let place = format!("hydra.run.dir={name}");
+        scratch.ok(&[words, &SMALL, &[&place]].concat());
+        scratch.path(name)
+    };
+    let edm = run("edm", &["+experiment=edm_small"]);
+    let figures: Vec<String> = json(edm.join("report.json")).as_object().unwrap().keys().cloned().collect();
+    assert_eq!(figures, ["fd_pixel", "fd_pixel_untrained"], "by Heun's method, which a diffusion model needs");
+    let row = &rows(edm.join("metrics.jsonl"))[0];
+    assert!(row.contains_key("loss/denoising") && !row.contains_key("loss/consistency"));
+
+    let still = ["train.lr=1e-30", "train.steps=1"];
+    let place = ["hydra.run.dir=ect"];
+    scratch.ok(&[&["+experiment=ect_small", "init_from=edm"], &SMALL[..], &still, &place].concat());
+    assert_eq!(values(&scratch.path("ect"), 1, "param/"), values(&edm, 4, "ema/"));
+    // With a head, which the diffusion model has not: it starts as drawn.
+    let head = ["model/head=baseline_small", "model.precondition=edm", "hydra.run.dir=headed"];
+    scratch.ok(&[&["+experiment=ect_small", "init_from=edm"], &SMALL[..], &still, &head].concat());
+    assert_eq!(values(&scratch.path("headed"), 1, "param/torso/"), values(&edm, 4, "ema/"));
+    assert!(values(&scratch.path("headed"), 1, "param/head/").iter().any(|&value| value != 0.0));
+
+    let other =
+        scratch.exp(&[&["+experiment=ect_small", "init_from=edm"], &SMALL[..], &["model.torso.n_blocks=2"]].concat());
+    assert_eq!(other.code, Some(1));
+    other.says(&["is of another network"]);
+}
