@@ -21,8 +21,8 @@ choice! {
 group! {
     /// The sample group.
     pub struct SampleSpec {
-        /// Images.
-        n: u64 => at_least(1);
+        /// Images. 0: none, and no grid at the end of training either.
+        n: u64 => COUNT;
         /// The method.
         method: Method => Kind::Choice(Method::WORDS);
         /// Noise level of the second step.

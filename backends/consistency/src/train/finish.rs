@@ -19,10 +19,12 @@ impl<E: Engine> Trainer<'_, E> {
         if self.stop.asked() {
             return Ok(interrupted(state.step));
         }
-        let grid = "samples/grid.png";
-        self.folder("samples")?;
-        self.gallery().show(&ema, &self.spec.sample, &self.methods(), &self.dir.join(grid))?;
-        Ok(Report { step: state.step, interrupted: false, figures, grid: Some(grid.to_owned()) })
+        let grid = (self.spec.sample.n > 0).then(|| "samples/grid.png".to_owned());
+        if let Some(grid) = &grid {
+            self.folder("samples")?;
+            self.gallery().show(&ema, &self.spec.sample, &self.methods(), &self.dir.join(grid))?;
+        }
+        Ok(Report { step: state.step, interrupted: false, figures, grid })
     }
 
     /// The figures of the report; some are missing after a stop.

@@ -93,8 +93,11 @@ fn draw<E: Engine>(
     spec: &RunSpec,
     events: &mut dyn EventSink,
 ) -> Result<Report, BackendError> {
-    let theta = last_average(gallery.replicas.first(), gallery.network, run)?;
     let sample = &spec.sample;
+    if sample.n == 0 {
+        return Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: None });
+    }
+    let theta = last_average(gallery.replicas.first(), gallery.network, run)?;
     events.emit(Event::Log {
         level: Level::Info,
         message: format!("drawing {} images by {}", sample.n, sample.method.word()),
