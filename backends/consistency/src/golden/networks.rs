@@ -73,23 +73,38 @@ pub(super) fn mincy<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let (shape, _) = case.image("in/x")?;
     let (torso, theta) = bare_torso(engine, case)?;
     let spec = config::torso(&case.kind, &case.config)?;
-    let classes: Vec<u64> = case.values("in/labels")?.iter().map(|&class| class as u64).collect();
-    let labels = spec.classes().map(|count| one_hot(engine, classes.into_iter(), count as usize));
+    let labels = match spec.classes() {
+        Some(count) => {
+            let classes: Vec<u64> = case.values("in/labels")?.iter().map(|&class| class as u64).collect();
+            Some(one_hot(engine, classes.into_iter(), count as usize))
+        }
+        None => None,
+    };
     let labels = labels.as_ref();
-    let (x, t) = (case.tensor(engine, "in/x")?, case.tensor(engine, "in/t")?);
-    case.close_tensor("out/F", &torso.apply(&theta, &x, &t, labels, Pass::Eval).image)?;
-
-    let (x, sigma) = (case.tensor(engine, "cf/xt")?, case.tensor(engine, "cf/sigma")?);
-    for (name, precondition) in [("as_coded", Precondition::CmSquared), ("fixed", Precondition::Cm)] {
+    let raw = |x: &E::T, noise: &E::T| torso.apply(&theta, x, noise, labels, Pass::Eval).image;
+    for name in case.names().filter(|name| name.starts_with("out/") || name.starts_with("cf/")) {
+        let (what, precondition) = match name {
+            "cf/xt" | "cf/sigma" => continue,
+            "out/F" => {
+                case.close_tensor(name, &raw(&case.tensor(engine, "in/x")?, &case.tensor(engine, "in/t")?))?;
+                continue;
+            }
+            "cf/raw_as_coded" | "cf/out_as_coded" => (&name[3..6], Precondition::CmSquared),
+            "cf/raw_fixed" | "cf/out_fixed" => (&name[3..6], Precondition::Cm),
+            _ => return Err(format!("nothing makes {name}")),
+        };
+        let (x, sigma) = (case.tensor(engine, "cf/xt")?, case.tensor(engine, "cf/sigma")?);
         let wrapper = Wrapper::new(precondition, SIGMA_MIN);
         let scales = wrapper.scales(&sigma);
-        let raw = torso.apply(&theta, &wrapper.input(&scales, &x), &scales.noise, labels, Pass::Eval);
-        case.close_tensor(&format!("cf/raw_{name}"), &raw.image)?;
+        if what == "raw" {
+            case.close_tensor(name, &raw(&wrapper.input(&scales, &x), &scales.noise))?;
+            continue;
+        }
         let spec = ModelSpec { precondition, torso: spec.clone(), head: None };
         let network = Network::plan(&spec, shape.channels, shape.width, SIGMA_MIN).map_err(in_words)?;
         let theta = own_params(engine, network.params(), case)?;
         let denoised = network.denoise(&theta, &Noisy { x: &x, sigma: &sigma, labels }, Pass::Eval);
-        case.close_tensor(&format!("cf/out_{name}"), &denoised.image)?;
+        case.close_tensor(name, &denoised.image)?;
     }
     Ok(())
 }

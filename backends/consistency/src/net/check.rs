@@ -114,7 +114,7 @@ fn unet(found: &mut Vec<Problem>, torso: &UnetSpec) {
 }
 
 fn mincy(found: &mut Vec<Problem>, torso: &MincySpec) {
-    if torso.kernel_size % 2 == 0 {
+    if torso.kernel_size.is_multiple_of(2) {
         let message = format!("expected an odd number, found {}", torso.kernel_size);
         found.push(Problem::new("model.torso.kernel_size", message));
     }

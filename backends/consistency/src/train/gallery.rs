@@ -66,18 +66,19 @@ impl<E: Engine> Gallery<'_, E> {
         for &method in methods {
             let images = self.draw(theta, &SampleSpec { n: PANEL, method, ..spec.clone() });
             let picture = Picture::grid(&images, self.shape, COLUMNS, legible_scale(self.shape)).map_err(failed)?;
-            shown.push((caption(method), picture));
+            shown.push((caption(method, self.network.has_head()), picture));
         }
         panels(&shown).save(path).map_err(failed)
     }
 }
 
-fn caption(method: Method) -> &'static str {
+fn caption(method: Method, head: bool) -> &'static str {
     match method {
         Method::OneStep => "one step",
         Method::TwoStep => "two steps",
         Method::Multistep => "several steps",
-        Method::Heun => "Heun with the head",
+        Method::Heun if head => "Heun with the head",
+        Method::Heun => "Heun",
         Method::Intermediate => "from noised data",
     }
 }
