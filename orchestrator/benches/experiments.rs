@@ -9,12 +9,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use exp::recorder::SYSTEM;
 use exp::worker::REPORT;
 use serde_json::{Map, Value};
 
 mod sheet;
 
-use sheet::Sheet;
+use sheet::{Sheet, median};
 
 /// The variants, and the run that one of them starts from.
 const EXPERIMENTS: [(&str, Option<&str>); 7] = [
@@ -33,7 +34,7 @@ const ENDS: usize = 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let parent = tempfile::tempdir()?;
-    let mut sheet = Sheet::new("experiments", &["experiment", "seconds", "loss", "fd_pixel, untrained first", ""]);
+    let mut sheet = Sheet::new("experiments", &["experiment", "seconds", "step/s", "loss", "fd_pixel, untrained first", ""]);
     for (name, source) in EXPERIMENTS {
         let run = parent.path().join(name);
         let start = Instant::now();
@@ -50,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             return Err(format!("{name} failed: {status}").into());
         }
         let seconds = start.elapsed().as_secs_f64();
-        let rows = rows(&run.join("metrics.jsonl"))?;
+        let (rows, system) = (rows(&run.join("metrics.jsonl"))?, rows(&run.join(SYSTEM))?);
         let losses: Vec<f64> = column(&rows, "loss").collect();
         let end = losses.len().div_ceil(ENDS);
         let [first, last] = [&losses[..end], &losses[losses.len() - end..]].map(mean);
@@ -62,6 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         sheet.row([
             name.to_owned(),
             format!("{seconds:.0}"),
+            format!("{:.0}", median(&column(&system, "steps_per_second").collect::<Vec<_>>())),
             format!("{first:.3} -> {last:.3}"),
             points.join(" "),
             if fell { "both fell" } else { "ROSE" }.to_owned(),
