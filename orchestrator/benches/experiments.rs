@@ -34,7 +34,8 @@ const ENDS: usize = 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let parent = tempfile::tempdir()?;
-    let mut sheet = Sheet::new("experiments", &["experiment", "seconds", "step/s", "loss", "fd_pixel, untrained first", ""]);
+    let mut sheet =
+        Sheet::new("experiments", &["experiment", "seconds", "step/s", "loss", "fd_pixel, untrained first", ""]);
     for (name, source) in EXPERIMENTS {
         let run = parent.path().join(name);
         let start = Instant::now();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use exp_api::spec::RunSpec;
-use exp_consistency::loss::{Noised, joint};
+use exp_consistency::loss::{Noised, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::params::Params;
 use exp_consistency::tensor::Tensor;
@@ -19,9 +19,19 @@ pub fn flop_per_image(spec: &RunSpec, network: &Network) -> f64 {
     let count = Arc::new(AtomicU64::new(0));
     let data = |shape: &[usize]| Counted { shape: shape.to_vec(), taped: false, count: Arc::clone(&count) };
     let image = || data(&[1, channels, side, side]);
-    let batch = Noised { y: image(), x_t: image(), x_r: image(), t: data(&[1]), r: data(&[1]), dropout: 0 };
+    let batch = Noised {
+        y: image(),
+        x_t: image(),
+        x_r: image(),
+        t: data(&[1]),
+        r: data(&[1]),
+        ends: None,
+        labels: network.classes().map(|count| data(&[1, count])),
+        dropout: 0,
+    };
     let theta = Params::build(network.params(), |(_, param)| Counted { taped: true, ..data(&param.shape) });
-    joint(network, &spec.loss, &theta, &batch);
+    let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
+    joint(network, &objective, &theta, &batch);
     2.0 * count.load(Ordering::Relaxed) as f64
 }
 

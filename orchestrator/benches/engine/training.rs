@@ -3,12 +3,12 @@
 use exp_api::spec::RunSpec;
 use exp_consistency::data::Shape;
 use exp_consistency::engine::{Engine, Slot};
-use exp_consistency::loss::{Clean, Noised, joint};
+use exp_consistency::loss::{Clean, Noised, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::optim;
 use exp_consistency::params::Params;
 use exp_consistency::rng::{Draw, Purpose};
-use exp_consistency::schedule::Ict;
+use exp_consistency::schedule::Pairs;
 use exp_consistency::tensor::Tensor;
 use exp_consistency::train::Replicas;
 
@@ -17,7 +17,8 @@ pub struct Training<'a, E: Engine> {
     spec: &'a RunSpec,
     network: &'a Network,
     replicas: &'a Replicas<E>,
-    schedule: Ict,
+    pairs: Pairs,
+    objective: Objective<E::T>,
     shape: Shape,
     images: Vec<f32>,
     slots: Params<Slot<E::T>>,
@@ -38,8 +39,9 @@ impl<'a, E: Engine> Training<'a, E> {
             let zeros = engine.upload(&param.shape, &vec![0.0; param.len()]);
             Slot { ema: weights.clone(), param: weights, m: zeros.clone(), v: zeros }
         });
-        let schedule = Ict::new(&spec.schedule, spec.train.steps);
-        Training { spec, network, replicas, schedule, shape, images, slots, step: 0 }
+        let pairs = Pairs::new(&spec.schedule, spec.train.steps);
+        let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
+        Training { spec, network, replicas, pairs, objective, shape, images, slots, step: 0 }
     }
 
     /// Takes one step; the norm of the gradients.
@@ -49,12 +51,12 @@ impl<'a, E: Engine> Training<'a, E> {
         let parts = self.replicas.split(batch, |engine, range| {
             let values = self.shape.values();
             let images = &self.images[range.start * values..range.end * values];
-            let clean = Clean { images, shape: self.shape, first: range.start as u64 };
-            let noised = Noised::draw(engine, &self.schedule, &clean, self.spec.seed, self.step);
+            let clean = Clean { images, shape: self.shape, first: range.start as u64, classes: None };
+            let noised = Noised::draw(engine, &self.pairs, &clean, self.spec.seed, self.step);
             let share = range.len() as f64 / batch as f64;
-            let theta = Replicas::adopt(engine, &theta);
+            let (theta, objective) = (Replicas::adopt(engine, &theta), self.objective.on(engine));
             let (loss, (), gradients) = engine.value_and_grad(&theta, |theta| {
-                (joint(self.network, &self.spec.loss, theta, &noised).total.scale(share), ())
+                (joint(self.network, &objective, theta, &noised).total.scale(share), ())
             });
             loss.to_host();
             gradients

@@ -22,14 +22,25 @@ impl<T: Tensor> Objective<T> {
     /// # Errors
     /// Weights that are missing, unreadable or of another shape.
     pub fn open<E: Engine<T = T>>(engine: &E, spec: &LossSpec) -> Result<Objective<T>, LpipsError> {
+        match Objective::weightless(spec) {
+            Some(objective) => Ok(objective),
+            None => {
+                let lpips = Lpips::read(engine, lpips::path(spec)?)?;
+                Ok(Objective { spec: spec.clone(), distance: Some(Distance::Lpips(lpips)) })
+            }
+        }
+    }
+
+    /// The objective, if it needs no weights of its own.
+    pub fn weightless(spec: &LossSpec) -> Option<Objective<T>> {
         let distance = match spec.kind {
             LossKind::Huber => Some(Distance::Huber(spec.huber.clone())),
             LossKind::L2 => Some(Distance::L2),
             LossKind::L1 => Some(Distance::L1),
-            LossKind::Lpips => Some(Distance::Lpips(Lpips::read(engine, lpips::path(spec)?)?)),
             LossKind::Edm => None,
+            LossKind::Lpips => return None,
         };
-        Ok(Objective { spec: spec.clone(), distance })
+        Some(Objective { spec: spec.clone(), distance })
     }
 
     /// The same on the device of `engine`.
