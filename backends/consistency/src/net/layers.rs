@@ -3,6 +3,8 @@
 //! Two families of names live side by side, those of NCSN++ (`kernel`, `W`) and those of UNet++ (`weight`). A layer
 //! holds the places of its parameters, never a tensor; `apply` takes the set to read them from.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use exp_api::spec::Nonlinearity;
 
 use super::scope::Scope;
@@ -198,6 +200,12 @@ impl LayerNorm {
     pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
         x.layer_norm(&theta[self.scale], &theta[self.bias], EPS)
     }
+}
+
+/// The sum of a trunk and a branch, of unit variance when both are (if `rescale`).
+pub fn residual<T: Tensor>(trunk: &T, branch: &T, rescale: bool) -> T {
+    let sum = trunk.add(branch);
+    if rescale { sum.scale(FRAC_1_SQRT_2) } else { sum }
 }
 
 /// The activation, elementwise.

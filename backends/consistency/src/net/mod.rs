@@ -10,10 +10,12 @@
 mod check;
 mod dropout;
 mod embedding;
+mod forward;
 pub(crate) mod head;
 pub(crate) mod layers;
 mod mincy;
 pub(crate) mod ncsnpp;
+mod nin_attention;
 pub(crate) mod precondition;
 pub(crate) mod resample;
 pub(crate) mod scope;

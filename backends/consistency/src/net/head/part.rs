@@ -4,9 +4,10 @@ use exp_api::spec::{BaselineHeadSpec, BlockType, ConvHeadSpec, Nonlinearity, Une
 
 use super::Given;
 use crate::net::dropout::Pass;
+use crate::net::forward::Forward;
 use crate::net::layers::{Conv, GroupNorm};
 use crate::net::scope::Scope;
-use crate::net::unetpp::block::{Block, Forward, Role, Style};
+use crate::net::unetpp::block::{Block, Role, Style};
 use crate::net::unetpp::resample_conv::Change;
 use crate::net::unetpp::{Edges, Unetpp};
 use crate::params::Params;

@@ -1,27 +1,17 @@
 //! The residual block of mincy, with resampling inside as in BigGAN, and its attention.
 
-use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
-
 use exp_api::spec::{MincyAttention, MincySpec, Nonlinearity};
 
-use crate::net::dropout::{Dropout, Pass};
-use crate::net::layers::{Conv, Dense, GroupNorm, Nin, activate};
+use crate::net::dropout::Dropout;
+use crate::net::forward::Forward;
+use crate::net::layers::{Conv, Dense, GroupNorm, activate, residual};
+use crate::net::nin_attention::NinAttention;
 use crate::net::scope::Scope;
 use crate::params::Params;
-use crate::tensor::{Tensor, image_shape};
+use crate::tensor::Tensor;
 
 /// The scale of a branch that starts near zero.
 const NEAR_ZERO: f64 = 1e-10;
-
-/// What every block of one forward pass sees.
-pub struct Forward<'a, T> {
-    /// The parameters.
-    pub theta: &'a Params<T>,
-    /// The activated embedding of noise level and class, `[B,width]`.
-    pub condition: T,
-    /// What the pass is for.
-    pub pass: Pass,
-}
 
 /// What a block does to the side of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,63 +127,26 @@ impl Block {
         let h = self.leave.apply(forward, self.act, None, &h);
         let x = trunk.as_ref().map_or_else(|| x.clone(), |resize| resize.apply(theta, x));
         let x = self.shortcut.as_ref().map_or_else(|| x.clone(), |conv| conv.apply(theta, &x));
-        rescaled(&x.add(&h), self.rescale)
+        residual(&x, &h, self.rescale)
     }
 }
 
-/// Self-attention with one head and its residual sum.
+/// Attention as the configuration wants it.
 #[derive(Debug, Clone)]
-pub struct Attention {
-    kind: MincyAttention,
-    norm: GroupNorm,
-    query: Nin,
-    key: Nin,
-    value: Nin,
-    output: Nin,
-    rescale: bool,
-}
+pub struct Attention(MincyAttention, NinAttention);
 
 impl Attention {
     /// Plans attention over `channels`.
     pub fn plan(scope: &mut Scope, spec: &MincySpec, channels: usize) -> Attention {
-        scope.next("AttentionBlock", |s| Attention {
-            kind: spec.attention_type,
-            // Planned for both kinds: as coded, the normalised features are thrown away.
-            norm: s.next("GroupNorm", |s| GroupNorm::by_width(s, channels)),
-            query: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
-            key: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
-            value: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
-            output: s.next("NIN", |s| Nin::plan(s, channels, channels, NEAR_ZERO)),
-            rescale: spec.rescale_skip_conns,
-        })
+        let attention = |s: &mut Scope| NinAttention::plan(s, channels, NEAR_ZERO, spec.rescale_skip_conns);
+        Attention(spec.attention_type, scope.next("AttentionBlock", attention))
     }
 
     /// `[B,channels,H,W]` to the same.
     pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
-        match self.kind {
-            MincyAttention::Full => {
-                let [b, c, h, w] = image_shape(&x.shape());
-                let seen = self.seen(theta, &self.norm.apply(theta, x), |x| x.reshape(&[b, c, h * w]), 1.0);
-                let seen = self.output.apply(theta, &seen.reshape(&[b, c, h, w]));
-                rescaled(&x.add(&seen), self.rescale)
-            }
-            MincyAttention::Rows => {
-                let [b, c, h, w] = image_shape(&x.shape());
-                // Rows become images of their own; the logits are divided by C sqrt(1/2) before the usual sqrt(C).
-                let rows = |x: &T| x.permute(&[0, 2, 1, 3]).reshape(&[b * h, c, w]);
-                let seen = self.seen(theta, x, rows, SQRT_2 / c as f64).reshape(&[b, h, c, w]);
-                x.add(&self.output.apply(theta, &seen.permute(&[0, 2, 1, 3])))
-            }
+        match self.0 {
+            MincyAttention::Full => self.1.among_all(theta, x),
+            MincyAttention::Rows => self.1.within_rows(theta, x),
         }
     }
-
-    /// Attention among the pixels that `grouped` puts together, the usual logits times `scale`.
-    fn seen<T: Tensor>(&self, theta: &Params<T>, x: &T, grouped: impl Fn(&T) -> T, scale: f64) -> T {
-        let part = |nin: &Nin| grouped(&nin.apply(theta, x));
-        part(&self.query).scale(scale).attention(&part(&self.key), &part(&self.value))
-    }
-}
-
-fn rescaled<T: Tensor>(sum: &T, rescale: bool) -> T {
-    if rescale { sum.scale(FRAC_1_SQRT_2) } else { sum.clone() }
 }

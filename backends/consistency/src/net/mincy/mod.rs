@@ -8,9 +8,10 @@ mod block;
 
 use exp_api::spec::{AttentionSites, Embedding, MincySpec};
 
-use self::block::{Attention, Block, Change, Forward};
+use self::block::{Attention, Block, Change};
 use super::dropout::Pass;
 use super::embedding::Frequencies;
+use super::forward::Forward;
 use super::layers::{Conv, activate};
 use super::scope::Scope;
 use super::torso::Output;

@@ -1,15 +1,14 @@
-//! The blocks of NCSN++: residual, of the DDPM and of the BigGAN kind, and attention.
-
-use std::f64::consts::FRAC_1_SQRT_2;
+//! The residual block of NCSN++, of the DDPM and of the BigGAN kind.
 
 use exp_api::spec::{BlockType, NcsnppSpec, Nonlinearity};
 
 use crate::net::dropout::{Dropout, Pass};
-use crate::net::layers::{Conv, Dense, GroupNorm, Nin};
+use crate::net::layers::{Conv, Dense, GroupNorm, Nin, residual};
+use crate::net::nin_attention::NinAttention;
 use crate::net::resample::Resample;
 use crate::net::scope::Scope;
 use crate::params::Params;
-use crate::tensor::{Tensor, image_shape};
+use crate::tensor::Tensor;
 
 /// What every block of one forward pass sees.
 pub struct Forward<'a, T> {
@@ -98,45 +97,9 @@ impl Block {
     }
 }
 
-/// Self-attention over all pixels, with one head.
-#[derive(Debug, Clone)]
-pub struct Attention {
-    norm: GroupNorm,
-    query: Nin,
-    key: Nin,
-    value: Nin,
-    output: Nin,
-    rescale: bool,
-}
-
-impl Attention {
-    /// Plans attention over `channels`.
-    pub fn plan(scope: &mut Scope, spec: &NcsnppSpec, channels: usize) -> Attention {
-        scope.next("AttnBlockpp", |s| Attention {
-            norm: s.next("GroupNorm", |s| GroupNorm::by_width(s, channels)),
-            query: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
-            key: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
-            value: s.next("NIN", |s| Nin::plan(s, channels, channels, 0.1)),
-            output: s.next("NIN", |s| Nin::plan(s, channels, channels, init_scale(spec))),
-            rescale: spec.skip_rescale,
-        })
-    }
-
-    /// `[B,channels,H,W]` to the same.
-    pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
-        let [b, c, h, w] = image_shape(&x.shape());
-        let normal = self.norm.apply(theta, x);
-        let pixels = |nin: &Nin| nin.apply(theta, &normal).reshape(&[b, c, h * w]);
-        let seen = pixels(&self.query).attention(&pixels(&self.key), &pixels(&self.value));
-        let seen = self.output.apply(theta, &seen.reshape(&[b, c, h, w]));
-        residual(x, &seen, self.rescale)
-    }
-}
-
-/// The sum of a trunk and a branch, of unit variance when both are (if `rescale`).
-pub fn residual<T: Tensor>(trunk: &T, branch: &T, rescale: bool) -> T {
-    let sum = trunk.add(branch);
-    if rescale { sum.scale(FRAC_1_SQRT_2) } else { sum }
+/// Plans attention over `channels`.
+pub fn attention(scope: &mut Scope, spec: &NcsnppSpec, channels: usize) -> NinAttention {
+    scope.next("AttnBlockpp", |s| NinAttention::plan(s, channels, init_scale(spec), spec.skip_rescale))
 }
 
 /// Zero would leave a branch without a gradient at the start; the original puts a tiny scale in its place.

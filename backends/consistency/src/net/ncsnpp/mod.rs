@@ -10,11 +10,12 @@ pub(crate) mod resize;
 
 use exp_api::spec::{BlockType, Embedding, NcsnppSpec, Progressive};
 
-use self::block::{Attention, Block, Forward, init_scale};
+use self::block::{Block, Forward, attention, init_scale};
 use self::resize::{Resize, double, halve};
 use super::dropout::Pass;
 use super::embedding::Frequencies;
 use super::layers::{Conv, Dense, GroupNorm, activate};
+use super::nin_attention::NinAttention;
 use super::scope::Scope;
 use super::torso::Output;
 use crate::params::Params;
@@ -27,7 +28,7 @@ pub struct Ncsnpp {
     time: Option<Time>,
     input: Conv,
     down: Vec<Down>,
-    middle: (Block, Attention, Block),
+    middle: (Block, NinAttention, Block),
     up: Vec<Up>,
     output: Option<(GroupNorm, Conv)>,
 }
@@ -43,7 +44,7 @@ struct Time {
 /// One resolution on the way down.
 #[derive(Debug, Clone)]
 struct Down {
-    blocks: Vec<(Block, Option<Attention>)>,
+    blocks: Vec<(Block, Option<NinAttention>)>,
     shrink: Option<(Step, pyramid::Input)>,
 }
 
@@ -51,7 +52,7 @@ struct Down {
 #[derive(Debug, Clone)]
 struct Up {
     blocks: Vec<Block>,
-    attention: Option<Attention>,
+    attention: Option<NinAttention>,
     output: pyramid::Output,
     grow: Option<Step>,
 }
@@ -74,7 +75,7 @@ impl Ncsnpp {
             let bottom = skips.last().copied().unwrap_or(nf);
             let middle = (
                 Block::plan(s, spec, bottom, bottom, None),
-                Attention::plan(s, spec, bottom),
+                attention(s, spec, bottom),
                 Block::plan(s, spec, bottom, bottom, None),
             );
             let up = plan_up(s, spec, channels, side, skips);
@@ -105,7 +106,7 @@ impl Ncsnpp {
             for (block, attention) in &level.blocks {
                 h = block.apply(&forward, &h);
                 if let Some(attention) = attention {
-                    h = attention.apply(theta, &h);
+                    h = attention.among_all(theta, &h);
                 }
                 skips.push(h.clone());
             }
@@ -116,7 +117,7 @@ impl Ncsnpp {
         }
 
         let (before, attention, after) = &self.middle;
-        h = after.apply(&forward, &attention.apply(theta, &before.apply(&forward, &h)));
+        h = after.apply(&forward, &attention.among_all(theta, &before.apply(&forward, &h)));
 
         let mut image = x.clone();
         let mut skips = skips.into_iter().rev();
@@ -125,7 +126,7 @@ impl Ncsnpp {
                 h = block.apply(&forward, &T::cat(&[&h, &skip], 1));
             }
             if let Some(attention) = &level.attention {
-                h = attention.apply(theta, &h);
+                h = attention.among_all(theta, &h);
             }
             (image, h) = level.output.grow(theta, &self.spec, image, h);
             if let Some(grow) = &level.grow {
@@ -178,7 +179,7 @@ fn plan_down(scope: &mut Scope, spec: &NcsnppSpec, channels: usize, side: usize)
         for _ in 0..spec.num_res_blocks {
             let block = Block::plan(scope, spec, width, nf * mult as usize, None);
             width = nf * mult as usize;
-            blocks.push((block, attends(spec, side).then(|| Attention::plan(scope, spec, width))));
+            blocks.push((block, attends(spec, side).then(|| attention(scope, spec, width))));
             skips.push(width);
         }
         let shrink = (level + 1 < spec.ch_mult.len()).then(|| {
@@ -211,7 +212,7 @@ fn plan_up(scope: &mut Scope, spec: &NcsnppSpec, channels: usize, side: usize, m
                 Block::plan(scope, spec, inputs, width, None)
             })
             .collect();
-        let attention = attends(spec, side).then(|| Attention::plan(scope, spec, width));
+        let attention = attends(spec, side).then(|| attention(scope, spec, width));
         let output = pyramid::Output::plan(scope, spec, channels, width, below);
         let grow = (level > 0).then(|| match spec.resblock_type {
             BlockType::Biggan => {

@@ -2,9 +2,9 @@
 
 use exp_api::spec::{Combine, NcsnppSpec, Progressive, ProgressiveInput};
 
-use super::block::{init_scale, residual};
+use super::block::init_scale;
 use super::resize::Resize;
-use crate::net::layers::{Conv, GroupNorm};
+use crate::net::layers::{Conv, GroupNorm, residual};
 use crate::net::scope::Scope;
 use crate::params::Params;
 use crate::tensor::Tensor;

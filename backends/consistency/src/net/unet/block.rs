@@ -3,21 +3,12 @@
 use exp_api::spec::{Nonlinearity, UnetSpec};
 
 use super::{NEAR_ZERO, conv};
-use crate::net::dropout::{Dropout, Pass};
+use crate::net::dropout::Dropout;
+use crate::net::forward::Forward;
 use crate::net::layers::{Conv, Dense, GroupNorm};
 use crate::net::scope::Scope;
 use crate::params::Params;
 use crate::tensor::{Tensor, image_shape};
-
-/// What every block of one forward pass sees.
-pub struct Forward<'a, T> {
-    /// The parameters.
-    pub theta: &'a Params<T>,
-    /// The activated embedding of the noise level, `[B,4 n_channels]`.
-    pub condition: T,
-    /// What the pass is for.
-    pub pass: Pass,
-}
 
 /// A residual block.
 #[derive(Debug, Clone)]

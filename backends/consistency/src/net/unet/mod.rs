@@ -9,9 +9,10 @@ mod block;
 
 use exp_api::spec::{Embedding, Nonlinearity, UnetSpec};
 
-use self::block::{Attention, Block, Forward, dense};
+use self::block::{Attention, Block, dense};
 use super::dropout::Pass;
 use super::embedding::Frequencies;
+use super::forward::Forward;
 use super::layers::{Conv, Dense, GroupNorm};
 use super::scope::Scope;
 use super::torso::Output;

@@ -6,10 +6,10 @@ use exp_api::spec::{BlockType, Nonlinearity};
 
 use super::attention::Attention;
 use super::resample_conv::{Change, ResampleConv};
-use crate::net::dropout::{Dropout, Pass};
+use crate::net::dropout::Dropout;
+use crate::net::forward::Forward;
 use crate::net::layers::{Conv, Dense, GroupNorm};
 use crate::net::scope::Scope;
-use crate::params::Params;
 use crate::tensor::Tensor;
 
 /// The scale of a kernel that starts near zero.
@@ -45,16 +45,6 @@ pub struct Role {
     pub change: Change,
     /// Whether attention follows.
     pub attends: bool,
-}
-
-/// What every block of one forward pass sees.
-pub struct Forward<'a, T> {
-    /// The parameters.
-    pub theta: &'a Params<T>,
-    /// The embedding as blocks read it, `[B,embedding]`; see [`condition`].
-    pub condition: T,
-    /// What the pass is for.
-    pub pass: Pass,
 }
 
 /// A residual block.

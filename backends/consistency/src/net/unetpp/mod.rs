@@ -14,10 +14,11 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use exp_api::spec::{BlockType, Nonlinearity};
 
-use self::block::{Block, Forward, condition};
+use self::block::{Block, condition};
 use self::resample_conv::FusedDown;
 use super::dropout::Pass;
 use super::embedding::Frequencies;
+use super::forward::Forward;
 use super::layers::{Conv, Dense, GroupNorm};
 use super::resample::Resample;
 use super::torso::Output;

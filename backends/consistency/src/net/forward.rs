@@ -1,0 +1,14 @@
+//! What every block of one forward pass sees.
+
+use super::dropout::Pass;
+use crate::params::Params;
+
+/// The parameters, the condition and what the pass is for.
+pub struct Forward<'a, T> {
+    /// The parameters.
+    pub theta: &'a Params<T>,
+    /// The embedding of the noise level (and class) as blocks read it, `[B,width]`.
+    pub condition: T,
+    /// What the pass is for.
+    pub pass: Pass,
+}
