@@ -102,7 +102,7 @@ fn every_part_can_be_chosen_and_trained() {
 #[test]
 fn what_cannot_work_together_is_refused_with_the_reason() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["model.torso.double_heads=true"], "model.torso.double_heads: expected false"),
         (&["model.torso.progressive=output_skip"], "output_skip leaves no last features for a head"),
         (&["model.head=null", "sample.method=heun"], "sample.method: heun needs a score head or a diffusion model"),
@@ -124,6 +124,7 @@ fn what_cannot_work_together_is_refused_with_the_reason() {
         (&["schedule.s0=1", "schedule.skip_lowest=true"], "schedule.s0: expected at least 2"),
         (&["loss.kind=lpips"], "loss.lpips.weights: expected a safetensors file with the weights of VGG16 and LPIPS"),
         (&["loss=lpips", "loss.lpips.weights=/nowhere/vgg"], "loss.lpips.weights: cannot read /nowhere/vgg"),
+        (&["eval.metrics=[fid_tf]"], "eval.inception.weights: fid_tf needs a safetensors file with the weights"),
         (&["init_from=/nowhere"], "init_from: cannot start from /nowhere"),
     ];
     for (words, told) in cases {
@@ -168,6 +169,19 @@ fn samples_follow_given_levels_and_start_from_noised_data() {
             3
         );
     }
+}
+
+#[test]
+fn every_metric_is_judged_by_every_method() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &["eval.metrics=[fd_random,fd_pixel]", "train.eval_every=3"]);
+    let report = json(run.join("report.json"));
+    let figures: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["fd_pixel", "fd_random", "fd_pixel_untrained", "fd_pixel/two_step", "fd_random/two_step"];
+    assert_eq!(figures, expected);
+    assert!(report.as_object().unwrap().values().all(|value| value.as_f64().unwrap() > 0.0), "{report}");
+    let measured = rows(run.join("metrics.jsonl"));
+    assert_eq!(measured.iter().filter(|row| row.contains_key("fd_random")).count(), 2);
 }
 
 /// A diffusion model, and a consistency model tuned from it.

@@ -34,16 +34,26 @@ fn job() -> Job {
         "seed": 42,
         "backend": {"name": "burn", "device": "cpu", "devices": null, "threads": 2, "precision": "f32"},
         "dataset": {"name": "digits8", "flip": false},
-        "model": {"torso": torso, "head": head},
-        "loss": {"kind": "huber", "lambda": 0.3, "gradient_flow": true, "huber": {"c": null, "norm": "image"}},
+        "model": {"precondition": "cm", "torso": torso, "head": head},
+        "loss": {
+            "kind": "huber", "lambda": 0.3, "gradient_flow": true, "shared_dropout": true,
+            "huber": {"c": null, "norm": "image"}, "lpips": {"weights": null}
+        },
         "schedule": {
             "kind": "ict", "s0": 4, "s1": 64, "sigma_min": 0.002, "sigma_max": 20.0, "rho": 7.0, "p_mean": -1.1,
-            "p_std": 2.0, "horizon": 5
+            "p_std": 2.0, "horizon": 5, "skip_lowest": false, "edm": {"levels": 18, "floor": true},
+            "ect": {"q": 2.0, "k": 8.0, "b": 1.0, "double_every": null}
         },
         "train": train,
-        "ema": {"beta": 0.99, "warmup": true},
-        "sample": {"n": 64, "method": "one_step", "mid_sigma": 0.821, "steps": 2, "seed": 0},
-        "eval": {"metrics": ["fd_pixel"], "n": 16, "methods": ["one_step", "two_step"]},
+        "ema": {"beta": 0.99, "warmup": true, "update_after": 1, "update_every": 1},
+        "sample": {
+            "n": 64, "method": "one_step", "mid_sigma": 0.821, "steps": 2, "sigmas": null, "start_sigma": 17.0,
+            "classes": null, "seed": 0
+        },
+        "eval": {
+            "metrics": ["fd_pixel"], "n": 16, "methods": ["one_step", "two_step"],
+            "inception": {"weights": null, "sha256": null}
+        },
         "init_from": null, "tags": [], "notes": null, "params": {}
     });
     let spec = serde_json::from_value(spec).expect("a spec of this version");

@@ -20,3 +20,4 @@ pub mod sample;
 pub mod schedule;
 pub mod tensor;
 pub mod train;
+pub mod weights;

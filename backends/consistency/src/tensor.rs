@@ -67,7 +67,7 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// Matrix product over the last two axes; leading axes are equal.
     fn matmul(&self, other: &Self) -> Self;
-    /// Cross-correlation of `[N,C,H,W]` with `[O,C,k,k]`, zero padding on all sides, and a bias `[O]`.
+    /// Cross-correlation of `[N,C,H,W]` with `[O,C,h,w]`, zero padding on all sides, and a bias `[O]`.
     fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self;
 
     // Composites.
@@ -163,14 +163,15 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         columns.reshape(&[n * c * h / 2, 2, w / 2]).mean(&[1]).reshape(&[n, c, h / 2, w / 2])
     }
 
+    /// The larger of a and b, elementwise.
+    fn maximum(&self, other: &Self) -> Self {
+        self.add(&other.sub(self).relu())
+    }
+
     /// Largest of 2x2 pixels of `[N,C,H,W]`: `[N,C,H/2,W/2]`.
     fn max_pool(&self) -> Self {
         let [n, c, h, w] = image_shape(&self.shape());
-        // max(a, b) = a + max(b - a, 0).
-        let larger = |x: &Self, axis: usize| {
-            let (a, b) = (x.narrow(axis, 0, 1), x.narrow(axis, 1, 1));
-            a.add(&b.sub(&a).relu())
-        };
+        let larger = |x: &Self, axis: usize| x.narrow(axis, 0, 1).maximum(&x.narrow(axis, 1, 1));
         let columns = larger(&self.reshape(&[n * c * h, w / 2, 2]), 2);
         larger(&columns.reshape(&[n * c * h / 2, 2, w / 2]), 1).reshape(&[n, c, h / 2, w / 2])
     }

@@ -8,6 +8,26 @@ choice! {
     pub enum Metric {
         /// Frechet distance to the data in pixels, average-pooled to 8x8 a channel.
         FdPixel = "fd_pixel",
+        /// Frechet distance to the data in features of a random network.
+        FdRandom = "fd_random",
+        /// FID as the papers compute it (TensorFlow 1's resizing).
+        FidTf = "fid_tf",
+        /// FID with Pillow's bilinear resizing of 8-bit images, as the score-guided system has it.
+        FidPil = "fid_pil",
+        /// FID with PyTorch's bilinear resizing, as pytorch-fid has it.
+        FidTorch = "fid_torch",
+        /// FID with Pillow's bicubic resizing, as clean-fid has it.
+        FidClean = "fid_clean",
+    }
+}
+
+group! {
+    /// The network of FID.
+    pub struct InceptionSpec {
+        /// A safetensors file with the weights of FID's Inception-v3; `conf/README.md` says how to make it.
+        weights: Option<String> => Kind::Text, nullable;
+        /// The SHA-256 that the file must have, in hexadecimal digits. Null: any.
+        sha256: Option<String> => Kind::Text, nullable;
     }
 }
 
@@ -16,9 +36,11 @@ group! {
     pub struct EvalSpec {
         /// The figures to compute.
         metrics: Vec<Metric> => Kind::List { item: &Kind::Choice(Metric::WORDS), min: 0 };
-        /// Images drawn for them, at most as many as the data holds; for `fd_pixel` at most 2,000.
+        /// Images drawn for them; for `fd_pixel` at most 2,000 and at most as many as the data holds.
         n: u64 => at_least(2);
         /// The sampling methods that are judged at the end; `one_step` always is.
         methods: Vec<Method> => Kind::List { item: &Kind::Choice(Method::WORDS), min: 0 };
+        /// The network of FID.
+        inception: InceptionSpec => Kind::Group(InceptionSpec::FIELDS);
     }
 }

@@ -15,7 +15,7 @@ mod train;
 
 pub use backend::{BackendSpec, Precision};
 pub use dataset::{Cifar10Spec, DatasetSpec, Digits8Spec, Split};
-pub use eval::{EvalSpec, Metric};
+pub use eval::{EvalSpec, InceptionSpec, Metric};
 pub use job::{Job, JobFileError, Task};
 pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 pub use model::{

@@ -58,6 +58,12 @@ fn other_convolutions(cases: &mut Vec<Case>) {
             cases.push(Case::new(Operation::Conv2d { stride, padding }, &shapes[..2]));
         }
     }
+    for [down, across] in [[1, 7], [7, 1], [1, 3], [3, 1], [2, 3]] {
+        let shapes: [&[usize]; 3] = [&[2, 3, 8, 9], &[4, 3, down, across], &[4]];
+        for (stride, padding) in [(1, 0), (1, 1), (2, 0)] {
+            cases.push(Case::new(Operation::Conv2d { stride, padding }, &shapes));
+        }
+    }
     let shapes: [&[usize]; 3] = [&[2, 3, 6, 4], &[5, 3, 3, 3], &[5]];
     for layout in LAYOUTS {
         cases.push(Case::laid(Operation::Conv2d { stride: 2, padding: 1 }, &shapes, layout));

@@ -3,19 +3,17 @@
 //! Owns the formula (Dowson and Landau 1982), for whatever features the moments were taken over. As is the custom of
 //! FID, the number is the square of the distance.
 
-use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use faer::linalg::solvers::SelfAdjointEigen;
+use faer::{Col, Mat, Side};
 use thiserror::Error;
 
 use crate::data::Shape;
 
-/// Sweeps allowed an eigenvalue; a symmetric matrix takes two or three.
-const SWEEPS: usize = 100;
-
 /// A mean and a covariance, all finite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gaussian {
-    mean: DVector<f64>,
-    covariance: DMatrix<f64>,
+    mean: Col<f64>,
+    covariance: Mat<f64>,
 }
 
 /// How far two Gaussians lie apart.
@@ -68,8 +66,19 @@ impl Gaussian {
         if !mean.iter().chain(covariance).all(|value| value.is_finite()) {
             return Err(EvalError::NotFinite);
         }
-        let covariance = DMatrix::from_row_slice(dimensions, dimensions, covariance);
-        Ok(Gaussian { mean: DVector::from_column_slice(mean), covariance })
+        let covariance = Mat::from_fn(dimensions, dimensions, |row, column| covariance[row * dimensions + column]);
+        Ok(Gaussian { mean: Col::from_fn(dimensions, |i| mean[i]), covariance })
+    }
+
+    /// The mean.
+    pub fn mean(&self) -> Vec<f64> {
+        self.mean.iter().copied().collect()
+    }
+
+    /// The covariance, row by row.
+    pub fn covariance(&self) -> Vec<f64> {
+        let dimensions = self.mean.nrows();
+        (0..dimensions * dimensions).map(|at| self.covariance[(at / dimensions, at % dimensions)]).collect()
     }
 }
 
@@ -81,28 +90,31 @@ impl Gaussian {
 /// # Errors
 /// [`EvalError::Dimensions`], [`EvalError::NoConvergence`].
 pub fn frechet(one: &Gaussian, two: &Gaussian) -> Result<Frechet, EvalError> {
-    if one.mean.len() != two.mean.len() {
-        return Err(EvalError::Dimensions(one.mean.len(), two.mean.len()));
+    if one.mean.nrows() != two.mean.nrows() {
+        return Err(EvalError::Dimensions(one.mean.nrows(), two.mean.nrows()));
     }
     let root = square_root(&one.covariance)?;
     let product = &root * &two.covariance * &root;
-    let cross: f64 = eigen(product)?.eigenvalues.iter().map(|&value| clamped_root(value)).sum();
-    let of_means = (&one.mean - &two.mean).norm_squared();
-    let distance = of_means + one.covariance.trace() + two.covariance.trace() - 2.0 * cross;
-    // Equal Gaussians end within a rounding error of 0, on either side.
+    let eigenvalues = product.self_adjoint_eigenvalues(Side::Lower).map_err(|_| unsolved(&product))?;
+    let cross: f64 = eigenvalues.into_iter().map(clamped_root).sum();
+    let of_means = (&one.mean - &two.mean).squared_norm_l2();
+    let trace = |matrix: &Mat<f64>| (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum::<f64>();
+    let distance = of_means + trace(&one.covariance) + trace(&two.covariance) - 2.0 * cross;
     Ok(Frechet { distance: distance.max(0.0), of_means })
 }
 
 /// The symmetric square root of a covariance.
-fn square_root(covariance: &DMatrix<f64>) -> Result<DMatrix<f64>, EvalError> {
-    let eigen = eigen(covariance.clone())?;
-    let roots = DMatrix::from_diagonal(&eigen.eigenvalues.map(clamped_root));
-    Ok(&eigen.eigenvectors * roots * eigen.eigenvectors.transpose())
+fn square_root(covariance: &Mat<f64>) -> Result<Mat<f64>, EvalError> {
+    let eigen = SelfAdjointEigen::new(covariance.as_ref(), Side::Lower).map_err(|_| unsolved(covariance))?;
+    let (vectors, values) = (eigen.U(), eigen.S().column_vector());
+    // The fourth root on both sides: the product is symmetric to the last bit.
+    let scaled =
+        Mat::from_fn(vectors.nrows(), vectors.ncols(), |i, j| vectors[(i, j)] * clamped_root(values[j]).sqrt());
+    Ok(&scaled * scaled.transpose())
 }
 
-fn eigen(matrix: DMatrix<f64>) -> Result<SymmetricEigen<f64, nalgebra::Dyn>, EvalError> {
-    let dimensions = matrix.nrows();
-    SymmetricEigen::try_new(matrix, f64::EPSILON, SWEEPS * dimensions).ok_or(EvalError::NoConvergence(dimensions))
+fn unsolved(matrix: &Mat<f64>) -> EvalError {
+    EvalError::NoConvergence(matrix.nrows())
 }
 
 /// A covariance has no negative eigenvalues: one that is, is a rounding error of 0.
@@ -115,14 +127,27 @@ mod tests {
     use super::*;
     use crate::rng::{Draw, Purpose};
 
-    fn random(d: usize, rank: usize, index: u64) -> DMatrix<f64> {
+    fn normal(d: usize, columns: usize, index: u64) -> Mat<f64> {
         let mut stream = Draw::new(9, Purpose::Eval, 0).image(index);
-        let factor = DMatrix::from_fn(d, rank, |_, _| stream.normal());
+        Mat::from_fn(d, columns, |_, _| stream.normal())
+    }
+
+    /// A random covariance of `d` dimensions, of the given rank.
+    fn random(d: usize, rank: usize, index: u64) -> Mat<f64> {
+        let factor = normal(d, rank, index);
         &factor * factor.transpose()
     }
 
-    fn gaussian(mean: f64, covariance: &DMatrix<f64>) -> Gaussian {
-        Gaussian::new(&vec![mean; covariance.nrows()], covariance.as_slice()).unwrap()
+    fn gaussian(mean: f64, covariance: &Mat<f64>) -> Gaussian {
+        Gaussian { mean: Col::from_fn(covariance.nrows(), |_| mean), covariance: covariance.clone() }
+    }
+
+    fn diagonal(values: &[f64]) -> Mat<f64> {
+        Mat::from_fn(values.len(), values.len(), |i, j| if i == j { values[i] } else { 0.0 })
+    }
+
+    fn outer(v: &[f64]) -> Mat<f64> {
+        Mat::from_fn(v.len(), v.len(), |i, j| v[i] * v[j])
     }
 
     fn assert_distance(one: &Gaussian, two: &Gaussian, expected: f64, tolerance: f64) {
@@ -146,10 +171,9 @@ mod tests {
     fn commuting_covariances_have_a_closed_form() {
         // sum over the axes of (sqrt a - sqrt b)^2, in the axes themselves and in rotated ones.
         let (a, b) = ([4.0, 1.0, 0.25, 0.0], [9.0, 1.0, 4.0, 2.0]);
-        let diagonal = |v: &[f64]| DMatrix::from_diagonal(&DVector::from_column_slice(v));
         let expected = 1.0 + 0.0 + 2.25 + 2.0;
         assert_distance(&gaussian(0.0, &diagonal(&a)), &gaussian(0.0, &diagonal(&b)), expected, 1e-12);
-        let q = random(4, 4, 2).qr().q();
+        let q = normal(4, 4, 2).qr().compute_thin_Q();
         let rotated = |v: &[f64]| &q * diagonal(v) * q.transpose();
         assert_distance(&gaussian(0.0, &rotated(&a)), &gaussian(0.0, &rotated(&b)), expected, 1e-6);
     }
@@ -157,20 +181,23 @@ mod tests {
     #[test]
     fn two_dimensions_have_a_closed_form() {
         // tr (AB)^1/2 = sqrt(tr AB + 2 sqrt(det AB)) for 2 x 2; these two do not commute.
-        let [a, b] = [[2.0, 1.0, 1.0, 3.0], [5.0, -1.0, -1.0, 1.0_f64]].map(|v| DMatrix::from_row_slice(2, 2, &v));
-        let cross: f64 = ((&a * &b).trace() + 2.0 * (a.determinant() * b.determinant()).sqrt()).sqrt();
+        let [a, b] =
+            [[2.0, 1.0, 1.0, 3.0], [5.0, -1.0, -1.0, 1.0_f64]].map(|v| Mat::from_fn(2, 2, |i, j| v[2 * i + j]));
+        let product = &a * &b;
+        let cross: f64 = (product[(0, 0)] + product[(1, 1)] + 2.0 * (5.0 * 4.0_f64).sqrt()).sqrt();
         assert_distance(&gaussian(0.0, &a), &gaussian(0.0, &b), 5.0 + 6.0 - 2.0 * cross, 1e-12);
     }
 
     #[test]
     fn deficient_ranks_are_no_obstacle() {
         // Rank one against rank one: (u u^T, v v^T) have cross = |u.v|.
-        let (u, v) = (DVector::from_column_slice(&[1.0, 2.0, 2.0]), DVector::from_column_slice(&[0.0, 3.0, 4.0]));
+        let (u, v) = ([1.0, 2.0, 2.0], [0.0, 3.0, 4.0]);
         let expected = 9.0 + 25.0 - 2.0 * 14.0;
-        assert_distance(&gaussian(0.0, &(&u * u.transpose())), &gaussian(0.0, &(&v * v.transpose())), expected, 1e-6);
+        assert_distance(&gaussian(0.0, &outer(&u)), &gaussian(0.0, &outer(&v)), expected, 1e-6);
         let thin = random(30, 5, 3);
+        let trace: f64 = (0..30).map(|i| thin[(i, i)]).sum();
         assert_distance(&gaussian(0.0, &thin), &gaussian(0.0, &thin), 0.0, 1e-5);
-        assert_distance(&gaussian(0.0, &thin), &gaussian(0.0, &DMatrix::zeros(30, 30)), thin.trace(), 1e-9);
+        assert_distance(&gaussian(0.0, &thin), &gaussian(0.0, &Mat::zeros(30, 30)), trace, 1e-9);
     }
 
     #[test]

@@ -1,12 +1,18 @@
 //! Judging samples: how far their distribution lies from the data's.
 //!
 //! Owns the Frechet distance ([`frechet`]), the running [`Moments`] that it needs, and the features it is taken over:
-//! here pixels ([`FdPixel`]). It samples nothing and writes no report.
+//! pixels ([`FdPixel`]) or those of a network ([`Features`]), which FID's Inception is. Also the exact denoiser of a data
+//! set (`ideal`). It samples nothing and writes no report.
 
 mod fd_pixel;
+mod features;
 mod frechet;
+pub(crate) mod ideal;
+pub(crate) mod inception;
 mod moments;
+pub(crate) mod resize;
 
 pub use fd_pixel::FdPixel;
+pub use features::Features;
 pub use frechet::{EvalError, Frechet, Gaussian, frechet};
 pub use moments::Moments;

@@ -4,7 +4,7 @@
 //! before by the formula of Chan, Golub and LeVeque (1979), so nothing cancels when the mean is large against the
 //! spread. Merging two streams is the same operation. The last bits depend on where the blocks end; nothing else does.
 
-use nalgebra::{DMatrix, DMatrixView, DVector};
+use faer::{Col, Mat, MatRef};
 
 use super::{EvalError, Gaussian};
 
@@ -15,15 +15,15 @@ const BLOCK: usize = 256;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moments {
     count: usize,
-    mean: DVector<f64>,
+    mean: Col<f64>,
     /// Sum of (x - mean)(x - mean)^T.
-    scatter: DMatrix<f64>,
+    scatter: Mat<f64>,
 }
 
 impl Moments {
     /// No vector yet; each will have `dimensions` entries.
     pub fn new(dimensions: usize) -> Moments {
-        Moments { count: 0, mean: DVector::zeros(dimensions), scatter: DMatrix::zeros(dimensions, dimensions) }
+        Moments { count: 0, mean: Col::zeros(dimensions), scatter: Mat::zeros(dimensions, dimensions) }
     }
 
     /// How many vectors were seen.
@@ -36,12 +36,12 @@ impl Moments {
     /// # Errors
     /// [`EvalError::Extent`] when `rows` is no whole number of vectors.
     pub fn extend(&mut self, rows: &[f64]) -> Result<(), EvalError> {
-        let dimensions = self.mean.len();
+        let dimensions = self.mean.nrows();
         if dimensions == 0 || !rows.len().is_multiple_of(dimensions) {
             return Err(EvalError::Extent { values: rows.len(), dimensions });
         }
         for block in rows.chunks(BLOCK * dimensions) {
-            self.join(&Moments::of_block(DMatrixView::from_slice(block, dimensions, block.len() / dimensions)));
+            self.join(&Moments::of_block(MatRef::from_column_major_slice(block, dimensions, block.len() / dimensions)));
         }
         Ok(())
     }
@@ -51,8 +51,8 @@ impl Moments {
     /// # Errors
     /// [`EvalError::Dimensions`] when its vectors have another length.
     pub fn merge(&mut self, other: &Moments) -> Result<(), EvalError> {
-        if self.mean.len() != other.mean.len() {
-            return Err(EvalError::Dimensions(self.mean.len(), other.mean.len()));
+        if self.mean.nrows() != other.mean.nrows() {
+            return Err(EvalError::Dimensions(self.mean.nrows(), other.mean.nrows()));
         }
         self.join(other);
         Ok(())
@@ -66,16 +66,18 @@ impl Moments {
         if self.count < 2 {
             return Err(EvalError::TooFew(self.count));
         }
-        let covariance = &self.scatter / (self.count - 1) as f64;
-        Gaussian::new(self.mean.as_slice(), covariance.as_slice())
+        let (dimensions, share) = (self.mean.nrows(), (self.count - 1) as f64);
+        let mean: Vec<f64> = self.mean.iter().copied().collect();
+        let places = (0..dimensions * dimensions).map(|at| (at / dimensions, at % dimensions));
+        Gaussian::new(&mean, &places.map(|place| self.scatter[place] / share).collect::<Vec<_>>())
     }
 
     /// The moments of the columns of `block`, at least one, in two passes.
-    fn of_block(block: DMatrixView<'_, f64>) -> Moments {
-        let mean = block.column_mean();
-        let mut centred = block.into_owned();
-        centred.column_iter_mut().for_each(|mut column| column -= &mean);
-        Moments { count: block.ncols(), scatter: &centred * centred.transpose(), mean }
+    fn of_block(block: MatRef<'_, f64>) -> Moments {
+        let (dimensions, count) = (block.nrows(), block.ncols());
+        let mean = Col::from_fn(dimensions, |i| block.row(i).iter().sum::<f64>() / count as f64);
+        let centred = Mat::from_fn(dimensions, count, |i, j| block[(i, j)] - mean[i]);
+        Moments { count, scatter: &centred * centred.transpose(), mean }
     }
 
     fn join(&mut self, other: &Moments) {
@@ -85,9 +87,10 @@ impl Moments {
         }
         let (mine, theirs) = (self.count as f64, other.count as f64);
         let shift = &other.mean - &self.mean;
-        self.scatter += &other.scatter;
-        self.scatter.ger(mine * theirs / total as f64, &shift, &shift, 1.0);
-        self.mean.axpy(theirs / total as f64, &shift, 1.0);
+        let weight = mine * theirs / total as f64;
+        self.scatter +=
+            &other.scatter + Mat::from_fn(shift.nrows(), shift.nrows(), |i, j| weight * shift[i] * shift[j]);
+        self.mean += shift * faer::Scale(theirs / total as f64);
         self.count = total;
     }
 }
@@ -110,8 +113,13 @@ mod tests {
 
     fn assert_close(a: &Moments, b: &Moments, tolerance: f64) {
         assert_eq!(a.count, b.count);
-        assert!((&a.mean - &b.mean).amax() <= tolerance * a.mean.amax(), "{} {}", a.mean, b.mean);
-        assert!((&a.scatter - &b.scatter).amax() <= tolerance * a.scatter.amax(), "{} {}", a.scatter, b.scatter);
+        assert!((&a.mean - &b.mean).norm_max() <= tolerance * a.mean.norm_max(), "{:?} {:?}", a.mean, b.mean);
+        assert!(
+            (&a.scatter - &b.scatter).norm_max() <= tolerance * a.scatter.norm_max(),
+            "{:?} {:?}",
+            a.scatter,
+            b.scatter
+        );
     }
 
     #[test]
@@ -143,7 +151,7 @@ mod tests {
         let near = seen(&rows(1000, 3, 0.0), 1);
         let far = seen(&rows(1000, 3, 1e8), 1);
         // The input itself is rounded to 1.5e-8 there; E[x^2] - E[x]^2 would be off by 1.
-        assert!((&near.scatter - &far.scatter).amax() < 1e-7 * near.scatter.amax());
+        assert!((&near.scatter - &far.scatter).norm_max() < 1e-7 * near.scatter.norm_max());
     }
 
     #[test]

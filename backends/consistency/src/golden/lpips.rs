@@ -12,11 +12,12 @@ use crate::engine::Engine;
 use crate::loss::lpips::{Lpips, weights};
 use crate::params::{Init, Params, Plan};
 use crate::tensor::Tensor;
+use crate::weights::Weights;
 
 /// The distance of images as they come and brought to VGG16's size, and the slope of the former.
 pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
-    let file = by_formula()?;
-    let lpips = Lpips::parse(engine, Path::new("the formula"), &file).map_err(|error| error.to_string())?;
+    let file = Weights::parse(Path::new("the formula"), by_formula()?);
+    let lpips = file.and_then(|file| Lpips::new(engine, &file)).map_err(|error| error.to_string())?;
     let (a, b) = (case.tensor(engine, "in/a")?, case.tensor(engine, "in/b")?);
     let one = |image: &E::T| image.narrow(0, 0, 1);
     case.close("out/distance", &double(&lpips.distance(&one(&a), &one(&b))))?;
@@ -57,7 +58,7 @@ fn by_formula() -> Result<Vec<u8>, String> {
 }
 
 /// Uniform in [-1/2, 1/2): the output function of SplitMix64 (Steele et al. 2014).
-fn uniform(hash: u64, i: u64) -> f64 {
+pub(super) fn uniform(hash: u64, i: u64) -> f64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut z = i.wrapping_add(hash.wrapping_mul(GOLDEN)).wrapping_add(GOLDEN);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -67,7 +68,7 @@ fn uniform(hash: u64, i: u64) -> f64 {
 }
 
 /// The checksum of zip files (ISO 3309), bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
     })

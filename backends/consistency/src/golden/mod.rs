@@ -7,6 +7,7 @@
 
 mod case;
 mod config;
+mod distances;
 mod eight_bits;
 mod ema;
 mod filters;
@@ -48,7 +49,6 @@ enum Verdict {
     Compared(Result<(), String>),
     /// It only holds what other cases read.
     Material,
-    NotYet,
 }
 
 /// Compares all cases in `dir`. A directory that cannot be read is one case that fails.
@@ -70,7 +70,6 @@ pub fn run<E: Engine>(engine: &E, dir: &Path) -> Summary {
                     Err(message) => count(name, Err(message)),
                     Ok((Verdict::Compared(outcome), case)) => count(name, outcome.and_then(|()| case.remark())),
                     Ok((Verdict::Material, _)) => println!("read    {name}: by other cases"),
-                    Ok((Verdict::NotYet, _)) => println!("not yet {name}"),
                 }
             }
         }
@@ -96,7 +95,10 @@ fn verdict<E: Engine>(engine: &E, case: &Case) -> Verdict {
         "train" => case.weights().and_then(|weights| train::case(engine, case, &weights)),
         "sample" => case.weights().and_then(|weights| sample::case(engine, case, &weights)),
         "weights" => return Verdict::Material,
-        "frechet" | "resize" | "inception" | "ideal_denoiser" => return Verdict::NotYet,
+        "frechet" => distances::frechet_case(case),
+        "resize" => distances::resize(case),
+        "inception" => distances::inception(engine, case),
+        "ideal_denoiser" => distances::ideal_denoiser(engine, case),
         unknown => Err(format!("unknown kind {unknown}")),
     })
 }

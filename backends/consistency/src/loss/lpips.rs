@@ -6,15 +6,10 @@
 //! Out: one distance an image. Weights come from a safetensors file with torchvision's names of VGG16
 //! (`features.0.weight`, ...) and those of the distance (`lin0.model.1.weight`, ...).
 
-use std::path::{Path, PathBuf};
-
-use exp_api::spec::LossSpec;
-use safetensors::{Dtype, SafeTensors};
-use thiserror::Error;
-
 use crate::engine::Engine;
 use crate::net::resample::Resample;
 use crate::tensor::{Tensor, image_shape};
+use crate::weights::{Weights, WeightsError};
 
 /// Side of the images that VGG16 was trained on.
 const SIDE: usize = 224;
@@ -31,42 +26,6 @@ const EPS: f64 = 1e-10;
 /// feature's square.
 const TINY: f64 = 1e-30;
 
-/// Why the weights cannot be used.
-#[derive(Debug, Error)]
-pub enum LpipsError {
-    /// None are named.
-    #[error("expected a safetensors file with the weights of VGG16 and LPIPS, found null")]
-    NoPath,
-    /// The file cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file is no safetensors file.
-    #[error("{path} is no safetensors file: {source}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: safetensors::SafeTensorError,
-    },
-    /// A tensor is missing or does not fit.
-    #[error("{path}: expected {name} as F32 {expected:?}, found {found}")]
-    Tensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// The shape that it should have.
-        expected: Vec<usize>,
-        /// What is there.
-        found: String,
-    },
-}
-
 /// The network and the weights of the distance.
 #[derive(Debug, Clone)]
 pub struct Lpips<T> {
@@ -82,21 +41,13 @@ struct Stage<T> {
 }
 
 impl<T: Tensor> Lpips<T> {
-    /// Reads the weights.
+    /// The distance with weights from a file.
     ///
     /// # Errors
-    /// A file that is missing or no safetensors file, and the first tensor that is missing or of another shape.
-    pub fn read<E: Engine<T = T>>(engine: &E, path: &Path) -> Result<Lpips<T>, LpipsError> {
-        let bytes = std::fs::read(path).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })?;
-        Lpips::parse(engine, path, &bytes)
-    }
-
-    /// The weights in the content of the file at `path`.
-    pub(crate) fn parse<E: Engine<T = T>>(engine: &E, path: &Path, bytes: &[u8]) -> Result<Lpips<T>, LpipsError> {
-        let file =
-            SafeTensors::deserialize(bytes).map_err(|source| LpipsError::Format { path: path.to_owned(), source })?;
-        let tensors = weights()
-            .map(|(name, shape)| tensor(path, &file, &name, &shape).map(|values| engine.upload(&shape, &values)));
+    /// The first tensor that is missing or of another shape.
+    pub fn new<E: Engine<T = T>>(engine: &E, file: &Weights) -> Result<Lpips<T>, WeightsError> {
+        let tensors =
+            weights().map(|(name, shape)| file.tensor(&name, &shape).map(|values| engine.upload(&shape, &values)));
         let mut tensors = tensors.collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut next = || tensors.next().unwrap_or_else(|| unreachable!("the stages are those of the names"));
         let stages = STAGES
@@ -144,16 +95,6 @@ impl<T: Tensor> Lpips<T> {
     }
 }
 
-/// The file that `spec` names.
-pub(super) fn path(spec: &LossSpec) -> Result<&Path, LpipsError> {
-    spec.lpips.weights.as_ref().map(Path::new).ok_or(LpipsError::NoPath)
-}
-
-/// Whether there is such a file.
-pub(super) fn check(path: &Path) -> Result<(), LpipsError> {
-    std::fs::File::open(path).map(|_| ()).map_err(|source| LpipsError::Unreadable { path: path.to_owned(), source })
-}
-
 /// Name and shape of each tensor: kernel and bias of a stage's convolutions, then the weights of its distance.
 pub(crate) fn weights() -> impl Iterator<Item = (String, Vec<usize>)> {
     let inputs = [3, STAGES[0].0, STAGES[1].0, STAGES[2].0, STAGES[3].0];
@@ -167,24 +108,9 @@ pub(crate) fn weights() -> impl Iterator<Item = (String, Vec<usize>)> {
     })
 }
 
-fn tensor(path: &Path, file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, LpipsError> {
-    let wrong = |found: String| LpipsError::Tensor {
-        path: path.to_owned(),
-        name: name.to_owned(),
-        expected: shape.to_vec(),
-        found,
-    };
-    let view = file.tensor(name).map_err(|_| wrong("no such tensor".to_owned()))?;
-    if view.dtype() != Dtype::F32 || view.shape() != shape {
-        return Err(wrong(format!("{:?} {:?}", view.dtype(), view.shape())));
-    }
-    Ok(view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::OracleEngine;
 
     #[test]
     fn the_weights_are_those_of_vgg16() {
@@ -196,21 +122,5 @@ mod tests {
         // As torchvision counts the convolutions of VGG16, and LPIPS its channels.
         assert_eq!([count(false), count(true)], [14_714_688, 1_472]);
         assert_eq!(shapes[3], ("features.2.bias".to_owned(), vec![64]));
-    }
-
-    #[test]
-    fn a_file_that_does_not_fit_is_named() {
-        let told = |bytes: &[u8]| {
-            let found = Lpips::parse(&OracleEngine, Path::new("vgg.safetensors"), bytes);
-            found.err().map(|error| error.to_string()).unwrap_or_default()
-        };
-        assert!(told(b"pickle").starts_with("vgg.safetensors is no safetensors file: "));
-        let empty = safetensors::serialize(Vec::<(String, safetensors::tensor::TensorView)>::new(), None);
-        assert_eq!(
-            told(&empty.expect("an empty file")),
-            "vgg.safetensors: expected features.0.weight as F32 [64, 3, 3, 3], found no such tensor"
-        );
-        let missing = Lpips::read(&OracleEngine, Path::new("/nowhere/vgg")).map(|_| ()).map_err(|e| e.to_string());
-        assert!(missing.is_err_and(|text| text.starts_with("cannot read /nowhere/vgg: ")));
     }
 }

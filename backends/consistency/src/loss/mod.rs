@@ -13,7 +13,6 @@ mod objective;
 use exp_api::spec::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 
 pub use joint::{Terms, joint};
-pub use lpips::LpipsError;
 pub use noised::{Clean, Noised};
 pub use objective::{Objective, check};
 

@@ -1,12 +1,15 @@
 //! What is minimised, with whatever weights the distance brings along.
 
+use std::path::Path;
+
 use exp_api::Problem;
 use exp_api::spec::{LossKind, LossSpec};
 
 use super::consistency::Distance;
-use super::lpips::{self, Lpips, LpipsError};
+use super::lpips::Lpips;
 use crate::engine::Engine;
 use crate::tensor::Tensor;
+use crate::weights::{Weights, WeightsError};
 
 /// The training objective on one device.
 #[derive(Debug, Clone)]
@@ -21,11 +24,12 @@ impl<T: Tensor> Objective<T> {
     ///
     /// # Errors
     /// Weights that are missing, unreadable or of another shape.
-    pub fn open<E: Engine<T = T>>(engine: &E, spec: &LossSpec) -> Result<Objective<T>, LpipsError> {
+    pub fn open<E: Engine<T = T>>(engine: &E, spec: &LossSpec) -> Result<Objective<T>, WeightsError> {
         match Objective::weightless(spec) {
             Some(objective) => Ok(objective),
             None => {
-                let lpips = Lpips::read(engine, lpips::path(spec)?)?;
+                let path = spec.lpips.weights.as_deref().unwrap_or_default();
+                let lpips = Lpips::new(engine, &Weights::open(Path::new(path), None)?)?;
                 Ok(Objective { spec: spec.clone(), distance: Some(Distance::Lpips(lpips)) })
             }
         }
@@ -58,9 +62,12 @@ pub fn check(spec: &LossSpec, channels: usize) -> Vec<Problem> {
     if spec.kind != LossKind::Lpips {
         return Vec::new();
     }
-    let found = lpips::path(spec).and_then(lpips::check);
+    let found = match &spec.lpips.weights {
+        None => Some("expected a safetensors file with the weights of VGG16 and LPIPS, found null".to_owned()),
+        Some(path) => Weights::check(Path::new(path)).err().map(|error| error.to_string()),
+    };
     let mut problems: Vec<Problem> =
-        found.err().map(|error| Problem::new("loss.lpips.weights", error.to_string())).into_iter().collect();
+        found.into_iter().map(|message| Problem::new("loss.lpips.weights", message)).collect();
     if ![1, 3].contains(&channels) {
         let message = format!("lpips compares grey or colour images, and these have {channels} channels");
         problems.push(Problem::new("loss.kind", message));

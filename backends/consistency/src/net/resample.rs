@@ -89,6 +89,14 @@ impl Resample {
         Resample::Separable(Matrix { to, shape: [from, to], values })
     }
 
+    /// The mean of each pixel and its neighbours on all sides, as many as there are.
+    pub fn mean_of_three(side: usize) -> Resample {
+        let neighbours = |out: usize| out.saturating_sub(1)..(out + 2).min(side);
+        let weight = |i, out| if neighbours(out).contains(&i) { 1.0 / neighbours(out).len() as f32 } else { 0.0 };
+        let values = (0..side * side).map(|at| weight(at / side, at % side)).collect();
+        Resample::Separable(Matrix { to: side, shape: [side, side], values })
+    }
+
     /// `[B,C,side,side]` to `[B,C,side',side']`.
     pub fn apply<T: Tensor>(&self, x: &T) -> T {
         let [b, c, h, w] = image_shape(&x.shape());

@@ -166,19 +166,19 @@ impl Tensor for Doubles {
     }
 
     fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self {
-        let ([n, c, h, w], [o, _, k, _]) = (image_shape(&self.shape), image_shape(&kernel.shape));
-        let outputs = |size: usize| (size + 2 * padding - k) / stride + 1;
+        let ([n, c, h, w], [o, _, down, across]) = (image_shape(&self.shape), image_shape(&kernel.shape));
+        let outputs = |size: usize, taps: usize| (size + 2 * padding - taps) / stride + 1;
         // The input's row or column under a tap, unless that lies in the padding.
         let under = |out: usize, tap: usize, size: usize| {
             (out * stride + tap).checked_sub(padding).filter(|&inside| inside < size)
         };
-        Doubles::each(&[n, o, outputs(h), outputs(w)], |place| {
+        Doubles::each(&[n, o, outputs(h, down), outputs(w, across)], |place| {
             let [image, out, row, column] = image_shape(place);
             let mut sum = bias.map_or(0.0, |bias| bias.values[out]);
-            for (i, y) in (0..k).filter_map(|i| Some((i, under(row, i, h)?))) {
-                for (j, x) in (0..k).filter_map(|j| Some((j, under(column, j, w)?))) {
+            for (i, y) in (0..down).filter_map(|i| Some((i, under(row, i, h)?))) {
+                for (j, x) in (0..across).filter_map(|j| Some((j, under(column, j, w)?))) {
                     for channel in 0..c {
-                        let tap = kernel.values[((out * c + channel) * k + i) * k + j];
+                        let tap = kernel.values[((out * c + channel) * down + i) * across + j];
                         sum += tap * self.values[((image * c + channel) * h + y) * w + x];
                     }
                 }

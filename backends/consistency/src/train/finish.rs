@@ -29,21 +29,26 @@ impl<E: Engine> Trainer<'_, E> {
 
     /// The figures of the report; some are missing after a stop.
     fn figures(&mut self, ema: &Params<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
-        if !self.spec.eval.metrics.contains(&Metric::FdPixel) {
+        if self.spec.eval.metrics.is_empty() {
             return Ok(Vec::new());
         }
         let images = self.judge()?.images();
         self.say(Level::Info, format!("judging {images} images"))?;
-        let untrained = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
-        let main = self.main_method();
-        let mut wanted = vec![("fd_pixel".to_owned(), ema, main), ("fd_pixel_untrained".to_owned(), &untrained, main)];
-        let others = self.spec.eval.methods.iter().filter(|&&method| method != main);
-        wanted.extend(others.map(|&method| (format!("fd_pixel/{}", method.word()), ema, method)));
-        let (judge, gallery) = (self.judge()?, self.gallery());
-        let mut figures = Vec::new();
-        for (name, theta, method) in wanted {
+        let (judge, gallery, main) = (self.judge()?, self.gallery(), self.main_method());
+        let sample = &self.spec.sample;
+        if self.stop.asked() {
+            return Ok(Vec::new());
+        }
+        let mut figures = judge.figures(&gallery, ema, sample, main)?;
+        if self.spec.eval.metrics.contains(&Metric::FdPixel) && !self.stop.asked() {
+            let fresh = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
+            let untrained = judge.fd_pixel(&gallery, &fresh, sample, main)?;
+            figures.extend(untrained.map(|value| ("fd_pixel_untrained".to_owned(), value)));
+        }
+        for &method in self.spec.eval.methods.iter().filter(|&&method| method != main) {
             if !self.stop.asked() {
-                figures.push((name, judge.fd_pixel(&gallery, theta, &self.spec.sample, method)?));
+                let named = |(name, value)| (format!("{name}/{}", method.word()), value);
+                figures.extend(judge.figures(&gallery, ema, sample, method)?.into_iter().map(named));
             }
         }
         Ok(figures)

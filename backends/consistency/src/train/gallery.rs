@@ -1,5 +1,6 @@
 //! Drawing images from a set of weights, over all replicas, and showing them.
 
+use std::ops::Range;
 use std::path::Path;
 
 use exp_api::BackendError;
@@ -14,7 +15,7 @@ use crate::picture::{Picture, legible_scale, panels};
 use crate::sample::Sampler;
 
 /// Images of one forward pass. Fixed, since an engine may round batches of different sizes differently.
-const BATCH: usize = 64;
+const BATCH: u64 = 64;
 /// Images of a panel.
 const PANEL: u64 = 64;
 /// Columns of a panel.
@@ -30,10 +31,9 @@ pub(super) struct Gallery<'a, E> {
 }
 
 impl<E: Engine> Gallery<'_, E> {
-    /// `spec.n` images by `spec.method` with weights `theta`, NCHW.
-    pub(super) fn draw(&self, theta: &Params<E::T>, spec: &SampleSpec) -> Vec<f32> {
-        let n = spec.n as usize;
-        let batches = n.div_ceil(BATCH);
+    /// The images with these numbers by `spec.method` with weights `theta`, NCHW.
+    pub(super) fn draw(&self, theta: &Params<E::T>, spec: &SampleSpec, numbers: Range<u64>) -> Vec<f32> {
+        let batches = (numbers.end - numbers.start).div_ceil(BATCH) as usize;
         let parts = self.replicas.split(batches, |engine, range| {
             let theta = Replicas::adopt(engine, theta);
             let sampler = Sampler {
@@ -45,8 +45,8 @@ impl<E: Engine> Gallery<'_, E> {
             };
             let mut images = Vec::new();
             for batch in range {
-                let first = batch * BATCH;
-                images.extend(sampler.draw(engine, spec, first as u64..(first + BATCH).min(n) as u64));
+                let first = numbers.start + batch as u64 * BATCH;
+                images.extend(sampler.draw(engine, spec, first..(first + BATCH).min(numbers.end)));
             }
             images
         });
@@ -64,7 +64,7 @@ impl<E: Engine> Gallery<'_, E> {
         let failed = |error: crate::picture::PictureError| BackendError::Files(format!("{}: {error}", path.display()));
         let mut shown = Vec::new();
         for &method in methods {
-            let images = self.draw(theta, &SampleSpec { n: PANEL, method, ..spec.clone() });
+            let images = self.draw(theta, &SampleSpec { method, ..spec.clone() }, 0..PANEL);
             let picture = Picture::grid(&images, self.shape, COLUMNS, legible_scale(self.shape)).map_err(failed)?;
             shown.push((caption(method, self.network.has_head()), picture));
         }

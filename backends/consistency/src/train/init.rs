@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use exp_api::spec::{RunSpec, TorsoSpec};
 use exp_api::{BackendError, Problem};
-use safetensors::{Dtype, SafeTensors};
 
 use super::state::{TrainState, place};
 use crate::checkpoint::{self, CheckpointError, HostTensor};
@@ -15,6 +14,10 @@ use crate::engine::{Engine, Slot};
 use crate::net::Network;
 use crate::net::unetpp::songunet;
 use crate::params::{ParamSpec, Params, Plan};
+use crate::weights::Weights;
+
+/// SongUNet alone, and inside its preconditioner.
+const PREFIXES: [&str; 2] = ["", "model."];
 
 /// The weights of a run's last checkpoint, averaged, of all networks.
 pub(super) fn last_average<E: Engine>(engine: &E, network: &Network, run: &Path) -> Result<Params<E::T>, BackendError> {
@@ -71,36 +74,30 @@ fn songunet_tensors(
         let reason = "a file of weights is EDM's SongUNet, which model.torso.name=unetpp alone can take";
         return Err(mismatch(path.to_owned(), reason.to_owned()));
     }
-    let unreadable = |reason: String| mismatch(path.to_owned(), reason);
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    let file =
-        SafeTensors::deserialize(&bytes).map_err(|error| unreadable(format!("it is no safetensors file: {error}")))?;
-    read(&file, network.params(), spec.dataset.shape().1).map(|tensors| (path.to_owned(), tensors)).map_err(unreadable)
+    let file = Weights::open(path, None).map_err(|error| BackendError::Checkpoint(error.to_string()))?;
+    let read = read(&file, network.params(), spec.dataset.shape().1);
+    read.map(|tensors| (path.to_owned(), tensors)).map_err(|reason| mismatch(path.to_owned(), reason))
 }
 
 /// Every parameter of the torso in `plan`, read from `file`.
-fn read(file: &SafeTensors, plan: &Plan, side: usize) -> Result<Vec<HostTensor>, String> {
-    if file.names().iter().any(|name| name.ends_with("map_label.weight")) {
+fn read(file: &Weights, plan: &Plan, side: usize) -> Result<Vec<HostTensor>, String> {
+    if PREFIXES.iter().any(|prefix| file.has(&format!("{prefix}map_label.weight"))) {
         return Err("it sees classes (map_label), and a UNet++ sees none".to_owned());
     }
     let torso = |spec: &&ParamSpec| spec.name.starts_with("torso/");
     plan.specs().iter().filter(torso).map(|spec| one(file, spec, side)).collect()
 }
 
-fn one(file: &SafeTensors, spec: &ParamSpec, side: usize) -> Result<HostTensor, String> {
+fn one(file: &Weights, spec: &ParamSpec, side: usize) -> Result<HostTensor, String> {
     let path = spec.name.trim_start_matches("torso/UNetpp_0/");
     let stored = songunet::stored(path, side).ok_or_else(|| format!("SongUNet has no layer {path}"))?;
-    let found = file.tensor(&stored.name).or_else(|_| file.tensor(&format!("model.{}", stored.name)));
-    let view = found.map_err(|_| format!("it has no {} (for {})", stored.name, spec.name))?;
+    let names = PREFIXES.map(|prefix| format!("{prefix}{}", stored.name));
+    let name = names.iter().find(|name| file.has(name)).unwrap_or(&names[0]);
     let mut shape = spec.shape.clone();
     if stored.turned {
         shape.reverse();
     }
-    if view.dtype() != Dtype::F32 || view.shape() != shape {
-        let found = (view.dtype(), view.shape());
-        return Err(format!("expected {} as F32 {shape:?}, found {:?} {:?}", stored.name, found.0, found.1));
-    }
-    let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    let values = file.tensor(name, &shape).map_err(|error| error.to_string())?;
     let values = match spec.shape[..] {
         [inputs, outputs] if stored.turned => {
             (0..inputs * outputs).map(|at| values[at % outputs * inputs + at / outputs]).collect()

@@ -17,6 +17,7 @@ use crate::data::{self, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
 use crate::picture::{Picture, PictureError, legible_scale};
+use crate::weights::Weights;
 use crate::{loss, optim, sample, schedule};
 
 /// Everything wrong with a spec that no engine could train.
@@ -32,6 +33,7 @@ pub fn check(spec: &RunSpec) -> Vec<Problem> {
     problems.extend(loss::check(&spec.loss, channels));
     problems.extend(sample::check(spec));
     problems.extend(classes(spec));
+    problems.extend(inception(spec));
     problems
 }
 
@@ -40,6 +42,18 @@ fn classes(spec: &RunSpec) -> Option<Problem> {
     let (known, there) = (spec.model.torso.classes()?, spec.dataset.classes());
     let message = format!("expected at least {there}, the classes of the data set, found {known}");
     (known < there).then(|| Problem::new("model.torso.num_classes", message))
+}
+
+/// Whether the weights of FID's network are there, if a metric needs them.
+fn inception(spec: &RunSpec) -> Option<Problem> {
+    let needed = spec.eval.metrics.iter().find(|metric| metric.word().starts_with("fid_"))?;
+    let fault = match &spec.eval.inception.weights {
+        None => {
+            format!("{} needs a safetensors file with the weights of FID's Inception-v3, found null", needed.word())
+        }
+        Some(path) => Weights::check(path.as_ref()).err()?.to_string(),
+    };
+    Some(Problem::new("eval.inception.weights", fault))
 }
 
 /// Does a job in directory `dir` on the devices of `replicas`.
@@ -102,7 +116,7 @@ fn draw<E: Engine>(
         level: Level::Info,
         message: format!("drawing {} images by {}", sample.n, sample.method.word()),
     })?;
-    let images = gallery.draw(&theta, sample);
+    let images = gallery.draw(&theta, sample, 0..sample.n);
     let written = |path: &Path, picture: Result<Picture, PictureError>| {
         picture
             .and_then(|picture| picture.save(path))

@@ -3,54 +3,180 @@
 use std::sync::Arc;
 
 use exp_api::BackendError;
-use exp_api::spec::{Method, RunSpec, SampleSpec};
+use exp_api::spec::{Method, Metric, RunSpec, SampleSpec};
 
+use super::Replicas;
 use super::gallery::Gallery;
-use crate::data::Dataset;
+use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
-use crate::eval::{EvalError, FdPixel};
+use crate::eval::{EvalError, FdPixel, Features, Gaussian, Moments, frechet};
 use crate::params::Params;
 
 /// Most images drawn for `fd_pixel`: with 64 to 192 features, more say no more.
 const MOST: u64 = 2000;
+/// Images drawn and looked at together.
+const DRAWN: u64 = 1024;
+/// Images added to moments at once. Fixed: streaming sums depend on it in their last bits.
+const ADDED: usize = 256;
+/// Images that a network looks at in one pass.
+const SEEN: usize = 16;
 
 /// Compares drawn images with a data set.
-pub(super) struct Judge {
-    fd_pixel: FdPixel,
+pub(super) struct Judge<T> {
+    /// With how many images it wants.
+    pixels: Option<(FdPixel, u64)>,
+    networks: Vec<Network<T>>,
+    /// Images for the networks.
     images: u64,
-    values: usize,
+    shape: Shape,
 }
 
-impl Judge {
-    /// Takes the moments of the data.
-    pub(super) fn new(data: &Arc<Dataset>, spec: &RunSpec) -> Result<Judge, BackendError> {
-        let fd_pixel = FdPixel::new(data).map_err(failed)?;
-        Ok(Judge { fd_pixel, images: spec.eval.n.min(data.len() as u64).min(MOST), values: data.shape().values() })
+/// One distance in the features of a network.
+struct Network<T> {
+    name: String,
+    features: Features<T>,
+    reference: Gaussian,
+}
+
+impl<T: crate::tensor::Tensor> Judge<T> {
+    /// Takes the moments of the data for every metric of `spec`.
+    pub(super) fn new<E: Engine<T = T>>(
+        replicas: &Replicas<E>,
+        data: &Arc<Dataset>,
+        spec: &RunSpec,
+    ) -> Result<Judge<T>, BackendError> {
+        let (eval, shape) = (&spec.eval, data.shape());
+        let mut judge = Judge { pixels: None, networks: Vec::new(), images: eval.n, shape };
+        for &metric in &eval.metrics {
+            let features = Features::open(replicas.first(), metric, &eval.inception, shape)
+                .map_err(|error| BackendError::Files(error.to_string()))?;
+            match features {
+                None => {
+                    let pixels = FdPixel::new(data).map_err(failed)?;
+                    judge.pixels = Some((pixels, eval.n.min(data.len() as u64).min(MOST)));
+                }
+                Some(features) => {
+                    let mut moments = Moments::new(features.dimensions());
+                    for first in (0..data.len()).step_by(DRAWN as usize) {
+                        let images = data.range(first..(first + DRAWN as usize).min(data.len())).images;
+                        add(replicas, &features, &mut moments, &images, shape)?;
+                    }
+                    let reference = moments.gaussian().map_err(failed)?;
+                    judge.networks.push(Network { name: named(metric, eval.n), features, reference });
+                }
+            }
+        }
+        Ok(judge)
     }
 
-    /// How many images it draws.
+    /// How many images it draws for a set of weights and a method.
     pub(super) fn images(&self) -> u64 {
-        self.images
+        self.wanted(&self.networks)
     }
 
-    /// The Frechet distance in pixels of images drawn by `method` with weights `theta`.
-    pub(super) fn fd_pixel<E: Engine>(
+    fn wanted(&self, networks: &[Network<T>]) -> u64 {
+        let pixels = self.pixels.as_ref().map_or(0, |(_, images)| *images);
+        if networks.is_empty() { pixels } else { self.images.max(pixels) }
+    }
+
+    /// Every figure of images drawn by `method` with weights `theta`, by its name.
+    pub(super) fn figures<E: Engine<T = T>>(
         &self,
         gallery: &Gallery<E>,
-        theta: &Params<E::T>,
+        theta: &Params<T>,
         sample: &SampleSpec,
         method: Method,
-    ) -> Result<f64, BackendError> {
-        let images = gallery.draw(theta, &SampleSpec { n: self.images, method, ..sample.clone() });
-        let mut moments = self.fd_pixel.samples();
-        // In blocks of a fixed size: streaming sums depend on it in their last bits.
-        for block in images.chunks(256 * self.values) {
-            self.fd_pixel.add(&mut moments, block).map_err(failed)?;
+    ) -> Result<Vec<(String, f64)>, BackendError> {
+        self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &self.networks)
+    }
+
+    /// `fd_pixel` alone, if it is asked for: what an untrained network is compared by.
+    pub(super) fn fd_pixel<E: Engine<T = T>>(
+        &self,
+        gallery: &Gallery<E>,
+        theta: &Params<T>,
+        sample: &SampleSpec,
+        method: Method,
+    ) -> Result<Option<f64>, BackendError> {
+        let figures = self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &[])?;
+        Ok(figures.first().map(|(_, value)| *value))
+    }
+
+    fn measured<E: Engine<T = T>>(
+        &self,
+        gallery: &Gallery<E>,
+        theta: &Params<T>,
+        sample: &SampleSpec,
+        networks: &[Network<T>],
+    ) -> Result<Vec<(String, f64)>, BackendError> {
+        let mut pixels = self.pixels.as_ref().map(|(judge, images)| (judge, *images, judge.samples()));
+        let mut moments: Vec<Moments> =
+            networks.iter().map(|network| Moments::new(network.features.dimensions())).collect();
+        let wanted = self.wanted(networks);
+        for first in (0..wanted).step_by(DRAWN as usize) {
+            let images = gallery.draw(theta, sample, first..(first + DRAWN).min(wanted));
+            let up_to = |count: u64| (count.saturating_sub(first) as usize * self.shape.values()).min(images.len());
+            if let Some((judge, count, samples)) = &mut pixels {
+                for block in images[..up_to(*count)].chunks(ADDED * self.shape.values()) {
+                    judge.add(samples, block).map_err(failed)?;
+                }
+            }
+            for (network, moments) in networks.iter().zip(&mut moments) {
+                add(gallery.replicas, &network.features, moments, &images[..up_to(self.images)], self.shape)?;
+            }
         }
-        Ok(self.fd_pixel.distance(&moments).map_err(failed)?.distance)
+        let mut figures = Vec::new();
+        if let Some((judge, _, samples)) = &pixels {
+            figures.push((Metric::FdPixel.word().to_owned(), judge.distance(samples).map_err(failed)?.distance));
+        }
+        for (network, moments) in networks.iter().zip(&moments) {
+            let drawn = moments.gaussian().map_err(failed)?;
+            figures.push((network.name.clone(), frechet(&drawn, &network.reference).map_err(failed)?.distance));
+        }
+        Ok(figures)
+    }
+}
+
+/// Adds the features of `images` to `moments`, all replicas looking at once.
+fn add<E: Engine>(
+    replicas: &Replicas<E>,
+    features: &Features<E::T>,
+    moments: &mut Moments,
+    images: &[f32],
+    shape: Shape,
+) -> Result<(), BackendError> {
+    let batches: Vec<&[f32]> = images.chunks(SEEN * shape.values()).collect();
+    let rows = replicas.split(batches.len(), |engine, range| {
+        let features = features.on(engine);
+        batches[range].iter().flat_map(|batch| features.of(engine, batch, shape)).collect::<Vec<f64>>()
+    });
+    for block in rows.concat().chunks(ADDED * features.dimensions()) {
+        moments.extend(block).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The name of a figure, with the number of images where that decides: `fid50k_tf`.
+fn named(metric: Metric, images: u64) -> String {
+    let count = if images.is_multiple_of(1000) { format!("{}k", images / 1000) } else { images.to_string() };
+    match metric.word().strip_prefix("fid_") {
+        Some(way) => format!("fid{count}_{way}"),
+        None => metric.word().to_owned(),
     }
 }
 
 fn failed(error: EvalError) -> BackendError {
-    BackendError::Data(format!("fd_pixel: {error}"))
+    BackendError::Data(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fid_carries_its_number_of_images() {
+        assert_eq!(named(Metric::FidTf, 50_000), "fid50k_tf");
+        assert_eq!(named(Metric::FidClean, 1_797), "fid1797_clean");
+        assert_eq!(named(Metric::FdRandom, 50_000), "fd_random");
+    }
 }

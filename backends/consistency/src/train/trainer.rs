@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exp_api::spec::{LossKind, Method, Metric, RunSpec};
+use exp_api::spec::{LossKind, Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
@@ -35,7 +35,7 @@ pub(super) struct Trainer<'a, E: Engine> {
     pub(super) events: &'a mut dyn EventSink,
     pub(super) stop: &'a Stop,
     /// Made when it is first asked: the moments of a large data set take longer than the first step may wait.
-    pub(super) judge: OnceCell<Judge>,
+    pub(super) judge: OnceCell<Judge<E::T>>,
 }
 
 impl<E: Engine> Trainer<'_, E> {
@@ -74,7 +74,7 @@ impl<E: Engine> Trainer<'_, E> {
                 self.gallery().show(&state.ema(), &self.spec.sample, &self.methods(), &self.preview(step)?)?;
             }
             let mut figures = Vec::new();
-            if due(train.eval_every, step) && self.spec.eval.metrics.contains(&Metric::FdPixel) {
+            if due(train.eval_every, step) && !self.spec.eval.metrics.is_empty() {
                 figures = self.measure(&state)?;
             }
             if due(train.checkpoint_every, step) {
@@ -136,11 +136,10 @@ impl<E: Engine> Trainer<'_, E> {
         Ok(())
     }
 
-    /// The cheap figure, as a row of metrics.
+    /// The figures of the average, as a row of metrics.
     fn measure(&mut self, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
         let method = self.main_method();
-        let value = self.judge()?.fd_pixel(&self.gallery(), &state.ema(), &self.spec.sample, method)?;
-        let figures = vec![("fd_pixel".to_owned(), value)];
+        let figures = self.judge()?.figures(&self.gallery(), &state.ema(), &self.spec.sample, method)?;
         self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
         Ok(figures)
     }
@@ -172,16 +171,16 @@ impl<E: Engine> Trainer<'_, E> {
         }
     }
 
-    /// How `fd_pixel` is drawn: a consistency model makes an image in one step, a diffusion model needs many.
+    /// How the images of a figure without a method's name are drawn: a consistency model makes an image in one step, a diffusion model needs many.
     pub(super) fn main_method(&self) -> Method {
         if self.spec.loss.kind == LossKind::Edm { Method::Heun } else { Method::OneStep }
     }
 
-    pub(super) fn judge(&self) -> Result<&Judge, BackendError> {
+    pub(super) fn judge(&self) -> Result<&Judge<E::T>, BackendError> {
         match self.judge.get() {
             Some(judge) => Ok(judge),
             None => {
-                let judge = Judge::new(&self.data, self.spec)?;
+                let judge = Judge::new(self.replicas, &self.data, self.spec)?;
                 Ok(self.judge.get_or_init(|| judge))
             }
         }

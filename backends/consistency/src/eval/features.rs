@@ -1,0 +1,153 @@
+//! Features of images by a network: a random one, or FID's.
+//!
+//! In: images as a sampler makes them. They are brought to 8 bits first, since that is what a data set is and what
+//! published figures are taken on. Out: one vector an image, on the host.
+
+use exp_api::spec::{InceptionSpec, Metric};
+
+use super::inception::{Inception, Stored, Wanted};
+use super::resize::{Resize, SIDE};
+use crate::data::Shape;
+use crate::engine::Engine;
+use crate::picture::eight_bits;
+use crate::rng::{Draw, Purpose};
+use crate::tensor::{Tensor, image_shape};
+use crate::weights::{Weights, WeightsError};
+
+/// Widths of the random network's layers.
+const RANDOM: [usize; 3] = [32, 64, 128];
+/// Seed of its weights: its figures are comparable as long as this stays.
+const SEED: u64 = 0;
+
+/// A network that looks at images.
+#[derive(Debug, Clone)]
+pub enum Features<T> {
+    /// Three convolutions with random kernels, each halving the side; means over what is left.
+    Random(Vec<T>),
+    /// Inception-v3, and how images come to its size.
+    Inception(Resize, Box<Inception<T>>),
+}
+
+impl<T: Tensor> Features<T> {
+    /// The network of a metric; none for one that needs none.
+    ///
+    /// # Errors
+    /// Weights that are missing or do not fit.
+    pub fn open<E: Engine<T = T>>(
+        engine: &E,
+        metric: Metric,
+        spec: &InceptionSpec,
+        shape: Shape,
+    ) -> Result<Option<Features<T>>, WeightsError> {
+        let resize = match metric {
+            Metric::FdPixel => return Ok(None),
+            Metric::FdRandom => return Ok(Some(Features::Random(random(engine, shape.channels)))),
+            Metric::FidTf => Resize::Tf,
+            Metric::FidPil => Resize::Pil,
+            Metric::FidTorch => Resize::Torch,
+            Metric::FidClean => Resize::Clean,
+        };
+        let path = spec.weights.as_deref().unwrap_or_default();
+        let file = Weights::open(path.as_ref(), spec.sha256.as_deref())?;
+        let network = Inception::new(engine, |wanted| stored(&file, wanted))?;
+        Ok(Some(Features::Inception(resize, Box::new(network))))
+    }
+
+    /// How many features an image has.
+    pub fn dimensions(&self) -> usize {
+        match self {
+            Features::Random(_) => RANDOM[2],
+            Features::Inception(..) => 2048,
+        }
+    }
+
+    /// The same on the device of `engine`.
+    pub fn on<E: Engine<T = T>>(&self, engine: &E) -> Features<T> {
+        match self {
+            Features::Random(kernels) => Features::Random(kernels.iter().map(|kernel| engine.adopt(kernel)).collect()),
+            Features::Inception(resize, network) => {
+                Features::Inception(*resize, Box::new(network.map(|tensor| engine.adopt(tensor))))
+            }
+        }
+    }
+
+    /// The features of `images`, values around [-1, 1] in NCHW, one image after the other.
+    pub fn of<E: Engine<T = T>>(&self, engine: &E, images: &[f32], shape: Shape) -> Vec<f64> {
+        let pixels: Vec<u8> = images.iter().map(|&value| eight_bits(value)).collect();
+        let count = images.len() / shape.values();
+        let features = match self {
+            Features::Random(kernels) => {
+                let signed: Vec<f32> = pixels.iter().map(|&value| f32::from(value) / 127.5 - 1.0).collect();
+                let x = engine.upload(&[count, shape.channels, shape.height, shape.width], &signed);
+                let h = kernels.iter().fold(x, |h, kernel| h.conv2d(kernel, None, 2, 1).relu());
+                let [batch, width, ..] = image_shape(&h.shape());
+                h.mean(&[2, 3]).reshape(&[batch, width])
+            }
+            Features::Inception(resize, network) => {
+                let large: Vec<f32> =
+                    pixels.chunks(shape.values()).flat_map(|image| resize.apply(image, shape)).collect();
+                network.features(&engine.upload(&[count, 3, SIDE, SIDE], &large))
+            }
+        };
+        features.to_host().into_iter().map(f64::from).collect()
+    }
+}
+
+/// Kernels that keep the size of a rectified signal: normal with variance 2 / fan-in (He et al. 2015).
+fn random<E: Engine>(engine: &E, channels: usize) -> Vec<E::T> {
+    let inputs = [channels, RANDOM[0], RANDOM[1]];
+    let layers = RANDOM.into_iter().zip(inputs).enumerate().map(|(layer, (outputs, inputs))| {
+        let mut kernel = vec![0.0; outputs * inputs * 9];
+        Draw::new(SEED, Purpose::Eval, 1).image(layer as u64).fill_normal(&mut kernel);
+        let std = (2.0 / (9 * inputs) as f32).sqrt();
+        kernel.iter_mut().for_each(|weight| *weight *= std);
+        engine.upload(&[outputs, inputs, 3, 3], &kernel)
+    });
+    layers.collect()
+}
+
+/// One convolution of Inception under torchvision's names.
+fn stored(file: &Weights, wanted: Wanted) -> Result<Stored, WeightsError> {
+    let layer = wanted.layer;
+    let name = wanted.block.map_or_else(|| layer.name.to_owned(), |block| format!("{block}.{}", layer.name));
+    let [down, across] = layer.kernel;
+    let vector = |part: &str| file.tensor(&format!("{name}.bn.{part}"), &[layer.outputs]);
+    Ok(Stored {
+        kernel: file.tensor(&format!("{name}.conv.weight"), &[layer.outputs, wanted.inputs, down, across])?,
+        scale: vector("weight")?,
+        shift: vector("bias")?,
+        mean: vector("running_mean")?,
+        variance: vector("running_var")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::OracleEngine;
+
+    const SHAPE: Shape = Shape { channels: 1, height: 8, width: 8 };
+
+    #[test]
+    fn random_features_are_the_same_for_everyone() {
+        let open = || Features::open(&OracleEngine, Metric::FdRandom, &none(), SHAPE).expect("no weights");
+        let features = open().expect("a network");
+        let image = |shift: f32| (0..64).map(|i| (i as f32 * 0.3).sin() * 0.5 + shift).collect::<Vec<f32>>();
+        let both = features.of(&OracleEngine, &[image(0.0), image(0.2)].concat(), SHAPE);
+        assert_eq!(both.len(), 2 * features.dimensions());
+        assert_eq!(both[..128], features.of(&OracleEngine, &image(0.0), SHAPE)[..]);
+        assert_ne!(both[..128], both[128..]);
+        assert_eq!(both, open().expect("a network").of(&OracleEngine, &[image(0.0), image(0.2)].concat(), SHAPE));
+    }
+
+    #[test]
+    fn weights_that_are_missing_are_told() {
+        let spec = InceptionSpec { weights: Some("/nowhere/inception".to_owned()), sha256: None };
+        let found = Features::open(&OracleEngine, Metric::FidTf, &spec, SHAPE).map(|_| ()).map_err(|e| e.to_string());
+        assert!(found.is_err_and(|text| text.starts_with("cannot read /nowhere/inception")));
+    }
+
+    fn none() -> InceptionSpec {
+        InceptionSpec { weights: None, sha256: None }
+    }
+}
