@@ -143,12 +143,7 @@ pub(super) fn references<'a>(
 /// Whether what a resolver made may be the value of a key: some lists and maps may only be part of a text or an argument.
 pub(super) fn check_value(name: &[Name], value: &Value) -> Result<(), Failure> {
     let name = literal(name).unwrap_or_default();
-    let refused = match &*name {
-        "oc.decode" => value.is_container(),
-        "oc.select" => matches!(value, Value::Map(_)),
-        _ => false,
-    };
-    match refused {
+    match matches!(&*name, "oc.decode" | "oc.select") && value.is_container() {
         true => Err(failure(format!("`{name}` cannot give {}; `oc.create` can", value.kind()))),
         false => Ok(()),
     }

@@ -53,6 +53,7 @@ fn read(source: &Arc<Source>, text: &Repaired) -> Result<Node, Problem> {
         nodes: 0,
         counted: (0, 0),
         flow: 0,
+        merging: false,
         scalars: Vec::new(),
     };
     let root = loader.document()?;
@@ -75,6 +76,8 @@ struct Loader<'a> {
     counted: (usize, usize),
     /// How many brackets are open.
     flow: usize,
+    /// Whether the node at hand is the value of `<<`.
+    merging: bool,
     /// Where quoted scalars and blocks stand.
     scalars: Vec<tabs::Scalar>,
 }
@@ -222,11 +225,13 @@ impl<'a> Loader<'a> {
             _ => return Err(self.bad_tag(tag, start)),
         };
         let (mut items, mut size) = (Vec::new(), 1);
+        let source = std::mem::take(&mut self.merging);
         loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
                 break;
             }
+            self.merging = source;
             let item = self.value(event, span, depth + 1)?;
             size += item.size;
             items.push(if pairs { pair(item.node)? } else { item.node });
@@ -239,6 +244,7 @@ impl<'a> Loader<'a> {
             return Err(self.bad_tag(tag, start));
         }
         let (mut own, mut merged, mut size) = (Map::new(), Vec::new(), 1);
+        let source = std::mem::take(&mut self.merging);
         loop {
             let (event, span) = self.next()?;
             if event == Event::MappingEnd {
@@ -253,7 +259,9 @@ impl<'a> Loader<'a> {
             };
             let key = self.node(key, span, depth + 1)?;
             let (event, value_span) = self.next()?;
+            self.merging = key.merge;
             let value = self.value(event, value_span, depth + 1)?;
+            self.merging = false;
             size += key.size + value.size;
             if key.merge {
                 merged.extend(self.merged(value.node, span.start)?);
@@ -263,8 +271,9 @@ impl<'a> Loader<'a> {
             let Some(key) = Key::from_value(key.node.value) else {
                 return Err(self.problem(format!("a key may not be {found}"), span.start));
             };
-            // PyYAML compares the text of string keys only; of others the last one wins.
-            if let Some(first) = own.get(&key).filter(|_| matches!(key, Key::Str(_))) {
+            // PyYAML compares the text of string keys only, and not in a map that is merged where it stands; else the
+            // last one wins.
+            if let Some(first) = own.get(&key).filter(|_| matches!(key, Key::Str(_)) && !source) {
                 let problem = self.problem(format!("duplicate key `{key}`"), span.start).key(key.to_string());
                 return Err(match first.trail.winner() {
                     Some(Origin::File { line, .. }) => {
@@ -367,5 +376,25 @@ fn pair(item: Node) -> Result<Node, Problem> {
             Ok(Node { value: Value::List(vec![key, value]), trail })
         }
         None => Err(Problem::new("expected a map of one key").trail(&trail)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::compose::load_yaml;
+
+    /// As PyYAML's loader does under OmegaConf's: a merged map is flattened before its keys are looked at.
+    #[test]
+    fn duplicate_keys_are_refused_but_where_a_map_is_merged_in_place() {
+        for (text, fine) in [
+            ("a: {b: 1, b: 2}\n", false),
+            ("<<: {b: 1, b: 2}\n", true),
+            ("<<: [{b: 1, b: 2}, {c: 1}]\n", true),
+            ("<<: {c: {b: 1, b: 2}}\n", false),
+            ("<<: {c: 1}\na: {b: 1, b: 2}\n", false),
+            ("x: &x {b: 1, b: 2}\n<<: *x\n", false),
+        ] {
+            assert_eq!(load_yaml(&"conf/a.yaml".into(), text).is_ok(), fine, "{text:?}");
+        }
     }
 }
