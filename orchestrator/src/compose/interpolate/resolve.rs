@@ -292,7 +292,8 @@ impl<'a> Resolver<'a> {
         let depth = &self.work.depth;
         depth.set(depth.get() + 1);
         let result = if depth.get() > MAX_DEPTH {
-            Err(Problem::new("the interpolation refers to itself").into())
+            let message = format!("the interpolation refers to itself, or goes on over more than {MAX_DEPTH} others");
+            Err(Problem::new(message).into())
         } else {
             inner()
         };

@@ -129,6 +129,10 @@ impl<'a> Loader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Problem> {
         match self.events.next_event() {
             Some(Ok(event)) => Ok(event),
+            // The library looks ahead, and may meet its own bound on nesting before we meet ours.
+            Some(Err(error)) if error.info().contains("recursion limit") => {
+                Err(self.problem(too_deep(), *error.marker()))
+            }
             Some(Err(error)) => Err(self.problem(error.info(), *error.marker())),
             None => Ok((Event::StreamEnd, Span::default())),
         }
@@ -136,8 +140,7 @@ impl<'a> Loader<'a> {
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Loaded, Problem> {
         if depth > MAX_DEPTH {
-            let message = format!("nested deeper than {MAX_DEPTH} levels");
-            return Err(self.problem(message, span.start));
+            return Err(self.problem(too_deep(), span.start));
         }
         if let Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) =
             &event
@@ -348,6 +351,10 @@ impl<'a> Loader<'a> {
     fn origin_at(&self, line: usize, col: usize) -> Origin {
         Origin::File { source: self.source.clone(), line, col }
     }
+}
+
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
 }
 
 /// Refuses characters that PyYAML cannot read.
