@@ -153,4 +153,16 @@ mod tests {
         let missing = Weights::open(Path::new("/nowhere/w"), None).map(|_| ()).map_err(|e| e.to_string());
         assert!(missing.is_err_and(|text| text.starts_with("cannot read /nowhere/w: ")));
     }
+
+    #[test]
+    fn another_file_than_the_one_meant_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        let content = file("a", vec![1], &[1.0]);
+        std::fs::write(&path, &content).expect("a file");
+        let sum: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02X}")).collect();
+        assert!(Weights::open(&path, Some(&sum)).is_ok());
+        let told = Weights::open(&path, Some("00ff")).map(|_| ()).map_err(|error| error.to_string());
+        assert!(told.is_err_and(|text| text.contains("has the SHA-256") && text.ends_with("expected 00ff")));
+    }
 }
