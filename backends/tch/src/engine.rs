@@ -77,10 +77,10 @@ impl Engine for TchEngine {
         let v = done(slot.v.get().f_lerp(&done(gradient.f_square()), 1.0 - rule.b2));
         let param = match rule.adapt {
             Some(r) => {
+                // sqrt(v_hat v) = sqrt(v_hat) sqrt(v), in place: nobody else has seen it yet.
                 let mut scale = done(v.f_sqrt());
-                // sqrt(v_hat v) = sqrt(v_hat) sqrt(v). Nobody else has seen `scale` yet.
-                done(scale.f_mul_scalar_(rule.v_hat.sqrt()));
-                done(scale.f_add_scalar_(rule.eps));
+                let mut scale = done(scale.f_mul_scalar_(rule.v_hat.sqrt()));
+                let scale = done(scale.f_add_scalar_(rule.eps));
                 done(param.f_addcdiv(&done(m.f_mul_scalar(-rule.lr * rule.m_hat * r)), &scale))
             }
             None => done(param.f_add(&done(m.f_mul_scalar(-rule.lr * rule.m_hat)))),
