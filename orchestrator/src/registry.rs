@@ -10,6 +10,8 @@ use crate::process_backend::ProcessBackend;
 
 /// The backends that are part of this binary.
 const BUILT_IN: [&str; 1] = ["burn"];
+/// Engines of this repository that are executables of their own, with the command that sets each one up.
+const SET_UP: [(&str, &str); 1] = [("tch", "backends/tch/install")];
 
 /// Why there is no such backend.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,16 @@ pub enum RegistryError {
     Unknown {
         /// The name asked for.
         name: String,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// One of this repository's own that has not been set up.
+    #[error("the backend `{name}` is not set up: run `{command}` (no executable exp-{name} is in {looked})")]
+    NotSetUp {
+        /// The name asked for.
+        name: String,
+        /// What sets it up.
+        command: &'static str,
         /// Where it was looked for.
         looked: String,
     },
@@ -48,9 +60,23 @@ pub fn find(name: &str) -> Result<Box<dyn Backend>, RegistryError> {
         Some(path) => Ok(Box::new(ProcessBackend::open(&path)?)),
         None => {
             let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
-            Err(RegistryError::Unknown { name: name.to_owned(), looked })
+            Err(match set_up(name) {
+                Some(command) => RegistryError::NotSetUp { name: name.to_owned(), command, looked },
+                None => RegistryError::Unknown { name: name.to_owned(), looked },
+            })
         }
     }
+}
+
+/// The command that sets up an engine of this repository.
+pub fn set_up(name: &str) -> Option<&'static str> {
+    SET_UP.iter().find(|(known, _)| *known == name).map(|(_, command)| *command)
+}
+
+/// The engines of this repository that are not here, each with the command that sets it up.
+pub fn missing() -> Vec<(&'static str, &'static str)> {
+    let here = names();
+    SET_UP.into_iter().filter(|(name, _)| !here.iter().any(|found| found == name)).collect()
 }
 
 /// The names of all backends that are here, sorted.
@@ -73,4 +99,17 @@ fn folders() -> Vec<PathBuf> {
         .chain(beside)
         .chain(listed("PATH").unwrap_or_default())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_is_not_set_up_names_its_command() {
+        let command = set_up("tch").expect("an engine of this repository");
+        let error = RegistryError::NotSetUp { name: "tch".to_owned(), command, looked: "/bin".to_owned() };
+        assert!(error.to_string().contains("run `backends/tch/install` "), "{error}");
+        assert_eq!(set_up("abacus"), None);
+    }
 }

@@ -30,8 +30,14 @@ pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), 
                     println!("  {name:8}{:8}{}", device.name, device.description);
                 }
             }
-            Err(error) => println!("  {name:8}broken: {error}"),
+            Err(error) => {
+                let again = registry::set_up(&name).map(|command| format!("; to set it up again: {command}"));
+                println!("  {name:8}broken: {error}{}", again.unwrap_or_default());
+            }
         }
+    }
+    for (name, command) in registry::missing() {
+        println!("  {name:8}not here; to set it up: {command}");
     }
     let composed = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     let mut found = Vec::new();

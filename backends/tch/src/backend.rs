@@ -1,0 +1,73 @@
+//! What the orchestrator sees of tch.
+
+use std::num::NonZero;
+use std::path::Path;
+
+use exp_api::spec::{Precision, RunSpec};
+use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
+use exp_consistency::train::{self, Replicas};
+
+use crate::{TchEngine, device};
+
+/// The tch backend.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TchBackend;
+
+impl Backend for TchBackend {
+    fn name(&self) -> &str {
+        "tch"
+    }
+
+    fn devices(&self) -> Vec<DeviceInfo> {
+        let libtorch = concat!("libtorch ", env!("EXP_LIBTORCH"));
+        let missing = match (device::has_cuda(), device::gpus()) {
+            (false, _) => "; for CUDA: backends/tch/install --cuda".to_owned(),
+            (true, 0) => device::open("cuda").map_or_else(|reason| format!("; {reason}"), |_| String::new()),
+            (true, _) => String::new(),
+        };
+        let cpu = format!("{libtorch}, {} threads{missing}", available_threads());
+        let gpus = (0..device::gpus()).map(|index| (format!("cuda:{index}"), format!("{libtorch}, CUDA")));
+        let all = [("cpu".to_owned(), cpu)].into_iter().chain(gpus);
+        all.map(|(name, description)| DeviceInfo { name, description }).collect()
+    }
+
+    /// One replica on the device named; on the CPU it runs each operation on all threads.
+    fn resolve(&self, mut spec: RunSpec) -> RunSpec {
+        let backend = &mut spec.backend;
+        backend.threads.get_or_insert_with(available_threads);
+        backend.devices.get_or_insert_with(|| vec![backend.device.clone()]);
+        spec
+    }
+
+    fn check(&self, spec: &RunSpec) -> Vec<Problem> {
+        let mut problems = train::check(spec);
+        if spec.backend.precision != Precision::F32 {
+            problems.push(Problem::new("backend.precision", "expected f32: the tch backend has no other yet"));
+        }
+        let device = &spec.backend.device;
+        let mut named: Vec<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
+        named.sort();
+        named.dedup();
+        let named = named.into_iter().map(|name| ("backend.devices", name));
+        for (key, name) in named.chain([("backend.device", device)]) {
+            if let Err(error) = device::open(name) {
+                problems.push(Problem::new(key, error.to_string()));
+            }
+        }
+        problems
+    }
+
+    fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
+        let backend = &job.spec.backend;
+        let devices = backend.devices.clone().unwrap_or_else(|| vec![backend.device.clone()]);
+        let threads = backend.threads.unwrap_or_else(available_threads) as usize;
+        // Replicas run side by side and share the threads.
+        let share = threads / devices.len().max(1);
+        let replicas = Replicas::open(&devices, |name| TchEngine::open(name, share))?;
+        train::run(&replicas, dir, job, events, stop)
+    }
+}
+
+fn available_threads() -> u64 {
+    std::thread::available_parallelism().map_or(1, NonZero::get) as u64
+}

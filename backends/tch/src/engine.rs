@@ -1,0 +1,92 @@
+//! The seam's engine over libtorch.
+
+use exp_consistency::engine::{Engine, Slot, Update};
+use exp_consistency::params::Params;
+use exp_consistency::tensor::Tensor as _;
+use tch::{Device, Tensor};
+
+use crate::device::{self, OpenError};
+use crate::failure::done;
+use crate::tensor::{TchTensor, upload};
+
+/// One of libtorch's devices, with its share of the CPU's threads.
+#[derive(Debug, Clone)]
+pub struct TchEngine {
+    device: Device,
+    threads: i32,
+}
+
+impl TchEngine {
+    /// Opens the device of this name, `cpu`, `cuda` or `cuda:N`. On the CPU an operation runs on `threads` threads, at
+    /// least one, and repeats bit for bit for the same number.
+    ///
+    /// # Errors
+    /// No such device, with the reason.
+    pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
+        let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
+        Ok(TchEngine { device: device::open(device)?, threads })
+    }
+}
+
+impl Engine for TchEngine {
+    type T = TchTensor;
+
+    fn upload(&self, shape: &[usize], values: &[f32]) -> TchTensor {
+        TchTensor::of(upload(shape, values, self.device))
+    }
+
+    fn adopt(&self, tensor: &TchTensor) -> TchTensor {
+        TchTensor::of(done(tensor.get().f_to_device(self.device)))
+    }
+
+    /// OpenMP keeps its number of threads for each thread that calls it, so replicas do not disturb each other.
+    fn scope<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        if tch::get_num_threads() != self.threads {
+            tch::set_num_threads(self.threads);
+        }
+        work()
+    }
+
+    fn value_and_grad<A>(
+        &self,
+        theta: &Params<TchTensor>,
+        loss: impl FnOnce(&Params<TchTensor>) -> (TchTensor, A),
+    ) -> (TchTensor, A, Params<TchTensor>) {
+        let leaves = theta.map(|tensor| TchTensor::of(done(tensor.get().detach().f_set_requires_grad(true))));
+        let (value, kept) = loss(&leaves);
+        let root = value.get();
+        let inputs: Vec<Tensor> = leaves.tensors().iter().map(TchTensor::get).collect();
+        // A loss that depends on no parameter is on no tape, and a parameter off the tape has no gradient.
+        let found = if root.requires_grad() {
+            done(Tensor::f_run_backward(&[root], &inputs, false, false))
+        } else {
+            Vec::new()
+        };
+        let mut found = found.into_iter();
+        let gradients = leaves.map(|leaf| match found.next().filter(Tensor::defined) {
+            Some(gradient) => TchTensor::of(gradient),
+            None => TchTensor::of(done(leaf.get().detach().f_zeros_like())),
+        });
+        (value.detach(), kept, gradients)
+    }
+
+    /// [`exp_consistency::engine::reference_update`] with libtorch's fused operations: 9 passes over memory, not 15.
+    fn update(&self, rule: &Update, slot: &Slot<TchTensor>, gradient: &TchTensor) -> Slot<TchTensor> {
+        let (param, gradient) = (slot.param.get(), gradient.get());
+        let m = done(slot.m.get().f_lerp(&gradient, 1.0 - rule.b1));
+        let v = done(slot.v.get().f_lerp(&done(gradient.f_square()), 1.0 - rule.b2));
+        let param = match rule.adapt {
+            Some(r) => {
+                // sqrt(v_hat v) = sqrt(v_hat) sqrt(v), in place: nobody else has seen it yet.
+                let mut scale = done(v.f_sqrt());
+                let mut scale = done(scale.f_mul_scalar_(rule.v_hat.sqrt()));
+                let scale = done(scale.f_add_scalar_(rule.eps));
+                done(param.f_addcdiv(&done(m.f_mul_scalar(-rule.lr * rule.m_hat * r)), &scale))
+            }
+            None => done(param.f_add(&done(m.f_mul_scalar(-rule.lr * rule.m_hat)))),
+        };
+        let ema = done(slot.ema.get().f_lerp(&param, 1.0 - rule.ema));
+        let [param, ema, m, v] = [param, ema, m, v].map(TchTensor::of);
+        Slot { param, ema, m, v }
+    }
+}

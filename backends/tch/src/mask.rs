@@ -1,0 +1,53 @@
+//! Dropout masks: a pure function of (key, length, rate), drawn on the host.
+//!
+//! libtorch's own dropout draws from one generator of the whole process, so that two replicas, or a run and its
+//! resumption, would not see the same masks. A counter passed through a hash needs no state.
+
+/// Step of the counter and multipliers of its hash (Steele, Lea & Flood 2014, as SplitMix64).
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+const MIX: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
+
+/// `len` factors: 0 with probability `rate`, else 1/(1-rate).
+pub(crate) fn mask(key: u64, len: usize, rate: f64) -> Vec<f32> {
+    let kept = (1.0 / (1.0 - rate)) as f32;
+    // A number of 32 bits lies below this with probability `rate`.
+    let bound = (rate * (1u64 << 32) as f64) as u64;
+    let start = hash(key ^ STEP);
+    let factor = |bits: u64| if bits < bound { 0.0 } else { kept };
+    let mut factors = Vec::with_capacity(len + 1);
+    for pair in 0..len.div_ceil(2) as u64 {
+        let bits = hash(start.wrapping_add(pair.wrapping_mul(STEP)));
+        factors.extend([factor(bits >> 32), factor(bits & 0xffff_ffff)]);
+    }
+    factors.truncate(len);
+    factors
+}
+
+fn hash(counter: u64) -> u64 {
+    let x = (counter ^ (counter >> 30)).wrapping_mul(MIX[0]);
+    let x = (x ^ (x >> 27)).wrapping_mul(MIX[1]);
+    x ^ (x >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_splitmix64() {
+        // First numbers of the generator seeded with 0, published with its reference code.
+        assert_eq!([1, 2].map(|i: u64| hash(STEP.wrapping_mul(i))), [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
+    }
+
+    #[test]
+    fn neighbours_are_independent() {
+        let mask = mask(5, 100_001, 0.3);
+        let dropped = |i: usize| mask[i] == 0.0;
+        for lag in [1, 2, 3, 16, 64, 1024] {
+            let n = mask.len() - lag;
+            let both = (0..n).filter(|&i| dropped(i) && dropped(i + lag)).count() as f64;
+            let (mean, deviation) = (0.09 * n as f64, (0.09 * 0.91 * n as f64).sqrt());
+            assert!((both - mean).abs() < 5.0 * deviation, "lag {lag}: {both} pairs, expected {mean}");
+        }
+    }
+}
