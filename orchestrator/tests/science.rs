@@ -52,6 +52,7 @@ fn two_devices_give_what_accumulation_over_their_halves_gives() {
         let [a, b] = [&split, &summed].map(|run| values(run, 6, prefix));
         assert!(close(&a, &b, 1e-6), "{prefix}");
     }
+    assert_eq!(rows(split.join("metrics.jsonl")).len(), 6);
     for (a, b) in rows(split.join("metrics.jsonl")).iter().zip(&rows(summed.join("metrics.jsonl"))) {
         let numbers = |row: &serde_json::Map<String, serde_json::Value>| -> Vec<f64> {
             row.values().map(|value| value.as_f64().unwrap()).collect()
@@ -70,7 +71,7 @@ fn every_part_can_be_chosen_and_trained() {
         &["loss=l2", "train.optimizer=adam", "train.clip=0.1", "train.clip_by=norm"],
         &["loss=score_guided", "schedule.kind=edm", "schedule.p_mean=-1.2", "schedule.p_std=1.2", "train.warmup=1"],
         &["loss.gradient_flow=false", "loss.shared_dropout=false", "model.torso.dropout=0.5", "train.head_lr=1e-4"],
-        &["loss=edm", "model.precondition=edm"],
+        &["loss=edm", "model.precondition=edm", "model.head=null"],
         &["model/head=conv", "model.head.n_groups=4", "ema.update_every=2", "ema.update_after=0"],
         &["model/head=baseline_small", "model.head.n_channels=4"],
         &["model/head=score_pde", "model.head.factor.n_channels=4", "model.head.factor.n_groups=4"],
@@ -102,7 +103,7 @@ fn every_part_can_be_chosen_and_trained() {
 #[test]
 fn what_cannot_work_together_is_refused_with_the_reason() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["model.torso.double_heads=true"], "model.torso.double_heads: expected false"),
         (&["model.torso.progressive=output_skip"], "output_skip leaves no last features for a head"),
         (&["model.head=null", "sample.method=heun"], "sample.method: heun needs a score head or a diffusion model"),
@@ -121,6 +122,8 @@ fn what_cannot_work_together_is_refused_with_the_reason() {
             &["model=mincy_small", "model.torso.num_classes=4"],
             "expected at least 10, the classes of the data set, found 4",
         ),
+        (&["sample.mid_sigma=0.001"], "sample.mid_sigma: expected a noise level from 0.002 to 20"),
+        (&["loss=edm"], "model.head: expected null: a diffusion model"),
         (&["schedule.s0=1", "schedule.skip_lowest=true"], "schedule.s0: expected at least 2"),
         (&["loss.kind=lpips"], "loss.lpips.weights: expected a safetensors file with the weights of VGG16 and LPIPS"),
         (&["loss=lpips", "loss.lpips.weights=/nowhere/vgg"], "loss.lpips.weights: cannot read /nowhere/vgg"),
@@ -209,8 +212,91 @@ fn a_run_starts_from_the_weights_of_another() {
     assert_eq!(values(&scratch.path("headed"), 1, "param/torso/"), values(&edm, 4, "ema/"));
     assert!(values(&scratch.path("headed"), 1, "param/head/").iter().any(|&value| value != 0.0));
 
-    let other =
-        scratch.exp(&[&["+experiment=ect_small", "init_from=edm"], &SMALL[..], &["model.torso.n_blocks=2"]].concat());
-    assert_eq!(other.code, Some(1));
-    other.says(&["is of another network"]);
+    let other = scratch.exp(
+        &[&["+experiment=ect_small", "init_from=edm", "hydra.run.dir=other"], &SMALL[..], &["model.torso.n_blocks=2"]]
+            .concat(),
+    );
+    assert_eq!(other.code, Some(2));
+    other.says(&["init_from: cannot start from", "is of another network"]);
+    assert!(!scratch.path("other").exists());
+
+    // A run that has begun needs its source no more.
+    fs::rename(scratch.path("edm"), scratch.path("moved")).unwrap();
+    scratch.ok(&["resume", "ect", "train.steps=2"]);
+    scratch.ok(&["sample", "ect", "sample.n=2"]);
+}
+
+/// The names and the layout of EDM's SongUNet for images of 8x8, written out once more.
+fn as_songunet(name: &str) -> String {
+    let name = name.trim_start_matches("ema/torso/UNetpp_0/");
+    let name = name.replace("enc_32x32_", "enc.8x8_").replace("enc_16x16_", "enc.4x4_");
+    let name = name.replace("dec_32x32_", "dec.8x8_").replace("dec_16x16_", "dec.4x4_");
+    format!("model.{}", name.replace("atten/", "").replace("scale", "weight").replace('/', "."))
+}
+
+#[test]
+fn a_run_starts_from_a_file_of_songunet() {
+    let scratch = Scratch::new();
+    scratch.ok(&[&["+experiment=edm_small", "hydra.run.dir=edm"], &SMALL[..]].concat());
+    let bytes = fs::read(scratch.path("edm/checkpoints/4/state.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut stored = Vec::new();
+    for (name, view) in file.iter().filter(|(name, _)| name.starts_with("ema/")) {
+        let (mut shape, mut data) = (view.shape().to_vec(), view.data().to_vec());
+        // PyTorch's dense layers are (out, in).
+        if let [inputs, outputs] = shape[..] {
+            let value = |i: usize, o: usize| data[4 * (i * outputs + o)..4 * (i * outputs + o) + 4].to_vec();
+            data = (0..outputs).flat_map(|o| (0..inputs).map(move |i| (i, o))).flat_map(|(i, o)| value(i, o)).collect();
+            shape.reverse();
+        }
+        stored.push((as_songunet(name), shape, data));
+    }
+    let views = stored.iter().map(|(name, shape, data)| {
+        (name.clone(), safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), data).unwrap())
+    });
+    fs::write(scratch.path("edm.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
+
+    let still = ["train.lr=1e-30", "train.steps=1", "hydra.run.dir=ect"];
+    scratch.ok(&[&["+experiment=ect_small", "init_from=edm.safetensors"], &SMALL[..], &still].concat());
+    assert_eq!(values(&scratch.path("ect"), 1, "param/"), values(&scratch.path("edm"), 4, "ema/"));
+    let other = scratch.exp(&["init_from=edm.safetensors"]);
+    assert_eq!(other.code, Some(2));
+    other.says(&["model.torso.name=unetpp alone can take"]);
+}
+
+/// Every option as it stands, in a configuration that it is made for.
+#[test]
+fn every_option_composes() {
+    let scratch = Scratch::new();
+    for torso in ["ncsnpp_small", "unetpp_small", "unet_small", "mincy_small", "mincy", "unet"] {
+        let side = if torso == "unet" {
+            &["model.torso.ch_mults=[1,2,2]", "model.torso.is_atten=[false,true,false]"][..]
+        } else {
+            &[]
+        };
+        let side = if torso == "mincy" { &["model.torso.channel_mults=[1,2,4]"][..] } else { side };
+        scratch.ok(&[&["--dry-run", "model.head=null", &format!("model/torso={torso}")], side].concat());
+    }
+    for head in ["unetpp_small", "baseline_small", "conv_small", "score_pde_small"] {
+        scratch.ok(&["--dry-run", &format!("model/head={head}")]);
+    }
+    for head in ["unetpp", "baseline", "conv", "score_pde", "score_pde_unetpp"] {
+        scratch.ok(&[
+            "--dry-run",
+            "model=score_head",
+            "train.lr=1e-4",
+            "loss.lambda=0.3",
+            &format!("model/head={head}"),
+        ]);
+    }
+    for (group, options) in [
+        ("loss", &["paper", "score_guided", "l2", "l1", "mincy", "ect"][..]),
+        ("schedule", &["ict", "small", "edm_pairs", "ect", "mincy_as_coded"]),
+        ("train", &["ict", "small", "mincy", "edm", "ect"]),
+        ("ema", &["ict", "short", "none", "edm"]),
+    ] {
+        options.iter().for_each(|option| drop(scratch.ok(&["--dry-run", &format!("{group}={option}")])));
+    }
+    let told = scratch.exp(&["--dry-run", "model/head=score_pde"]);
+    told.says(&["model.head.factor.n_groups: "]);
 }

@@ -92,11 +92,17 @@ pub const fn at_least(min: u64) -> Kind {
     Kind::Int { min, max: i64::MAX as u64 }
 }
 
+/// A number of noise levels of at least `min`: a table is made of them.
+pub const fn levels(min: u64) -> Kind {
+    Kind::Int { min, max: 1_000_000 }
+}
+
 /// What the user may write, in words: `a number above 0`, `one of radam, adam`.
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Kind::Bool => f.write_str("true or false"),
+            Kind::Int { min, max } if *max < i64::MAX as u64 => write!(f, "a whole number from {min} to {max}"),
             Kind::Int { min: 0, .. } => f.write_str("a whole number"),
             Kind::Int { min, .. } => write!(f, "a whole number of at least {min}"),
             Kind::Float(b) if b.min.is_infinite() => f.write_str("a number"),

@@ -22,7 +22,8 @@ fn job() -> Job {
     });
     let head = json!({
         "name": "unetpp", "n_channels": 4, "ch_mults": [1], "is_atten": [false], "n_blocks": 1, "n_heads": 1,
-        "n_groups": 4, "dropout_rate": 0.0, "embedding_type": "positional", "encoder_type": "standard",
+        "n_groups": 4, "dropout_rate": 0.0, "embedding_type": "positional", "fourier_layer_scale": 16.0,
+        "resblock_type": "standard", "encoder_type": "standard",
         "decoder_type": "standard", "resample_filter": [1.0, 1.0]
     });
     let train = json!({

@@ -20,7 +20,11 @@ fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Res
     let mut tree = frozen::load(dir)?;
     let before = Job::open(dir).map_err(WorkerError::from)?;
     frozen::edit(&mut tree, words, library, world)?;
-    let wanted = checked(absolute(extract::run_spec(&tree)?, &world.cwd), &tree)?;
+    let mut wanted = absolute(extract::run_spec(&tree)?, &world.cwd);
+    // A run that has begun has weights of its own: those that it started from may be gone.
+    let source = wanted.init_from.take();
+    let mut wanted = checked(wanted, &tree)?;
+    wanted.init_from = source;
     Ok((before, wanted, tree))
 }
 

@@ -36,6 +36,8 @@ pub(super) fn absolute(mut spec: RunSpec, cwd: &Path) -> RunSpec {
     if let DatasetSpec::Cifar10(cifar) = &mut spec.dataset {
         cifar.dir = join(&cifar.dir);
     }
-    spec.init_from = spec.init_from.as_deref().map(join);
+    for path in [&mut spec.init_from, &mut spec.loss.lpips.weights, &mut spec.eval.inception.weights] {
+        *path = path.as_deref().map(join);
+    }
     spec
 }

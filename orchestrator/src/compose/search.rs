@@ -2,11 +2,14 @@
 //!
 //! Finds files and groups by name and returns text. Names never lead out of a source.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::place::Entry;
 pub use super::place::Place;
 use super::problem::Problem;
+
+/// Directories that are looked into when groups are listed: somebody's search path may hold a whole disk.
+const MOST_GROUPS: usize = 1_000;
 
 /// A place and its part in the search path.
 #[derive(Clone, Debug)]
@@ -99,21 +102,21 @@ impl SearchPath {
         self.entries(group).into_iter().filter_map(|entry| entry.group()).collect()
     }
 
-    /// All groups that have options, at any depth, sorted.
+    /// All groups that have options, sorted; of a search path with more than [`MOST_GROUPS`] directories, those nearest
+    /// to the root.
     pub fn all_groups(&self) -> Vec<String> {
-        let mut groups = Vec::new();
-        self.descend("", &mut groups);
-        groups.retain(|group| !self.options(group).is_empty());
-        groups.sort_unstable();
-        groups
-    }
-
-    fn descend(&self, parent: &str, groups: &mut Vec<String>) {
-        for name in self.groups(parent) {
-            let group = if parent.is_empty() { name } else { format!("{parent}/{name}") };
-            self.descend(&group, groups);
-            groups.push(group);
+        let mut groups = VecDeque::from([String::new()]);
+        let mut found = Vec::new();
+        for _ in 0..=MOST_GROUPS {
+            let Some(parent) = groups.pop_front() else { break };
+            let join = |name: String| if parent.is_empty() { name } else { format!("{parent}/{name}") };
+            groups.extend(self.groups(&parent).into_iter().map(join));
+            if !parent.is_empty() && !self.options(&parent).is_empty() {
+                found.push(parent);
+            }
         }
+        found.sort_unstable();
+        found
     }
 
     fn entries(&self, group: &str) -> BTreeSet<Entry> {
@@ -158,6 +161,19 @@ mod tests {
         assert!(normal("../etc/passwd").is_err());
         assert!(normal("a/../../b").is_err());
         assert!(normal("a\0b").is_err());
+    }
+
+    /// A search path that holds itself, as a link makes it, or everything there is.
+    #[test]
+    fn listing_groups_ends() {
+        let root = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(root.path().join("g")).expect("a group");
+        std::fs::write(root.path().join("g/o.yaml"), "").expect("an option");
+        std::os::unix::fs::symlink(root.path(), root.path().join("g/again")).expect("a link");
+        let path = SearchPath::new(Place::Dir(root.path().to_owned()));
+        let groups = path.all_groups();
+        assert!(groups.contains(&"g".to_owned()) && groups.len() <= MOST_GROUPS, "{}", groups.len());
+        SearchPath::new(Place::Dir("/".into())).all_groups();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How images are drawn.
 
-use crate::schema::{COUNT, Kind, POSITIVE, at_least, choice, group};
+use crate::schema::{COUNT, Kind, POSITIVE, choice, group, levels};
 
 choice! {
     /// A sampling method.
@@ -11,7 +11,7 @@ choice! {
         TwoStep = "two_step",
         /// The consistency function along `steps` falling noise levels.
         Multistep = "multistep",
-        /// Heun's method on the probability flow, with the head's denoiser (EDM).
+        /// Heun's method on the probability flow (EDM), with the head's denoiser or a diffusion model.
         Heun = "heun",
         /// Images of the data set, noised to `start_sigma` and denoised at once.
         Intermediate = "intermediate",
@@ -28,7 +28,7 @@ group! {
         /// Noise level of the second step.
         mid_sigma: f64 => POSITIVE;
         /// Noise levels of `heun` and of `multistep`.
-        steps: u64 => at_least(2);
+        steps: u64 => levels(2);
         /// The noise levels of `multistep` after the largest, falling. Null: a grid of `steps`.
         sigmas: Option<Vec<f64>> => Kind::List { item: &POSITIVE, min: 0 }, nullable;
         /// Noise level of `intermediate`.

@@ -1,6 +1,6 @@
 //! Noise levels and their curriculum.
 
-use crate::schema::{Bounds, Kind, NON_NEGATIVE, NUMBER, POSITIVE, at_least, choice, group};
+use crate::schema::{Bounds, Kind, NON_NEGATIVE, NUMBER, POSITIVE, at_least, choice, group, levels};
 
 choice! {
     /// How pairs of noise levels are drawn.
@@ -18,7 +18,7 @@ group! {
     /// Parameters of the kind `edm`.
     pub struct EdmPairsSpec {
         /// Levels of the grid.
-        levels: u64 => at_least(2);
+        levels: u64 => levels(2);
         /// Raise sigma to the second level of the grid at least: below it the weight of a pair has no sense.
         floor: bool => Kind::Bool;
     }
@@ -44,9 +44,9 @@ group! {
         /// How pairs of noise levels are drawn.
         kind: ScheduleKind => Kind::Choice(ScheduleKind::WORDS);
         /// Intervals of the grid at the start.
-        s0: u64 => at_least(1);
+        s0: u64 => levels(1);
         /// Intervals of the grid at most.
-        s1: u64 => at_least(1);
+        s1: u64 => levels(1);
         /// Smallest noise level.
         sigma_min: f64 => POSITIVE;
         /// Largest noise level.

@@ -205,14 +205,14 @@ fn ncsnpp(changes: Value) -> Value {
 }
 
 fn unetpp(changes: Value) -> Value {
-    with(with(unetpp_head(), json!({ "fourier_layer_scale": 1.0, "resblock_type": "standard" })), changes)
+    with(unetpp_head(), changes)
 }
 
 fn unetpp_head() -> Value {
     json!({
         "name": "unetpp", "n_channels": 4, "ch_mults": [1, 2], "is_atten": [false, true], "n_blocks": 1, "n_heads": 2,
-        "n_groups": 2, "dropout_rate": 0.0, "embedding_type": "positional", "encoder_type": "standard",
-        "decoder_type": "standard", "resample_filter": [1, 1],
+        "n_groups": 2, "dropout_rate": 0.0, "embedding_type": "positional", "fourier_layer_scale": 1.0,
+        "resblock_type": "standard", "encoder_type": "standard", "decoder_type": "standard", "resample_filter": [1, 1],
     })
 }
 

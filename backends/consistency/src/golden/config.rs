@@ -48,9 +48,11 @@ fn mincy(config: &Value) -> Result<MincySpec, String> {
         "class_cond": true, "nonlinearity": "swish", "downsample_last_dim": false,
     });
     let mut config = config.clone();
+    let side = config["kernel_size"].clone();
     let kernel = config["kernel_size"].as_array().map(|sides| (sides.first().cloned(), sides.last().cloned()));
     config["kernel_size"] = match kernel {
         Some((Some(height), width)) if Some(&height) == width.as_ref() => height,
+        None if side.is_u64() => side,
         None => 3.into(),
         Some(_) => return Err("kernels that are no squares are not planned".to_owned()),
     };

@@ -57,7 +57,9 @@ pub(super) fn train(config: &Value) -> Result<TrainSpec, String> {
         Some(word) if word.eq_ignore_ascii_case("adam") => OptimizerKind::Adam,
         other => return Err(format!("no optimiser is called {other:?}")),
     };
-    let beta = |i: usize, usual: f64| optimizer["betas"][i].as_f64().unwrap_or(usual);
+    // The reference reads them for Adam alone.
+    let own = optimizer["betas"].as_array().filter(|_| kind == OptimizerKind::Adam);
+    let beta = |i: usize, usual: f64| own.and_then(|betas| betas.get(i)?.as_f64()).unwrap_or(usual);
     let whole = |key: &str| config[key].as_u64().ok_or_else(|| format!("the configuration has no {key}"));
     Ok(TrainSpec {
         steps: config["total_step"].as_u64().unwrap_or(u64::MAX),

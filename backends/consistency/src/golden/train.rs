@@ -33,7 +33,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
             (terms.total.clone(), terms)
         });
         let mut found = Found { case, outputs: BTreeMap::new() };
-        found.losses(&terms, setup.loss.kind);
+        found.losses(&terms, &setup.logged);
         found.gradients(&gradients)?;
 
         let share = gradients.map(|gradient| gradient.scale((setup.parts as f64).recip()));
@@ -53,6 +53,8 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
 /// The configuration of the case, in our words.
 struct Setup {
     loss: LossSpec,
+    /// What the reference calls the distance where it logs it.
+    logged: String,
     train: TrainSpec,
     ema: EmaSpec,
     levels: Levels,
@@ -88,6 +90,7 @@ impl Setup {
         };
         Ok(Setup {
             loss: loss(config)?,
+            logged: config["loss"].as_str().unwrap_or_default().to_owned(),
             parts: train.batch / train.micro_batch.unwrap_or(train.batch),
             train,
             ema: super::ema::read(&case.config["ema"])?,
@@ -163,10 +166,10 @@ impl Found<'_> {
         self.outputs.insert(name.into(), double(value));
     }
 
-    fn losses<T: Tensor>(&mut self, terms: &Terms<T>, kind: LossKind) {
+    fn losses<T: Tensor>(&mut self, terms: &Terms<T>, distance: &str) {
         self.put("total_loss", &terms.total);
         for (part, value) in &terms.parts {
-            let logged = if *part == "dsm" { "head_dsm_loss" } else { kind.word() };
+            let logged = if *part == "dsm" { "head_dsm_loss" } else { distance };
             self.put(format!("log/train/{logged}"), value);
         }
     }

@@ -118,11 +118,6 @@ fn mincy(found: &mut Vec<Problem>, torso: &MincySpec) {
         let message = format!("expected an odd number, found {}", torso.kernel_size);
         found.push(Problem::new("model.torso.kernel_size", message));
     }
-    let unknown = torso.attention_mults.iter().find(|mult| !torso.channel_mults.contains(mult));
-    if let Some(mult) = unknown {
-        let message = format!("expected multipliers of channel_mults {:?}, found {mult}", torso.channel_mults);
-        found.push(Problem::new("model.torso.attention_mults", message));
-    }
 }
 
 fn resolutions(found: &mut Vec<Problem>, key: &str, mults: &[u64], deepest: usize, side: usize) {

@@ -160,6 +160,11 @@ impl GroupNorm {
         GroupNorm::keyed(scope, channels, (channels / 4).min(32), None)
     }
 
+    /// The same in a number of groups that no key sets.
+    pub fn fixed(scope: &mut Scope, channels: usize, groups: usize) -> GroupNorm {
+        GroupNorm::keyed(scope, channels, groups, None)
+    }
+
     /// Normalises `[B,channels,H,W]`.
     pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
         x.group_norm(self.groups, &theta[self.scale], &theta[self.bias], EPS)

@@ -26,7 +26,7 @@ pub(crate) mod unetpp;
 use std::sync::Arc;
 
 use exp_api::Problem;
-use exp_api::spec::ModelSpec;
+use exp_api::spec::{HeadSpec, ModelSpec};
 
 pub use self::dropout::Pass;
 use self::head::{Given, Head};
@@ -87,7 +87,8 @@ impl Network {
         let (features, embedding) = output_widths(&spec.torso);
         let given = Given { channels, side, features, embedding };
         let head = spec.head.as_ref().map(|head| {
-            let mut scope = Scope::new(&mut plan, &mut problems, "model.head", "n_channels");
+            let group = if matches!(head, HeadSpec::ScorePde(_)) { "model.head.factor" } else { "model.head" };
+            let mut scope = Scope::new(&mut plan, &mut problems, group, "n_channels");
             scope.child("head", |s| Head::plan(s, head, given))
         });
         match problems.is_empty() {
@@ -170,7 +171,7 @@ mod tests {
         json!({
             "name": "unetpp", "n_channels": 128, "ch_mults": [2, 2, 2], "is_atten": [false, true, false],
             "n_blocks": 1, "n_heads": 1, "n_groups": 32, "dropout_rate": 0.0, "embedding_type": "positional",
-            "encoder_type": "standard", "decoder_type": "standard", "resample_filter": [1, 1],
+            "fourier_layer_scale": 16.0, "resblock_type": "standard", "encoder_type": "standard", "decoder_type": "standard", "resample_filter": [1, 1],
         })
     }
 
@@ -290,21 +291,17 @@ mod tests {
 
     #[test]
     fn what_mincy_cannot_be_is_told() {
-        let torso = with(mincy(), json!({ "kernel_size": 4, "attention_mults": [3], "num_init_channels": 18 }));
+        let torso = with(mincy(), json!({ "kernel_size": 4, "num_init_channels": 18 }));
         let found = problems(torso, Value::Null);
         let expected = [
             "model.torso.kernel_size: expected an odd number, found 4",
-            "model.torso.attention_mults: expected multipliers of channel_mults [1, 2, 4, 8], found 3",
             "model.torso.num_init_channels: 18 channels do not split into 4 groups of equal size",
         ];
         expected.iter().for_each(|line| assert!(found.iter().any(|f| f == line), "{line}\nnot in {found:#?}"));
         let deep = with(mincy(), json!({ "channel_mults": [1, 1, 1, 1, 1, 1], "downsample_last_dim": true }));
         assert_eq!(
             problems(deep, Value::Null),
-            [
-                "model.torso.attention_mults: expected multipliers of channel_mults [1, 1, 1, 1, 1, 1], found 2",
-                "model.torso.channel_mults: 6 resolutions halve the side 5 times, and 16 does not allow it",
-            ]
+            ["model.torso.channel_mults: 6 resolutions halve the side 5 times, and 16 does not allow it"]
         );
     }
 

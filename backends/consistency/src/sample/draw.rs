@@ -110,13 +110,18 @@ pub fn check(run: &RunSpec) -> Vec<Problem> {
         }
     }
     let (low, high) = (schedule.sigma_min, schedule.sigma_max);
-    if spec.method == Method::TwoStep && !(low..=high).contains(&spec.mid_sigma) {
+    // Two steps stand in every picture of a consistency model.
+    let two_steps = run.loss.kind != LossKind::Edm || spec.method == Method::TwoStep;
+    if two_steps && !(low..=high).contains(&spec.mid_sigma) {
         problem("sample.mid_sigma", format!("expected a noise level from {low} to {high}, found {}", spec.mid_sigma));
     }
     let sigmas = spec.sigmas.as_deref().unwrap_or_default();
     let falling = std::iter::once(&high).chain(sigmas).is_sorted_by(|above, below| above > below);
     if !falling || sigmas.iter().any(|sigma| *sigma < low) {
         problem("sample.sigmas", format!("expected falling noise levels between {high} and {low}, found {sigmas:?}"));
+    }
+    if run.loss.kind == LossKind::Edm && run.model.head.is_some() {
+        problem("model.head", "expected null: a diffusion model (loss.kind=edm) is its own score".to_owned());
     }
     match (&spec.classes, run.model.torso.classes()) {
         (Some(_), None) => problem("sample.classes", "the torso sees no classes; expected null".to_owned()),

@@ -3,6 +3,9 @@
 
 use exp_api::spec::ScheduleSpec;
 
+/// The least gap, as a share of the level: `f32` tells the ends of a pair apart, and what a network makes of them.
+const LEAST: f64 = 1.0 / 4096.0;
+
 /// The pair that the standard normal `z` selects after `k` steps:
 /// r = t max(0, 1 - n(t) / q^(s+1)) in stage s, with n(t) = 1 + k sigmoid(-b t).
 pub(super) fn pair(spec: &ScheduleSpec, k: u64, z: f64) -> (f64, f64) {
@@ -10,7 +13,8 @@ pub(super) fn pair(spec: &ScheduleSpec, k: u64, z: f64) -> (f64, f64) {
     let t = libm::exp(spec.p_mean + spec.p_std * z);
     let stage = ect.double_every.map_or(0, |steps| k / steps);
     let wider = 1.0 + ect.k / (1.0 + libm::exp(ect.b * t));
-    (t, t * (1.0 - wider / libm::pow(ect.q, (stage + 1) as f64)).max(0.0))
+    let gap = (wider / libm::pow(ect.q, (stage + 1) as f64)).max(LEAST);
+    (t, t * (1.0 - gap).max(0.0))
 }
 
 #[cfg(test)]
@@ -32,7 +36,7 @@ mod tests {
         assert_eq!((share(0), share(99)), (0.0, 0.0));
         assert!((share(100) - (1.0 - 3.151_531_368_1 / 4.0)).abs() < 1e-9);
         assert!((share(200) - (1.0 - 3.151_531_368_1 / 8.0)).abs() < 1e-9);
-        assert!(share(10_000) < 1.0 && share(10_000) > 0.999);
+        assert_eq!((share(10_000), share(u64::MAX)), (1.0 - LEAST, 1.0 - LEAST));
     }
 
     #[test]

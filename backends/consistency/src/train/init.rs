@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use exp_api::spec::{RunSpec, TorsoSpec};
 use exp_api::{BackendError, Problem};
 
-use super::state::{TrainState, place};
+use super::state::{TrainState, fits, place};
 use crate::checkpoint::{self, CheckpointError, HostTensor};
 use crate::engine::{Engine, Slot};
 use crate::net::Network;
@@ -47,12 +47,15 @@ pub(super) fn state<E: Engine>(
 /// What can be seen to be wrong with `init_from` before anything is written.
 pub(super) fn check(network: &Network, spec: &RunSpec) -> Option<Problem> {
     let source = Path::new(spec.init_from.as_ref()?);
-    let fault = if source.join("checkpoints").is_dir() {
-        return None;
-    } else if source.is_dir() {
-        "the directory holds no checkpoints; expected that of a run".to_owned()
-    } else {
-        songunet_tensors(network, spec, source).err()?.to_string()
+    let found = if source.is_dir() { averages(source) } else { songunet_tensors(network, spec, source) };
+    let fault = match found {
+        Err(error) => error.to_string(),
+        Ok((path, tensors)) => {
+            let headless = !tensors.iter().any(|tensor| tensor.name.starts_with("ema/head/"));
+            let own = |spec: &&ParamSpec| !(headless && spec.name.starts_with("head/"));
+            let specs = network.params().specs().iter().filter(own);
+            mismatch(path, fits(specs, "ema/", &tensors).err()?).to_string()
+        }
     };
     Some(Problem::new("init_from", format!("cannot start from {}: {fault}", source.display())))
 }
@@ -70,11 +73,11 @@ fn songunet_tensors(
     spec: &RunSpec,
     path: &Path,
 ) -> Result<(PathBuf, Vec<HostTensor>), BackendError> {
+    let file = Weights::open(path, None).map_err(|error| BackendError::Checkpoint(error.to_string()))?;
     if !matches!(spec.model.torso, TorsoSpec::Unetpp(_)) {
         let reason = "a file of weights is EDM's SongUNet, which model.torso.name=unetpp alone can take";
         return Err(mismatch(path.to_owned(), reason.to_owned()));
     }
-    let file = Weights::open(path, None).map_err(|error| BackendError::Checkpoint(error.to_string()))?;
     let read = read(&file, network.params(), spec.dataset.shape().1);
     read.map(|tensors| (path.to_owned(), tensors)).map_err(|reason| mismatch(path.to_owned(), reason))
 }

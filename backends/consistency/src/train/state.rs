@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::HostTensor;
 use crate::engine::{Engine, Slot};
-use crate::params::{Params, Plan};
+use crate::params::{ParamSpec, Params, Plan};
 use crate::tensor::Tensor;
 
 /// Steps done, and for every parameter its weights, their average and the optimiser's moments.
@@ -90,8 +90,23 @@ pub(super) fn place<E: Engine>(
     prefix: &str,
     tensors: &[HostTensor],
 ) -> Result<Params<E::T>, String> {
+    let by_name = fits(plan.specs().iter(), prefix, tensors)?;
+    Ok(Params::build(plan, |(_, spec)| {
+        engine.upload(&spec.shape, &by_name[format!("{prefix}{}", spec.name).as_str()].values)
+    }))
+}
+
+/// The named tensors, if all of `specs` are among them under `prefix`.
+///
+/// # Errors
+/// The first one that is missing or of another shape, in words.
+pub(super) fn fits<'a, 'b>(
+    specs: impl Iterator<Item = &'a ParamSpec>,
+    prefix: &str,
+    tensors: &'b [HostTensor],
+) -> Result<HashMap<&'b str, &'b HostTensor>, String> {
     let by_name: HashMap<&str, &HostTensor> = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
-    for spec in plan.specs() {
+    for spec in specs {
         match by_name.get(format!("{prefix}{}", spec.name).as_str()) {
             None => return Err(format!("it has no {prefix}{}", spec.name)),
             Some(tensor) if tensor.shape != spec.shape => {
@@ -100,7 +115,5 @@ pub(super) fn place<E: Engine>(
             Some(_) => {}
         }
     }
-    Ok(Params::build(plan, |(_, spec)| {
-        engine.upload(&spec.shape, &by_name[format!("{prefix}{}", spec.name).as_str()].values)
-    }))
+    Ok(by_name)
 }

@@ -49,16 +49,21 @@ impl<E: Engine> Recipe<'_, E> {
         let size = batch.images.len() / self.shape.values();
         let micro = self.spec.train.micro_batch.map_or(size, |micro| micro as usize).min(size);
         let theta = state.theta();
-        let mut done: Vec<Part<E::T>> = Vec::new();
+        let engine = self.replicas.first();
+        let mut sum: Option<Part<E::T>> = None;
         for first in (0..size).step_by(micro) {
             let len = micro.min(size - first);
-            done.extend(self.replicas.split(len, |engine, range| {
+            let parts = self.replicas.split(len, |engine, range| {
                 let range = first + range.start..first + range.end;
                 self.part(engine, &theta, batch, range, size, state.step)
-            }));
+            });
+            // Added as they come: the gradients of one micro-batch are held, not those of all.
+            sum = engine.scope(|| sum.take().into_iter().chain(parts).reduce(|sum, part| sum.plus(engine, &part)));
         }
-        let engine = self.replicas.first();
-        engine.scope(|| summed(engine, done))
+        let Some(sum) = sum else {
+            unreachable!("a batch has at least one image");
+        };
+        engine.scope(|| sum.measured())
     }
 
     /// The state after an update by `gradients`.
@@ -117,22 +122,24 @@ struct Part<T> {
     gradients: Params<T>,
 }
 
-/// Adds parts in their order, on the first device.
-fn summed<E: Engine>(engine: &E, parts: Vec<Part<E::T>>) -> (Values, Params<E::T>) {
-    let mut parts = parts.into_iter();
-    let Some(first) = parts.next() else {
-        unreachable!("a batch has at least one image");
-    };
-    let sum = parts.fold(first, |sum, part| Part {
-        loss: sum.loss + part.loss,
-        parts: sum.parts.iter().zip(&part.parts).map(|((name, a), (_, b))| (*name, a + b)).collect(),
-        gradients: sum.gradients.zip(&part.gradients, |a, b| a.add(&engine.adopt(b))),
-    });
-    let norm = |network| (network, host_scalar(&optim::global_norm(&sum.gradients, network)));
-    let has_head = sum.gradients.plan().count("head/") > 0;
-    let networks = if has_head { vec!["torso", "head"] } else { vec!["torso"] };
-    let norms = networks.into_iter().map(norm).collect();
-    (Values { loss: sum.loss, parts: sum.parts, norms }, sum.gradients)
+impl<T: Tensor> Part<T> {
+    /// Both parts, on the device of this one.
+    fn plus<E: Engine<T = T>>(self, engine: &E, other: &Part<T>) -> Part<T> {
+        Part {
+            loss: self.loss + other.loss,
+            parts: self.parts.iter().zip(&other.parts).map(|((name, a), (_, b))| (*name, a + b)).collect(),
+            gradients: self.gradients.zip(&other.gradients, |a, b| a.add(&engine.adopt(b))),
+        }
+    }
+
+    /// The values of a whole batch, and its gradients.
+    fn measured(self) -> (Values, Params<T>) {
+        let norm = |network| (network, host_scalar(&optim::global_norm(&self.gradients, network)));
+        let has_head = self.gradients.plan().count("head/") > 0;
+        let networks = if has_head { vec!["torso", "head"] } else { vec!["torso"] };
+        let norms = networks.into_iter().map(norm).collect();
+        (Values { loss: self.loss, parts: self.parts, norms }, self.gradients)
+    }
 }
 
 fn host_scalar<T: Tensor>(tensor: &T) -> f64 {

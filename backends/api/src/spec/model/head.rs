@@ -1,7 +1,7 @@
 //! The score head: from the torso's image, last features and embedding to a denoised image of its own.
 
-use super::{Decoder, Embedding, Encoder, MULTIPLIERS, TAPS};
-use crate::schema::{COUNT, FRACTION, Kind, at_least, group, variants};
+use super::{BlockType, Decoder, Embedding, Encoder, MULTIPLIERS, TAPS};
+use crate::schema::{COUNT, FRACTION, Kind, POSITIVE, at_least, group, variants};
 
 variants! {
     /// The model/head group.
@@ -46,6 +46,10 @@ group! {
         dropout_rate: f64 => FRACTION;
         /// Embedding of the noise level.
         embedding_type: Embedding => Kind::Choice(Embedding::WORDS);
+        /// Standard deviation of the Fourier frequencies.
+        fourier_layer_scale: f64 => POSITIVE;
+        /// The residual block: `standard` or `biggan`.
+        resblock_type: BlockType => Kind::Choice(&["standard", "biggan"]);
         /// The encoder.
         encoder_type: Encoder => Kind::Choice(Encoder::WORDS);
         /// The decoder.

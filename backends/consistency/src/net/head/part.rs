@@ -108,7 +108,7 @@ fn plan_unetpp(scope: &mut Scope, spec: &UnetppHeadSpec, given: Given, width: us
     Body::Unetpp(Box::new(Unetpp::plan(scope, &as_network(spec), edges)))
 }
 
-/// The head's network as a torso would be configured; the keys that a head lacks have the torso's defaults.
+/// The head's network as a torso would be configured.
 fn as_network(spec: &UnetppHeadSpec) -> UnetppSpec {
     let spec = spec.clone();
     UnetppSpec {
@@ -120,10 +120,10 @@ fn as_network(spec: &UnetppHeadSpec) -> UnetppSpec {
         n_groups: spec.n_groups,
         dropout_rate: spec.dropout_rate,
         embedding_type: spec.embedding_type,
-        fourier_layer_scale: 16.0,
+        fourier_layer_scale: spec.fourier_layer_scale,
         encoder_type: spec.encoder_type,
         decoder_type: spec.decoder_type,
-        resblock_type: BlockType::Standard,
+        resblock_type: spec.resblock_type,
         resample_filter: spec.resample_filter,
     }
 }

@@ -60,10 +60,10 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// Plans attention over `channels`, normalised in `groups`.
-    pub fn plan(scope: &mut Scope, channels: usize, groups: usize) -> Attention {
+    /// Plans attention over `channels`, with the normalisation that `norm` plans.
+    pub fn plan(scope: &mut Scope, channels: usize, norm: impl FnOnce(&mut Scope) -> GroupNorm) -> Attention {
         scope.next("AttentionBlock", |s| Attention {
-            norm: s.next("GroupNorm", |s| GroupNorm::plan(s, channels, groups)),
+            norm: s.next("GroupNorm", norm),
             qkv: s.next("CustomConv2d", |s| s.next("Conv", |s| Conv::unbiased(s, channels, 3 * channels))),
             output: conv(s, channels, channels, 1, NEAR_ZERO),
         })

@@ -57,7 +57,8 @@ impl Unet {
         let bottom = widths.last().copied().unwrap_or(base);
         let middle = scope.next("UnetMiddle", |s| {
             let before = Block::plan(s, spec, bottom, bottom);
-            (before, Attention::plan(s, bottom, MIDDLE_GROUPS.min(bottom)), Block::plan(s, spec, bottom, bottom))
+            let norm = |s: &mut Scope| GroupNorm::fixed(s, bottom, MIDDLE_GROUPS.min(bottom));
+            (before, Attention::plan(s, bottom, norm), Block::plan(s, spec, bottom, bottom))
         });
         let up = plan_up(scope, spec, &widths, skips);
         let norm = scope.next("GroupNorm", |s| GroupNorm::plan(s, widths[0], spec.n_groups as usize));
@@ -158,7 +159,8 @@ fn plan_pair(
 ) -> (Block, Option<Attention>) {
     let block = Block::plan(scope, spec, inputs, outputs);
     let attends = spec.is_atten.get(level).copied().unwrap_or(false);
-    (block, attends.then(|| Attention::plan(scope, outputs, spec.n_groups as usize)))
+    let norm = |s: &mut Scope| GroupNorm::plan(s, outputs, spec.n_groups as usize);
+    (block, attends.then(|| Attention::plan(scope, outputs, norm)))
 }
 
 /// The next convolution, under the name of its wrapper.
