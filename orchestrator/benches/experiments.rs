@@ -29,11 +29,12 @@ const EXPERIMENTS: [(&str, Option<&str>); 7] = [
 ];
 /// Steps between two points of a curve.
 const EVERY: u64 = 200;
-/// Share of a run, at its start and at its end, over which its loss is averaged.
-const ENDS: usize = 20;
+/// Parts of a run, over each of which its loss is averaged.
+const PARTS: usize = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let parent = tempfile::tempdir()?;
+    let mut risen = false;
     let mut sheet =
         Sheet::new("experiments", &["experiment", "seconds", "step/s", "loss", "fd_pixel, untrained first", ""]);
     for (name, source) in EXPERIMENTS {
@@ -54,8 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let seconds = start.elapsed().as_secs_f64();
         let (rows, system) = (rows(&run.join("metrics.jsonl"))?, rows(&run.join(SYSTEM))?);
         let losses: Vec<f64> = column(&rows, "loss").collect();
-        let end = losses.len().div_ceil(ENDS);
-        let [first, last] = [&losses[..end], &losses[losses.len() - end..]].map(mean);
+        let losses: Vec<f64> = losses.chunks(losses.len().div_ceil(PARTS)).map(mean).collect();
+        let (first, last) = (losses[0], losses[losses.len() - 1]);
         let report: Map<String, Value> = serde_json::from_str(&fs::read_to_string(run.join(REPORT))?)?;
         let untrained = report.get("fd_pixel_untrained").and_then(Value::as_f64);
         let curve: Vec<f64> = untrained.into_iter().chain(column(&rows, "fd_pixel")).collect();
@@ -65,15 +66,16 @@ fn main() -> Result<(), Box<dyn Error>> {
             name.to_owned(),
             format!("{seconds:.0}"),
             format!("{:.0}", median(&column(&system, "steps_per_second").collect::<Vec<_>>())),
-            format!("{first:.3} -> {last:.3}"),
+            losses.iter().map(|value| format!("{value:.2}")).collect::<Vec<_>>().join(" "),
             points.join(" "),
             if fell { "both fell" } else { "ROSE" }.to_owned(),
         ]);
+        risen |= !fell;
         sheet.figure(&format!("{name}/loss_ratio"), last / first);
         sheet.figure(&format!("{name}/fd_pixel_ratio"), curve.last().copied().unwrap_or(f64::NAN) / curve[0]);
     }
     sheet.print();
-    Ok(())
+    if risen { Err("a loss or a distance rose".into()) } else { Ok(()) }
 }
 
 fn rows(path: &Path) -> Result<Vec<Map<String, Value>>, Box<dyn Error>> {

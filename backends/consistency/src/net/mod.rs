@@ -223,6 +223,43 @@ mod tests {
         assert_eq!(counts(mincy(), Value::Null), [4_909_123, 0]);
     }
 
+    /// Of the default torso and head; counted in the reference.
+    #[test]
+    fn parts_are_as_large_as_published() {
+        let network = plan(ncsnpp(), unetpp_head()).expect("a network");
+        let torso = [
+            ("Dense_0", 131_584),
+            ("Dense_1", 262_656),
+            ("Conv_0", 3_584),
+            ("Downsample_0", 7_168),
+            ("Downsample_1", 590_080),
+            ("ResnetBlockBigGANpp_0", 1_050_368),
+            ("ResnetBlockBigGANpp_1", 1_312_512),
+            ("AttnBlockpp_0", 263_680),
+            ("GroupNorm_0", 512),
+            ("Conv_1", 6_915),
+        ];
+        let head = [
+            ("layer_norm_for_last_x_emb", 512),
+            ("layer_norm_for_t_emb", 1_024),
+            ("head/conv1", 603_904),
+            ("head/normalize1", 512),
+            ("head/map_noise_proj", 524_800),
+        ];
+        let torso = torso.map(|(name, count)| (format!("torso/NCSNpp_0/{name}/"), count));
+        let head = head.map(|(name, count)| (format!("head/{name}/"), count));
+        for (prefix, count) in torso.into_iter().chain(head) {
+            assert_eq!(network.params().count(&prefix), count, "{prefix}");
+        }
+        let blocks = network
+            .params()
+            .specs()
+            .iter()
+            .filter(|s| s.name.contains("/ResnetBlockBigGANpp_") && s.name.ends_with("/Conv_0/kernel"));
+        assert_eq!(blocks.count(), 33);
+        assert_eq!(network.params().count(""), 82_639_366);
+    }
+
     /// Heads on 512 features, which the reference's own defaults expect; counted there.
     #[test]
     fn heads_are_as_large_as_published() {
