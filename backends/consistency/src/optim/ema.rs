@@ -16,6 +16,8 @@ pub(super) fn decay(ema: &EmaSpec, t: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::optim::constant;
 
@@ -42,5 +44,30 @@ mod tests {
     fn between_its_updates_the_average_stays() {
         let ema = EmaSpec { update_every: 4, ..constant(0.9) };
         assert_eq!([2, 3, 4, 5, 8].map(|t| decay(&ema, t)), [0.0, 1.0, 0.9, 1.0, 0.9]);
+    }
+
+    proptest! {
+        /// Whatever the settings: a share between 0 and 1, so that the average lies among the weights; weights that stay
+        /// are their own average; and a step of the weights is followed with what the decays leave of it.
+        #[test]
+        fn the_average_follows_the_weights(
+            beta in 0.0..=1.0f64,
+            warmup: bool,
+            update_after in 0..6u64,
+            update_every in 1..5u64,
+            at in 1..40u64,
+        ) {
+            let ema = EmaSpec { beta, warmup, update_after, update_every };
+            // Weights of 1, and of 3 from update `at` on.
+            let weight = |t: u64| if t < at { 1.0 } else { 3.0 };
+            let (mut average, mut left) = (1.0, 1.0);
+            for t in 1..60 {
+                let kept = decay(&ema, t);
+                prop_assert!((0.0..=1.0).contains(&kept));
+                average = kept * average + (1.0 - kept) * weight(t);
+                left *= if t < at { 1.0 } else { kept };
+                prop_assert!((average - (3.0 - 2.0 * left)).abs() < 1e-9, "{average} at {t}");
+            }
+        }
     }
 }

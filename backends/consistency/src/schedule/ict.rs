@@ -103,6 +103,8 @@ pub(super) fn check(spec: &ScheduleSpec) -> Vec<Problem> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::schedule::PAPER;
 
@@ -200,5 +202,22 @@ pub(super) mod tests {
         assert_eq!(keys(ScheduleSpec { s0: 1, skip_lowest: true, ..ict() }), ["schedule.s0"]);
         assert_eq!(keys(ScheduleSpec { p_mean: 400.0, ..ict() }), ["schedule.p_mean"]);
         assert_eq!(keys(ScheduleSpec { s0: 2000, ..ict() }), ["schedule.s0"]);
+    }
+
+    proptest! {
+        /// Whatever the curriculum: N(k) never falls, starts at s0 + 1, ends at s1 + 1 by the horizon, and doubles its
+        /// intervals until it is cut.
+        #[test]
+        fn the_count_only_rises(s0 in 1..40u64, more in 0..400u64, horizon in 1..5000u64) {
+            let s1 = s0 + more;
+            let schedule = Ict::new(&ScheduleSpec { s0, s1, horizon: Some(horizon), ..PAPER }, 1);
+            let counts: Vec<u64> = (0..=horizon + 1000).map(|k| schedule.count(k)).collect();
+            prop_assert_eq!(counts[0], s0 + 1);
+            prop_assert_eq!(counts[counts.len() - 1], s1 + 1);
+            for pair in counts.windows(2) {
+                let doubled = (2 * (pair[0] - 1)).min(s1) + 1;
+                prop_assert!(pair[1] == pair[0] || pair[1] == doubled, "{:?}", pair);
+            }
+        }
     }
 }
