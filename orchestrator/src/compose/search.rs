@@ -9,7 +9,7 @@ pub use super::place::Place;
 use super::problem::Problem;
 
 /// Directories that are looked into when groups are listed: somebody's search path may hold a whole disk.
-const MOST_GROUPS: usize = 1_000;
+const MOST_GROUPS: usize = 500;
 
 /// A place and its part in the search path.
 #[derive(Clone, Debug)]
