@@ -21,7 +21,7 @@ pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 pub use model::{
     AttentionSites, BaselineHeadSpec, BlockType, Combine, ConvHeadSpec, Decoder, Embedding, Encoder, FactorSpec,
     HeadSpec, MincyAttention, MincySpec, ModelSpec, NcsnppSpec, Nonlinearity, Precondition, Progressive,
-    ProgressiveInput, ScorePdeHeadSpec, TorsoSpec, UnetSpec, UnetppHeadSpec, UnetppSpec,
+    ProgressiveInput, ScorePdeHeadSpec, TorsoSpec, UnetSpec, UnetppSpec,
 };
 pub use sample::{Method, SampleSpec};
 pub use schedule::{EctPairsSpec, EdmPairsSpec, ScheduleKind, ScheduleSpec};

@@ -3,7 +3,7 @@
 use exp_api::schema::Field;
 use exp_api::spec::{
     BaselineHeadSpec, ConvHeadSpec, FactorSpec, HeadSpec, MincySpec, NcsnppSpec, ScorePdeHeadSpec, TorsoSpec, UnetSpec,
-    UnetppHeadSpec, UnetppSpec,
+    UnetppSpec,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -80,11 +80,11 @@ pub(super) fn head(config: &Value) -> Result<HeadSpec, String> {
     }
 }
 
-fn unetpp_head(config: &Value) -> Result<UnetppHeadSpec, String> {
+fn unetpp_head(config: &Value) -> Result<UnetppSpec, String> {
     let mut defaults = unetpp_defaults();
     defaults["n_blocks"] = 1.into();
     defaults["dropout_rate"] = 0.0.into();
-    read(UnetppHeadSpec::FIELDS, defaults, &cleaned(config))
+    read(UnetppSpec::FIELDS, defaults, &cleaned(config))
 }
 
 fn baseline_head(config: &Value) -> BaselineHeadSpec {

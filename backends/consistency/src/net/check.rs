@@ -5,7 +5,7 @@
 use exp_api::Problem;
 use exp_api::spec::{
     BaselineHeadSpec, BlockType, FactorSpec, HeadSpec, MincySpec, ModelSpec, NcsnppSpec, Progressive, TorsoSpec,
-    UnetSpec, UnetppHeadSpec,
+    UnetSpec, UnetppSpec,
 };
 
 /// The widest feature map that anyone could mean, in channels.
@@ -27,12 +27,7 @@ pub fn sizes(spec: &ModelSpec, side: usize) -> Vec<Problem> {
             blocks(&mut found, "model.torso.num_res_blocks", spec.num_res_blocks);
             filter(&mut found, "model.torso.fir_kernel", &spec.fir_kernel);
         }
-        TorsoSpec::Unetpp(spec) => {
-            resolutions(&mut found, "model.torso.ch_mults", &spec.ch_mults, DEEPEST, side);
-            width(&mut found, "model.torso.n_channels", spec.n_channels, &spec.ch_mults);
-            blocks(&mut found, "model.torso.n_blocks", spec.n_blocks);
-            filter(&mut found, "model.torso.resample_filter", &spec.resample_filter);
-        }
+        TorsoSpec::Unetpp(spec) => unetpp_sizes(&mut found, "model.torso", spec, side),
         TorsoSpec::Unet(spec) => {
             resolutions(&mut found, "model.torso.ch_mults", &spec.ch_mults, 32, side);
             width(&mut found, "model.torso.n_channels", spec.n_channels, &spec.ch_mults);
@@ -61,7 +56,7 @@ pub fn sizes(spec: &ModelSpec, side: usize) -> Vec<Problem> {
     found
 }
 
-fn unetpp_sizes(found: &mut Vec<Problem>, group: &str, spec: &UnetppHeadSpec, side: usize) {
+fn unetpp_sizes(found: &mut Vec<Problem>, group: &str, spec: &UnetppSpec, side: usize) {
     resolutions(found, &format!("{group}.ch_mults"), &spec.ch_mults, DEEPEST, side);
     width(found, &format!("{group}.n_channels"), spec.n_channels, &spec.ch_mults);
     blocks(found, &format!("{group}.n_blocks"), spec.n_blocks);
@@ -78,20 +73,15 @@ pub fn choices(spec: &ModelSpec) -> Vec<Problem> {
     let mut found = Vec::new();
     match &spec.torso {
         TorsoSpec::Ncsnpp(torso) => ncsnpp(&mut found, torso, spec.head.is_some()),
-        TorsoSpec::Unetpp(torso) => {
-            attention(&mut found, "model.torso", &torso.is_atten, &torso.ch_mults);
-            even(&mut found, "model.torso.resample_filter", &torso.resample_filter);
-            pair(&mut found, "model.torso.n_channels", torso.n_channels);
-            block(&mut found, torso.resblock_type, [BlockType::Standard, BlockType::Biggan]);
-        }
+        TorsoSpec::Unetpp(torso) => unetpp(&mut found, "model.torso", torso),
         TorsoSpec::Unet(torso) => unet(&mut found, torso),
         TorsoSpec::Mincy(torso) => mincy(&mut found, torso),
     }
     match &spec.head {
-        Some(HeadSpec::Unetpp(head)) => unetpp_head(&mut found, "model.head", head),
+        Some(HeadSpec::Unetpp(head)) => unetpp(&mut found, "model.head", head),
         Some(HeadSpec::ScorePde(head)) => {
             if let FactorSpec::Unetpp(head) = &head.factor {
-                unetpp_head(&mut found, FACTOR, head);
+                unetpp(&mut found, FACTOR, head);
             }
         }
         Some(HeadSpec::Baseline(_) | HeadSpec::Conv(_)) | None => {}
@@ -99,10 +89,11 @@ pub fn choices(spec: &ModelSpec) -> Vec<Problem> {
     found
 }
 
-fn unetpp_head(found: &mut Vec<Problem>, group: &str, head: &UnetppHeadSpec) {
-    attention(found, group, &head.is_atten, &head.ch_mults);
-    even(found, &format!("{group}.resample_filter"), &head.resample_filter);
-    pair(found, &format!("{group}.n_channels"), head.n_channels);
+fn unetpp(found: &mut Vec<Problem>, group: &str, spec: &UnetppSpec) {
+    attention(found, group, &spec.is_atten, &spec.ch_mults);
+    even(found, &format!("{group}.resample_filter"), &spec.resample_filter);
+    pair(found, &format!("{group}.n_channels"), spec.n_channels);
+    block(found, group, spec.resblock_type, [BlockType::Standard, BlockType::Biggan]);
 }
 
 fn unet(found: &mut Vec<Problem>, torso: &UnetSpec) {
@@ -151,7 +142,7 @@ fn filter(found: &mut Vec<Problem>, key: &str, taps: &[f64]) {
 }
 
 fn ncsnpp(found: &mut Vec<Problem>, torso: &NcsnppSpec, head: bool) {
-    block(found, torso.resblock_type, [BlockType::Ddpm, BlockType::Biggan]);
+    block(found, "model.torso", torso.resblock_type, [BlockType::Ddpm, BlockType::Biggan]);
     if torso.double_heads {
         found.push(Problem::new(
             "model.torso.double_heads",
@@ -193,9 +184,10 @@ fn pair(found: &mut Vec<Problem>, key: &str, channels: u64) {
     }
 }
 
-fn block(found: &mut Vec<Problem>, kind: BlockType, legal: [BlockType; 2]) {
+fn block(found: &mut Vec<Problem>, group: &str, kind: BlockType, legal: [BlockType; 2]) {
     if !legal.contains(&kind) {
         let [a, b] = legal.map(BlockType::word);
-        found.push(Problem::new("model.torso.resblock_type", format!("expected {a} or {b}, found {}", kind.word())));
+        let message = format!("expected {a} or {b}, found {}", kind.word());
+        found.push(Problem::new(format!("{group}.resblock_type"), message));
     }
 }

@@ -4,7 +4,7 @@
 mod head;
 mod torso;
 
-pub use head::{BaselineHeadSpec, ConvHeadSpec, FactorSpec, HeadSpec, ScorePdeHeadSpec, UnetppHeadSpec};
+pub use head::{BaselineHeadSpec, ConvHeadSpec, FactorSpec, HeadSpec, ScorePdeHeadSpec};
 pub use torso::{
     AttentionSites, Combine, MincyAttention, MincySpec, NcsnppSpec, Progressive, ProgressiveInput, TorsoSpec, UnetSpec,
     UnetppSpec,

@@ -1,6 +1,6 @@
 //! One network of a score head: a convolution of all that the head sees, and what follows it.
 
-use exp_api::spec::{BaselineHeadSpec, BlockType, ConvHeadSpec, Nonlinearity, UnetppHeadSpec, UnetppSpec};
+use exp_api::spec::{BaselineHeadSpec, BlockType, ConvHeadSpec, Nonlinearity, UnetppSpec};
 
 use super::Given;
 use crate::net::dropout::Pass;
@@ -58,7 +58,7 @@ impl Part {
     }
 
     /// Plans a whole network.
-    pub fn unetpp(scope: &mut Scope, spec: &UnetppHeadSpec, given: Given) -> Part {
+    pub fn unetpp(scope: &mut Scope, spec: &UnetppSpec, given: Given) -> Part {
         let width = (spec.n_channels * spec.ch_mults.first().copied().unwrap_or(1)) as usize;
         let (normalize, conv) = enter(scope, ["normalize1", "conv1"], given, spec.n_groups, width);
         Part { normalize, conv, body: plan_unetpp(scope, spec, given, width) }
@@ -103,27 +103,7 @@ fn plan_baseline(scope: &mut Scope, spec: &BaselineHeadSpec, given: Given) -> Bo
     Body::Baseline(blocks, norm, scope.child("conv2", |s| Conv::weight(s, width, given.channels, 3, 1.0)))
 }
 
-fn plan_unetpp(scope: &mut Scope, spec: &UnetppHeadSpec, given: Given, width: usize) -> Body {
+fn plan_unetpp(scope: &mut Scope, spec: &UnetppSpec, given: Given, width: usize) -> Body {
     let edges = Edges { inputs: width, outputs: given.channels, side: given.side, joined: Some(given.embedding) };
-    Body::Unetpp(Box::new(Unetpp::plan(scope, &as_network(spec), edges)))
-}
-
-/// The head's network as a torso would be configured.
-fn as_network(spec: &UnetppHeadSpec) -> UnetppSpec {
-    let spec = spec.clone();
-    UnetppSpec {
-        n_channels: spec.n_channels,
-        ch_mults: spec.ch_mults,
-        is_atten: spec.is_atten,
-        n_blocks: spec.n_blocks,
-        n_heads: spec.n_heads,
-        n_groups: spec.n_groups,
-        dropout_rate: spec.dropout_rate,
-        embedding_type: spec.embedding_type,
-        fourier_layer_scale: spec.fourier_layer_scale,
-        encoder_type: spec.encoder_type,
-        decoder_type: spec.decoder_type,
-        resblock_type: spec.resblock_type,
-        resample_filter: spec.resample_filter,
-    }
+    Body::Unetpp(Box::new(Unetpp::plan(scope, spec, edges)))
 }
