@@ -5,8 +5,8 @@ use std::process::Command;
 
 use exp_api::Report;
 
-use crate::child;
 use crate::process::Process;
+use crate::{child, screen};
 
 /// How a job ended, in the words of `status.json`.
 pub fn state<E>(outcome: &Result<Report, E>) -> &'static str {
@@ -30,8 +30,12 @@ pub fn run(process: &Process, event: &str, dir: &Path, state: &str) {
         shell.args(["-c", command]).env("EXP_OUTPUT_DIR", absolute).env("EXP_STATE", state);
         match shell.status() {
             Ok(status) if status.success() => {}
-            Ok(status) => eprintln!("warning: hydra.callbacks: {event}: `{command}` ended with {status}"),
-            Err(error) => eprintln!("warning: hydra.callbacks: {event}: `{command}` cannot be run: {error}"),
+            Ok(status) => {
+                screen::warn(format_args!("warning: hydra.callbacks: {event}: `{command}` ended with {status}"))
+            }
+            Err(error) => {
+                screen::warn(format_args!("warning: hydra.callbacks: {event}: `{command}` cannot be run: {error}"))
+            }
         }
     }
 }

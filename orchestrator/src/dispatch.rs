@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::process::Process;
 use crate::worker::{self, WorkerError};
-use crate::{callbacks, child};
+use crate::{callbacks, child, screen};
 
 /// Exit code of a run that was stopped.
 const INTERRUPTED: i32 = 130;
@@ -43,7 +43,7 @@ pub fn run_all<'a>(
                             std::process::exit(INTERRUPTED);
                         }
                         stop.ask();
-                        bars.suspend(|| eprintln!("stopping after this step; once more to stop at once"));
+                        bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
                     }
                 }
             };

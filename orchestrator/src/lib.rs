@@ -21,6 +21,7 @@ pub mod registry;
 pub mod report;
 pub mod resume;
 pub mod run_dir;
+pub mod screen;
 pub mod status;
 pub mod worker;
 

@@ -17,6 +17,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::process::Logging;
+use crate::screen;
 
 /// Messages to the terminal alone, above the progress bars.
 pub fn terminal(bars: &MultiProgress) -> Dispatch {
@@ -60,7 +61,7 @@ impl<S: Subscriber> Layer<S> for Terminal {
             Level::WARN => "warning: ",
             _ => "",
         };
-        self.0.suspend(|| eprintln!("{prefix}{}", message.0));
+        self.0.suspend(|| screen::warn(format_args!("{prefix}{}", message.0)));
     }
 }
 

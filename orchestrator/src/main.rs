@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use exp::cli::Cli;
-use exp::commands;
 use exp::compose::World;
+use exp::{commands, screen};
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let cwd = match std::env::current_dir() {
         Ok(cwd) => cwd,
         Err(error) => {
-            eprintln!("error: the working directory is gone: {error}");
+            screen::warn(format_args!("error: the working directory is gone: {error}"));
             return ExitCode::from(3);
         }
     };
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match commands::execute(&cli, &world) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            screen::warn(&failure);
             ExitCode::from(failure.exit_code())
         }
     }

@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 
 use crate::files::write_atomically;
+use crate::screen;
 
 /// The rows that a rerun repeats.
 pub const METRICS: &str = "metrics.jsonl";
@@ -167,10 +168,10 @@ impl Progress {
             self.printed = Instant::now();
             let left = (self.steps - step) as f64 / rate.max(1e-9);
             let images = rate * self.batch as f64;
-            eprintln!(
+            screen::warn(format_args!(
                 "step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {loss:.4}  {left:.0} s left",
                 self.steps
-            );
+            ));
         }
     }
 }

@@ -23,6 +23,6 @@ pub fn summary(dir: &Path, report: &Report) -> String {
     if let Some(grid) = &report.grid {
         let _ = writeln!(text, "  images: {}", dir.join(grid).display());
     }
-    let _ = writeln!(text, "  run:    {}", dir.display());
+    let _ = write!(text, "  run:    {}", dir.display());
     text
 }

@@ -223,3 +223,19 @@ fn images(dir: &Path) -> Vec<Vec<u8>> {
     let numbered = |name: &&String| name.starts_with('0') && name.ends_with(".png");
     names(dir).iter().filter(numbered).map(|name| fs::read(dir.join(name)).unwrap()).collect()
 }
+
+#[test]
+fn what_nobody_reads_ends_an_answer_and_no_run() {
+    let scratch = Scratch::new();
+    let unread = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    let answer = scratch.command(&["doctor"]).stdout(unread()).output().unwrap();
+    assert!(answer.status.success(), "{answer:?}");
+    assert_eq!(String::from_utf8_lossy(&answer.stderr), "");
+    let run = scratch.command(&tiny(&["hydra.run.dir=unread"])).stdout(unread()).stderr(unread()).status().unwrap();
+    assert!(run.success());
+    assert_eq!(json(scratch.path("unread/status.json"))["state"], "done");
+}

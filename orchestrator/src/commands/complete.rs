@@ -12,6 +12,7 @@ use super::library;
 use super::run::composed;
 use crate::cli::{COMMANDS, Cli, Completion, Flags, Shell};
 use crate::compose::{Composed, Library, Mode, Node, Value, World, to_yaml};
+use crate::screen::answer;
 
 /// How many run directories are offered, the newest ones.
 const RUNS: usize = 20;
@@ -30,19 +31,15 @@ complete -c exp -a '(env COMP_LINE=(commandline -cp | string collect) exp --shel
 ";
 
 /// Prints a shell's script, or the words that can stand at the cursor.
-pub(super) fn complete(completion: Completion, world: &World) {
-    match completion {
-        Completion::Install(Shell::Bash) => print!("{BASH}"),
-        Completion::Install(Shell::Zsh) => print!("autoload -Uz bashcompinit && bashcompinit\n{BASH}"),
-        Completion::Install(Shell::Fish) => print!("{FISH}"),
-        Completion::Uninstall(Shell::Bash | Shell::Zsh) => println!("complete -r exp 2>/dev/null; unset -f _exp"),
-        Completion::Uninstall(Shell::Fish) => println!("complete -c exp -e"),
-        Completion::Query => {
-            for word in candidates(&line(world), world) {
-                println!("{word}");
-            }
-        }
-    }
+pub(super) fn complete(completion: Completion, world: &World) -> std::io::Result<()> {
+    answer(match completion {
+        Completion::Install(Shell::Bash) => BASH.to_owned(),
+        Completion::Install(Shell::Zsh) => format!("autoload -Uz bashcompinit && bashcompinit\n{BASH}"),
+        Completion::Install(Shell::Fish) => FISH.to_owned(),
+        Completion::Uninstall(Shell::Bash | Shell::Zsh) => "complete -r exp 2>/dev/null; unset -f _exp\n".to_owned(),
+        Completion::Uninstall(Shell::Fish) => "complete -c exp -e\n".to_owned(),
+        Completion::Query => candidates(&line(world), world).into_iter().map(|word| word + "\n").collect(),
+    })
 }
 
 /// The line up to the cursor.

@@ -1,10 +1,13 @@
 //! What is here and what is not: engines with their devices, and what a configuration says in vain.
 
+use std::fmt::Write;
+
 use super::Failure;
 use super::run::composed;
 use crate::cli::Cli;
 use crate::compose::{Library, Mode, Node, World};
 use crate::registry;
+use crate::screen::answer;
 
 /// Keys of the `hydra` node that compose as in Hydra and change nothing here, with the reason. A longer path comes first.
 const WITHOUT_EFFECT: [(&str, &str); 9] = [
@@ -21,24 +24,7 @@ const WITHOUT_EFFECT: [(&str, &str); 9] = [
 
 /// Prints the engines and the keys without effect.
 pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    println!("exp {}, composing as Hydra {}", env!("CARGO_PKG_VERSION"), crate::compose::HYDRA);
-    println!("\nEngines");
-    for name in registry::names() {
-        match registry::find(&name) {
-            Ok(backend) => {
-                for device in backend.devices() {
-                    println!("  {name:8}{:8}{}", device.name, device.description);
-                }
-            }
-            Err(error) => {
-                let again = registry::set_up(&name).map(|command| format!("; to set it up again: {command}"));
-                println!("  {name:8}broken: {error}{}", again.unwrap_or_default());
-            }
-        }
-    }
-    for (name, command) in registry::missing() {
-        println!("  {name:8}not here; to set it up: {command}");
-    }
+    answer(engines())?;
     let composed = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     let mut found = Vec::new();
     for (group, own) in [("hydra/launcher", "basic"), ("hydra/sweeper", "basic")] {
@@ -50,14 +36,33 @@ pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     if let Some(hydra) = composed.tree.child("hydra") {
         in_vain(hydra, &mut Vec::new(), &mut found);
     }
-    println!("\nKeys without effect");
     if found.is_empty() {
-        println!("  none");
+        found.push("none".to_owned());
     }
-    for line in found {
-        println!("  {line}");
+    Ok(answer(format_args!("\nKeys without effect\n  {}\n", found.join("\n  ")))?)
+}
+
+/// The engines that are here with their devices, those that are broken, and how to set up those that are missing.
+fn engines() -> String {
+    let mut text =
+        format!("exp {}, composing as Hydra {}\n\nEngines\n", env!("CARGO_PKG_VERSION"), crate::compose::HYDRA);
+    for name in registry::names() {
+        match registry::find(&name) {
+            Ok(backend) => {
+                for device in backend.devices() {
+                    let _ = writeln!(text, "  {name:8}{:8}{}", device.name, device.description);
+                }
+            }
+            Err(error) => {
+                let again = registry::set_up(&name).map(|command| format!("; to set it up again: {command}"));
+                let _ = writeln!(text, "  {name:8}broken: {error}{}", again.unwrap_or_default());
+            }
+        }
     }
-    Ok(())
+    for (name, command) in registry::missing() {
+        let _ = writeln!(text, "  {name:8}not here; to set it up: {command}");
+    }
+    text
 }
 
 /// The leaves below a node that somebody set and that mean nothing.

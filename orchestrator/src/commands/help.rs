@@ -8,22 +8,21 @@ use super::Failure;
 use super::run::composed;
 use crate::cli::{Cli, Flags};
 use crate::compose::{Library, Mode, View, World};
+use crate::screen::answer;
 
 /// How `exp` is called, then `hydra.help.template` filled in. Help is there even if the configuration is wrong.
 pub(super) fn app(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    println!("{}", Flags::command().render_help());
+    answer(format_args!("{}\n", Flags::command().render_help()))?;
     let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
     let config = composed.print(&View { resolve: cli.flags.resolve, ..View::default() })?;
-    print!("{}", filled(&composed.text("hydra.help.template")?, library, &config));
-    Ok(())
+    Ok(answer(filled(&composed.text("hydra.help.template")?, library, &config))?)
 }
 
 /// `hydra.hydra_help.template` filled in.
 pub(super) fn hydra(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
     let config = composed.print(&View::default())?;
-    print!("{}", filled(&composed.text("hydra.hydra_help.template")?, library, &config));
-    Ok(())
+    Ok(answer(filled(&composed.text("hydra.hydra_help.template")?, library, &config))?)
 }
 
 /// A template with its names replaced, as Python's `string.Template` does; an unknown name stays.

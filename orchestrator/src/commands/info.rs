@@ -6,6 +6,7 @@ use crate::cli::{Cli, Info};
 use crate::compose::defaults::{Branch, Load};
 use crate::compose::{Composed, Library, Mode, Node, Value, View, World};
 use crate::registry;
+use crate::screen::answer;
 
 /// Prints what `--info` asks for.
 pub(super) fn info(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
@@ -25,8 +26,7 @@ pub(super) fn info(cli: &Cli, library: &Library, world: &World) -> Result<(), Fa
         Info::Plugins => plugins(library),
         Info::Searchpath => search_path(&composed),
     };
-    print!("{text}");
-    Ok(())
+    Ok(answer(text)?)
 }
 
 /// A heading, underlined.

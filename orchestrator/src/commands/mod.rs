@@ -70,8 +70,7 @@ impl Failure {
 /// What went wrong, with its exit code.
 pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
     if let Some(completion) = cli.flags.shell_completion {
-        complete::complete(completion, world);
-        return Ok(());
+        return Ok(complete::complete(completion, world)?);
     }
     let library = library(&cli.flags, world)?;
     match &cli.command {

@@ -13,6 +13,7 @@ use crate::compose::sweep::{Grid, expand};
 use crate::compose::{Composed, Library, Mode, Problem, Problems, Request, World, compose, text};
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
+use crate::screen::{answer, tell};
 use crate::{callbacks, dispatch, log, report};
 
 /// Composes and checks all jobs, then runs them; or only lists them.
@@ -68,13 +69,13 @@ fn run_sweep(dirs: &[(RunDir, String)]) -> Result<(), Failure> {
     let (mut number, mut failed, mut interrupted) = (0, Vec::new(), false);
     tracing::dispatcher::with_default(&log::terminal(&bars), || {
         let announced = dirs.iter().enumerate().map(|(n, (dir, words))| {
-            println!("#{n} : {words}");
+            tell(format_args!("#{n} : {words}"));
             dir.path()
         });
         dispatch::run_all(announced, &bars, |dir, outcome| {
             match outcome {
                 Ok(report) if report.interrupted => interrupted = true,
-                Ok(report) => print!("{}", report::summary(dir, &report)),
+                Ok(report) => tell(report::summary(dir, &report)),
                 Err(error) => failed.push(format!("#{number} failed: {error}\n  {}", dir.display())),
             }
             number += 1;
@@ -95,7 +96,7 @@ fn dry_run(cli: &Cli, library: &Library, world: &World, master: &Composed, grid:
         if typing {
             typed(&composed)?;
         }
-        println!("#{number} : {words}");
+        answer(format_args!("#{number} : {words}\n"))?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::cli::{Cfg, Cli};
 use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
+use crate::screen::{self, answer, tell};
 use crate::{callbacks, dispatch, log, report};
 
 /// Prints the composed configuration.
@@ -25,7 +26,7 @@ pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Resul
     };
     let view =
         View { part, package: cli.flags.package.clone(), resolve: cli.flags.resolve, origins: cli.flags.origins };
-    print!("{}", composed.print(&view)?);
+    answer(composed.print(&view)?)?;
     Ok(())
 }
 
@@ -44,13 +45,13 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     warn(&composed);
     // Any Hydra tree can be looked at; only one with our `backend` key is a training run.
     if cli.flags.dry_run && composed.tree.child("backend").is_none() {
-        print!("{}", composed.print(&View::default())?);
+        answer(composed.print(&View::default())?)?;
         return Ok(());
     }
     let job = Job { task: Task::Train, spec: typed(&composed)? };
     let process = Process::of(&composed)?;
     if cli.flags.dry_run {
-        print!("{}", composed.print(&View::default())?);
+        answer(composed.print(&View::default())?)?;
         return Ok(());
     }
     let place = place(&composed)?;
@@ -61,7 +62,7 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
 /// Says what is odd in a configuration.
 pub(super) fn warn(composed: &Composed) {
     for warning in &composed.warnings {
-        eprintln!("{warning}");
+        screen::warn(warning);
     }
 }
 
@@ -84,14 +85,14 @@ pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");
     tracing::dispatcher::with_default(&log::terminal(&bars), || {
-        println!("{}", dir.display());
+        tell(dir.display());
         dispatch::run_all([dir], &bars, |dir, outcome| {
             state = callbacks::state(&outcome);
             match outcome {
                 Ok(report) if report.interrupted => {
                     ended = Err(Failure::Interrupted(format!("to go on: exp resume {}", dir.display())));
                 }
-                Ok(report) => print!("{}", report::summary(dir, &report)),
+                Ok(report) => tell(report::summary(dir, &report)),
                 Err(error) => ended = Err(error.into()),
             }
         })

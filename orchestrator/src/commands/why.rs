@@ -9,6 +9,7 @@ use crate::compose::defaults::Load;
 use crate::compose::{
     Composed, Library, Mode, Node, Origin, Problem, Trail, Value, World, node, to_yaml, to_yaml_with_origins,
 };
+use crate::screen::answer;
 
 /// How many of the places that a value reads are told in full.
 const TOLD_READS: usize = 20;
@@ -25,8 +26,7 @@ pub(super) fn why(key: &str, cli: &Cli, library: &Library, world: &World) -> Res
         return Err(unknown(&composed, key).into());
     }
     let texts: Vec<String> = group.into_iter().chain(value).collect();
-    print!("{}", texts.join("\n"));
-    Ok(())
+    Ok(answer(texts.join("\n"))?)
 }
 
 /// Who chose the option of a group.
