@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::path::Path;
 
-use exp_api::spec::{Precision, RunSpec};
+use exp_api::spec::RunSpec;
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
 use exp_consistency::train::{self, Replicas};
 
@@ -41,9 +41,6 @@ impl Backend for TchBackend {
 
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
-        if spec.backend.precision != Precision::F32 {
-            problems.push(Problem::new("backend.precision", "expected f32: the tch backend has no other yet"));
-        }
         let device = &spec.backend.device;
         let mut named: Vec<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
         named.sort();
@@ -63,7 +60,9 @@ impl Backend for TchBackend {
         let threads = backend.threads.unwrap_or_else(available_threads) as usize;
         // Replicas run side by side and share the threads.
         let share = threads / devices.len().max(1);
-        let replicas = Replicas::open(&devices, |name| TchEngine::open(name, share))?;
+        let replicas = Replicas::open(&devices, |name| {
+            TchEngine::open(name, share).map(|engine| engine.with_precision(backend.precision))
+        })?;
         train::run(&replicas, dir, job, events, stop)
     }
 }

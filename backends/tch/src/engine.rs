@@ -1,9 +1,10 @@
 //! The seam's engine over libtorch.
 
+use exp_api::spec::Precision;
 use exp_consistency::engine::{Engine, Slot, Update};
 use exp_consistency::params::Params;
 use exp_consistency::tensor::Tensor as _;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::device::{self, OpenError};
 use crate::failure::done;
@@ -14,6 +15,7 @@ use crate::tensor::{TchTensor, upload};
 pub struct TchEngine {
     device: Device,
     threads: i32,
+    precision: Precision,
 }
 
 impl TchEngine {
@@ -24,7 +26,25 @@ impl TchEngine {
     /// No such device, with the reason.
     pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
         let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
-        Ok(TchEngine { device: device::open(device)?, threads })
+        Ok(TchEngine { device: device::open(device)?, threads, precision: Precision::F32 })
+    }
+
+    /// The same with this number format of the passes that gradients are taken of. Weights, gradients and the update
+    /// stay `f32`, as do passes that need no gradient: drawing images, and judging them.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> TchEngine {
+        TchEngine { precision, ..self }
+    }
+
+    /// The leaves as a pass sees them. Weights that training leaves alone keep all their digits: they are frequencies.
+    fn seen(&self, leaves: &Params<TchTensor>) -> Params<TchTensor> {
+        Params::build(leaves.plan(), |(id, spec)| {
+            let leaf = &leaves.tensors()[id];
+            match self.precision {
+                Precision::Bf16 if spec.trained => TchTensor::of(done(leaf.get().f_to_kind(Kind::BFloat16))),
+                _ => leaf.clone(),
+            }
+        })
     }
 }
 
@@ -53,7 +73,7 @@ impl Engine for TchEngine {
         loss: impl FnOnce(&Params<TchTensor>) -> (TchTensor, A),
     ) -> (TchTensor, A, Params<TchTensor>) {
         let leaves = theta.map(|tensor| TchTensor::of(done(tensor.get().detach().f_set_requires_grad(true))));
-        let (value, kept) = loss(&leaves);
+        let (value, kept) = loss(&self.seen(&leaves));
         let root = value.get();
         let inputs: Vec<Tensor> = leaves.tensors().iter().map(TchTensor::get).collect();
         // A loss that depends on no parameter is on no tape, and a parameter off the tape has no gradient.

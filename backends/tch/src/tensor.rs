@@ -2,6 +2,10 @@
 //!
 //! libtorch's tensors carry no rank in their type and mix taped with constant operands, so an operation is one call.
 //! A composite that libtorch has a kernel for is that kernel.
+//!
+//! In mixed precision ([`TchEngine::with_precision`](crate::TchEngine::with_precision)) the weights that a pass sees are
+//! bf16, and the rest follows: a product with a bf16 operand is computed in bf16, sums and means come out in f32, and
+//! anything that meets an f32 value becomes f32, as preconditioning and losses do.
 
 use exp_consistency::tensor::{Tensor, image_shape, reference};
 use tch::{Device, Kind, TchError};
@@ -10,7 +14,7 @@ use crate::failure::done;
 use crate::handle::Handle;
 use crate::mask::mask;
 
-/// An `f32` tensor on one of libtorch's devices.
+/// A tensor on one of libtorch's devices: `f32`, or bf16 within a pass of mixed precision.
 #[derive(Debug, Clone)]
 pub struct TchTensor(Handle);
 
@@ -38,6 +42,15 @@ pub(crate) fn upload(shape: &[usize], values: &[f32], device: Device) -> tch::Te
     done(done(flat.f_reshape(sizes(shape))).f_to_device(device))
 }
 
+/// Both operands of a product in one format: the lower of the two.
+fn lowered(a: tch::Tensor, b: tch::Tensor) -> (tch::Tensor, tch::Tensor) {
+    if a.kind() == b.kind() {
+        return (a, b);
+    }
+    let low = |x: tch::Tensor| done(x.f_to_kind(Kind::BFloat16));
+    (low(a), low(b))
+}
+
 fn sizes(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&size| size as i64).collect()
 }
@@ -49,7 +62,7 @@ impl Tensor for TchTensor {
 
     fn to_host(&self) -> Vec<f32> {
         let flat = done(done(self.get().f_detach()).f_to_device(Device::Cpu));
-        let flat = done(flat.f_contiguous());
+        let flat = done(done(flat.f_to_kind(Kind::Float)).f_contiguous());
         let mut values = vec![0.0; flat.numel()];
         done(flat.f_copy_data(&mut values, flat.numel()));
         values
@@ -153,12 +166,14 @@ impl Tensor for TchTensor {
     }
 
     fn matmul(&self, other: &Self) -> Self {
-        self.join(other, tch::Tensor::f_matmul)
+        let (a, b) = lowered(self.get(), other.get());
+        TchTensor::of(done(a.f_matmul(&b)))
     }
 
     fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self {
-        let bias = bias.map(TchTensor::get);
-        self.map(|x| x.f_conv2d(&kernel.get(), bias, [stride as i64; 2], [padding as i64; 2], [1; 2], 1))
+        let (x, kernel) = lowered(self.get(), kernel.get());
+        let bias = bias.map(|bias| done(bias.get().f_to_kind(x.kind())));
+        TchTensor::of(done(x.f_conv2d(&kernel, bias, [stride as i64; 2], [padding as i64; 2], [1; 2], 1)))
     }
 
     fn silu(&self) -> Self {
@@ -166,11 +181,14 @@ impl Tensor for TchTensor {
     }
 
     fn linear(&self, weight: &Self, bias: &Self) -> Self {
-        TchTensor::of(done(bias.get().f_addmm(&self.get(), &weight.get())))
+        let (x, weight) = lowered(self.get(), weight.get());
+        let bias = done(bias.get().f_to_kind(x.kind()));
+        TchTensor::of(done(bias.f_addmm(&x, &weight)))
     }
 
     /// libtorch's kernel folds mean and scale into one product, which loses the digits that a large mean hides. So its
-    /// input is centred before; the norm does not see such a shift, nor do gradients, and the shift needs no tape.
+    /// input is centred before; the norm does not see such a shift, nor do gradients, and the shift needs no tape. bf16
+    /// has no such digits to lose. Statistics are f32 either way.
     fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
         let [n, c, h, w] = image_shape(&self.shape());
         if c * h * w == groups {
@@ -182,7 +200,11 @@ impl Tensor for TchTensor {
             let mean = grouped.f_detach()?.f_mean_dim(&[2i64][..], true, Kind::Float)?;
             grouped.f_sub(&mean)?.f_reshape(sizes(&[n, c, h, w]))
         };
-        self.map(|x| centre(x)?.f_group_norm(groups as i64, Some(scale.get()), Some(bias.get()), eps, true))
+        self.map(|x| {
+            let input = if x.kind() == Kind::Float { centre(x)? } else { x.shallow_clone() };
+            let [scale, bias] = [scale, bias].map(|weight| weight.get().f_to_kind(x.kind()));
+            input.f_group_norm(groups as i64, Some(scale?), Some(bias?), eps, true)
+        })
     }
 
     fn pad(&self, top: usize, bottom: usize, left: usize, right: usize) -> Self {
@@ -208,6 +230,7 @@ impl Tensor for TchTensor {
             return self.clone();
         }
         let shape = self.shape();
-        self.mul(&self.constant(&shape, &mask(key, shape.iter().product(), rate)))
+        let mask = self.constant(&shape, &mask(key, shape.iter().product(), rate));
+        self.map(|x| x.f_mul(&mask.get().f_to_kind(x.kind())?))
     }
 }

@@ -6,33 +6,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use exp_api::protocol::{Checked, Description, FromWorker, VERSION};
-use exp_api::{Backend, Event, EventSink, Job, Report, Stop};
-use exp_tch::TchBackend;
-use serde_json::{Value, json};
+#[path = "support/job.rs"]
+mod support;
 
-/// A job of a fraction of a second, with two replicas and a checkpoint on its way.
-fn job() -> Job {
-    let mut spec: Value = serde_json::from_str(include_str!("../benches/step/cifar10_small.json")).unwrap();
-    spec["dataset"] = json!({"name": "digits8", "flip": false});
-    spec["backend"]["devices"] = json!(["cpu", "cpu"]);
-    spec["backend"]["threads"] = json!(2);
-    let changes = [
-        ("/model/torso", json!({"nf": 4, "ch_mult": [1], "dropout": 0.1})),
-        ("/model/head", json!({"n_channels": 4, "ch_mults": [1], "is_atten": [false]})),
-        ("/train", json!({"steps": 5, "batch": 8, "log_every": 1, "preview_every": null, "checkpoint_every": 2})),
-        ("/train", json!({"eval_every": null, "keep": 3})),
-        ("/schedule", json!({"horizon": 5, "sigma_max": 20.0})),
-        ("/eval", json!({"n": 16, "methods": ["one_step", "two_step"]})),
-    ];
-    for (place, values) in changes {
-        for (key, value) in values.as_object().unwrap() {
-            spec.pointer_mut(place).unwrap()[key] = value.clone();
-        }
-    }
-    let spec = serde_json::from_value(spec).expect("a spec of this version");
-    Job { task: exp_api::Task::Train, spec: TchBackend.resolve(spec) }
-}
+use exp_api::protocol::{Checked, Description, FromWorker, VERSION};
+use exp_api::{Backend, Event, Job, Report, Stop};
+use exp_tch::TchBackend;
+use support::{Kept, folder_with, job};
 
 fn executable() -> Command {
     Command::new(env!("CARGO_BIN_EXE_exp-tch"))
@@ -60,31 +40,6 @@ fn follow(dir: &Path) -> (Vec<Event>, FromWorker, usize) {
     }
     assert!(child.wait().unwrap().success());
     (events, last.expect("an outcome"), flushes)
-}
-
-/// Keeps events.
-#[derive(Default)]
-struct Kept {
-    events: Vec<Event>,
-    flushes: usize,
-}
-
-impl EventSink for Kept {
-    fn emit(&mut self, event: Event) -> std::io::Result<()> {
-        self.events.push(event);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.flushes += 1;
-        Ok(())
-    }
-}
-
-fn folder_with(job: &Job) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(Job::FILE), job.to_text().unwrap()).unwrap();
-    dir
 }
 
 /// What a rerun repeats: all but the clock's rows.
