@@ -10,9 +10,6 @@ use exp_consistency::train::{self, Replicas};
 
 use crate::BurnEngine;
 
-/// Fewest images worth a replica of their own.
-const SHARE: u64 = 4;
-
 /// The burn backend.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BurnBackend;
@@ -29,14 +26,10 @@ impl Backend for BurnBackend {
 
     /// On the CPU each replica is one thread, so threads become replicas as far as the batch feeds them.
     fn resolve(&self, mut spec: RunSpec) -> RunSpec {
-        let pass = spec.train.micro_batch.unwrap_or(spec.train.batch).min(spec.train.batch);
-        let backend = &mut spec.backend;
-        let threads = backend.threads.unwrap_or_else(available_threads);
-        let devices = backend.devices.get_or_insert_with(|| {
-            let replicas = threads.min(pass / SHARE).max(1);
-            vec![backend.device.clone(); replicas as usize]
-        });
-        backend.threads = Some(devices.len() as u64);
+        let threads = spec.backend.threads.unwrap_or_else(available_threads);
+        let devices = spec.backend.devices.take().unwrap_or_else(|| train::one_a_thread(&spec, threads));
+        spec.backend.threads = Some(devices.len() as u64);
+        spec.backend.devices = Some(devices);
         spec
     }
 

@@ -1,158 +1,188 @@
-//! A training step of the cifar10_small network on tch and in eager PyTorch, in turns: `cargo bench`.
+//! A training step on tch, in PyTorch and on burn, in turns: `cargo bench`.
 //!
+//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, also that of score_guided on the GPU.
 //! The step is written down as a trace (`step/traced.rs`) and repeated by `step/pytorch.py`, operation by operation
-//! with the same numbers, so that both libraries have the same work; that their first losses agree shows it. EXP_PYTHON
-//! names a Python with PyTorch; without one there is no such row. Each figure, also a ratio, is the median over rounds.
+//! with the same numbers, so that both libraries have the same work; burn takes the trainer's own step. That the first
+//! losses agree shows that the steps are the same. EXP_PYTHON names a Python with PyTorch; without one there is no such
+//! row. Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
 
 use std::error::Error;
-use std::hint::black_box;
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use exp_consistency::engine::Engine;
-use exp_consistency::tensor::Tensor;
-use exp_tch::TchEngine;
+use exp_api::Backend;
+use exp_api::spec::{Precision, RunSpec};
+use exp_tch::TchBackend;
+use tch::{Cuda, Device, Kind};
 
+#[path = "../../../orchestrator/benches/engine/on_request.rs"]
+mod on_request;
+#[path = "step/rival.rs"]
+mod rival;
 #[path = "../../../orchestrator/benches/sheet/mod.rs"]
 mod sheet;
+#[path = "step/trace.rs"]
+mod trace;
 #[path = "step/traced.rs"]
 mod traced;
-#[path = "step/training.rs"]
+#[path = "../../../orchestrator/benches/engine/training.rs"]
 mod training;
 
+use rival::Rival;
 use sheet::{Sheet, median};
-use training::{Course, Training};
 
 const ROUNDS: usize = 9;
 const TURN: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Side of the matrices whose product is the machine's peak.
-const SIDE: usize = 768;
 const PRODUCTS: Duration = Duration::from_millis(200);
 
+const SMALL: &str = include_str!("step/cifar10_small.json");
+const FULL: &str = include_str!("step/score_guided.json");
+
+/// One step on one device.
+struct Case {
+    spec: &'static str,
+    batch: u64,
+    device: &'static str,
+    threads: usize,
+    precision: Precision,
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let course = Course::new(serde_json::from_str(include_str!("step/cifar10_small.json"))?)?;
-    let (trace, flop) = course.trace()?;
-    let batch = course.spec.train.batch as f64;
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, "steps", file] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let spec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+        let replicas = exp_tch::replicas(&spec)?;
+        let name = if replicas.count() > 1 { format!("tch x{}", replicas.count()) } else { "tch".to_owned() };
+        return on_request::serve(&name, &spec, &replicas);
+    }
     let mut sheet = Sheet::new(
         "tch",
-        &["batch", "engine", "device", "threads", "dtype", "img/s", "share of peak", "peak MiB", "to PyTorch"],
+        &[
+            "network",
+            "batch",
+            "engine",
+            "device",
+            "threads",
+            "dtype",
+            "img/s",
+            "share of peak",
+            "peak MiB",
+            "to PyTorch",
+        ],
     );
-    for threads in [1, 2] {
-        let engine = TchEngine::open("cpu", threads)?;
-        let (mut ours, mut rates, mut peaks, mut theirs) = (None, Vec::new(), Vec::new(), Vec::new());
-        let mut pytorch = PyTorch::start(&trace.to_string(), threads)?;
-        engine.scope(|| -> Result<(), String> {
-            let said = |error: Box<dyn Error>| error.to_string();
-            let training = ours.insert(Training::new(&course, engine.clone()).map_err(said)?);
-            let loss = training.step();
-            if let Some(pytorch) = &mut pytorch {
-                let apart = (f64::from(loss) - pytorch.loss).abs() / pytorch.loss;
-                println!("first loss: {loss} here, {} in PyTorch {}", pytorch.loss, pytorch.version);
-                if apart.is_nan() || apart > 1e-4 {
-                    return Err(format!("these are not the same step: losses apart by {apart:.1e}"));
-                }
-                pytorch.rate(WARM_UP).map_err(said)?;
-            }
-            rate(WARM_UP, || training.step());
-            for _ in 0..ROUNDS {
-                rates.push(rate(TURN, || training.step()));
-                peaks.push(products(&engine));
-                if let Some(pytorch) = &mut pytorch {
-                    theirs.push(pytorch.rate(TURN).map_err(said)?);
-                }
-            }
-            Ok(())
-        })?;
-        let peak = |rate: &[f64]| {
-            let shares: Vec<f64> = rate.iter().zip(&peaks).map(|(rate, peak)| rate * flop / peak).collect();
-            format!("{:.1} %", 100.0 * median(&shares))
-        };
-        let ratios: Vec<f64> = rates.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
-        let row = |engine: &str, rates: &[f64], memory: f64, ratio: String| {
-            let speed = format!("{:.1}", batch * median(rates));
-            let cells = [&format!("{batch}"), engine, "cpu", &threads.to_string(), "f32", &speed, &peak(rates)];
-            cells.map(str::to_owned).into_iter().chain([format!("{memory:.0}"), ratio]).collect::<Vec<_>>()
-        };
-        let ratio = if ratios.is_empty() { "-".to_owned() } else { format!("{:.2}x", median(&ratios)) };
-        sheet.row(row("tch", &rates, own_peak(), ratio));
-        sheet.figure(&format!("tch/{threads}/images_per_second"), batch * median(&rates));
-        if let Some(pytorch) = pytorch {
-            let name = format!("PyTorch {}", pytorch.version);
-            sheet.row(row(&name, &theirs, pytorch.finish()?, "1".to_owned()));
-            sheet.figure(&format!("pytorch/{threads}/images_per_second"), batch * median(&theirs));
-            sheet.figure(&format!("tch/{threads}/to_pytorch"), median(&ratios));
-        }
+    let case = |spec, batch, device, threads, precision| Case { spec, batch, device, threads, precision };
+    let mut cases = vec![
+        case(SMALL, 16, "cpu", 1, Precision::F32),
+        case(SMALL, 16, "cpu", 2, Precision::F32),
+        case(SMALL, 16, "cpu", 2, Precision::Bf16),
+    ];
+    if Cuda::is_available() {
+        let sizes = [128, 256, 512].into_iter();
+        cases.extend(sizes.flat_map(|batch| {
+            [Precision::F32, Precision::Bf16].map(|precision| case(FULL, batch, "cuda", 1, precision))
+        }));
     }
-    println!("share of peak: of {SIDE}x{SIDE} matrix products on as many threads");
+    for case in cases {
+        case.measure(&mut sheet)?;
+    }
+    println!("share of peak: of the rate of matrix products in the same format on the same device and threads");
     sheet.print();
     Ok(())
 }
 
-/// A PyTorch that repeats the trace.
-struct PyTorch {
-    child: Child,
-    input: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-    version: String,
-    loss: f64,
-}
+impl Case {
+    fn measure(&self, sheet: &mut Sheet) -> Result<(), Box<dyn Error>> {
+        let mut spec: RunSpec = serde_json::from_str(self.spec)?;
+        (spec.train.batch, spec.backend.precision) = (self.batch, self.precision);
+        (spec.backend.device, spec.backend.threads) = (self.device.to_owned(), Some(self.threads as u64));
+        let folder = tempfile::tempdir()?;
+        let flop = trace::write(&spec, folder.path())?;
+        let (threads, dtype) = (self.threads.to_string(), self.precision.word());
+        // As a run does it, and undivided.
+        let divided = TchBackend.resolve(spec.clone());
+        spec.backend.devices = Some(vec![self.device.to_owned()]);
+        let mut rivals = vec![Rival::tch(&spec, folder.path())?];
+        if divided != spec {
+            rivals.push(Rival::tch(&divided, folder.path())?);
+        }
+        if let Some(python) = std::env::var_os("EXP_PYTHON") {
+            let modes = if self.device == "cpu" { &["eager"][..] } else { &["eager", "compile"] };
+            for mode in modes {
+                rivals.push(Rival::pytorch(&python, folder.path(), &[self.device, &threads, dtype, mode])?);
+            }
+        }
+        if self.device == "cpu" && self.precision == Precision::F32 {
+            rivals.push(Rival::burn(&spec, folder.path(), &threads)?);
+        }
+        self.same(&rivals)?;
+        for rival in &mut rivals {
+            rival.rate(WARM_UP)?;
+        }
+        let mut peaks = Vec::new();
+        for _ in 0..ROUNDS {
+            peaks.push(self.products()?);
+            for rival in &mut rivals {
+                let rate = rival.rate(TURN)?;
+                rival.rates.push(rate);
+            }
+        }
+        // Eager: the first of them.
+        let anchor = rivals.iter().find(|rival| rival.name.starts_with("PyTorch")).map(|rival| rival.rates.clone());
+        for rival in rivals {
+            let (name, rates) = (rival.name.clone(), rival.rates.clone());
+            let over = |others: &[f64]| median(&rates.iter().zip(others).map(|(a, b)| a / b).collect::<Vec<_>>());
+            let (speed, share) = (self.batch as f64 * median(&rates), flop * over(&peaks));
+            let ratio = anchor.as_ref().map(|anchor| over(anchor));
+            let key = format!("{}/{}/{}/{dtype}/{threads}/{name}", spec.tags.join("+"), self.batch, self.device);
+            sheet.figure(&format!("{key}/images_per_second"), speed);
+            sheet.figure(&format!("{key}/share_of_peak"), share);
+            if let Some(ratio) = ratio {
+                sheet.figure(&format!("{key}/to_pytorch"), ratio);
+            }
+            let memory = rival.finish()?;
+            let cells = [&spec.tags.join("+"), &self.batch.to_string(), &name, self.device, &threads, dtype];
+            let figures = [
+                format!("{speed:.1}"),
+                format!("{:.1} %", 100.0 * share),
+                if self.device == "cpu" { format!("{memory:.0}") } else { "-".to_owned() },
+                ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}x")),
+            ];
+            sheet.row(cells.map(|cell| cell.to_owned()).into_iter().chain(figures));
+        }
+        Ok(())
+    }
 
-impl PyTorch {
-    fn start(trace: &str, threads: usize) -> Result<Option<PyTorch>, Box<dyn Error>> {
-        let Some(python) = std::env::var_os("EXP_PYTHON") else { return Ok(None) };
-        let mut file = tempfile::NamedTempFile::new()?;
-        file.write_all(trace.as_bytes())?;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/step/pytorch.py");
-        let mut command = Command::new(python);
-        command.arg(script).arg(file.path()).arg(threads.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // It must not find the libtorch that this program is linked to.
-        let mut child = command.env_remove("LD_LIBRARY_PATH").spawn()?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("PyTorch has no streams".into());
+    /// # Errors
+    /// First losses that are apart: these are not the same step.
+    fn same(&self, rivals: &[Rival]) -> Result<(), String> {
+        let bound = if self.precision == Precision::F32 { 1e-4 } else { 2e-2 };
+        for rival in rivals {
+            let apart = (rival.loss - rivals[0].loss).abs() / rivals[0].loss.abs();
+            println!("first loss: {} in {}, apart by {apart:.1e}", rival.loss, rival.name);
+            if apart.is_nan() || apart > bound {
+                return Err(format!("{} does not take the same step", rival.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Floating-point operations a second in products of square matrices of this case's format.
+    fn products(&self) -> Result<f64, Box<dyn Error>> {
+        let side: i64 = if self.device == "cpu" { 768 } else { 8192 };
+        let (device, kind) = match (self.device, self.precision) {
+            ("cpu", Precision::F32) => (Device::Cpu, Kind::Float),
+            ("cpu", Precision::Bf16) => (Device::Cpu, Kind::BFloat16),
+            (_, Precision::F32) => (Device::Cuda(0), Kind::Float),
+            (_, Precision::Bf16) => (Device::Cuda(0), Kind::BFloat16),
         };
-        let mut lines = BufReader::new(output).lines();
-        let first = lines.next().ok_or("PyTorch said nothing")??;
-        let (version, loss) = first.split_once(' ').ok_or("PyTorch did not say its loss")?;
-        Ok(Some(PyTorch { version: version.to_owned(), loss: loss.parse()?, child, input, lines }))
+        tch::set_num_threads(i32::try_from(self.threads)?);
+        let matrix = tch::Tensor::ones([side, side], (kind, device)) / side as f64;
+        let (start, mut calls) = (Instant::now(), 0.0);
+        while start.elapsed() < PRODUCTS {
+            // Reading a value waits for the device.
+            std::hint::black_box(matrix.matmul(&matrix).double_value(&[0, 0]));
+            calls += 1.0;
+        }
+        Ok(calls / start.elapsed().as_secs_f64() * 2.0 * (side as f64).powi(3))
     }
-
-    /// Steps a second, over at least `time`.
-    fn rate(&mut self, time: Duration) -> Result<f64, Box<dyn Error>> {
-        writeln!(self.input, "{}", time.as_secs_f64())?;
-        Ok(self.lines.next().ok_or("PyTorch ended")??.parse()?)
-    }
-
-    /// Its peak memory in MiB.
-    fn finish(mut self) -> Result<f64, Box<dyn Error>> {
-        drop(self.input);
-        let memory = self.lines.next().ok_or("PyTorch ended")??.parse()?;
-        self.child.wait()?;
-        Ok(memory)
-    }
-}
-
-/// Calls of `work` a second, over at least `time`.
-fn rate<R>(time: Duration, mut work: impl FnMut() -> R) -> f64 {
-    let (start, mut calls) = (Instant::now(), 0.0);
-    while start.elapsed() < time {
-        black_box(work());
-        calls += 1.0;
-    }
-    calls / start.elapsed().as_secs_f64()
-}
-
-/// Floating-point operations a second in matrix products.
-fn products(engine: &TchEngine) -> f64 {
-    let values: Vec<f32> = (0..SIDE * SIDE).map(|i| (i % 7) as f32 - 3.0).collect();
-    let matrix = engine.upload(&[SIDE, SIDE], &values);
-    rate(PRODUCTS, || matrix.matmul(&matrix)) * 2.0 * (SIDE as f64).powi(3)
-}
-
-/// This program's peak memory in MiB; it does not fall from one row to the next.
-fn own_peak() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok()).map_or(f64::NAN, |kib| kib / 1024.0)
 }

@@ -31,11 +31,13 @@ impl Backend for TchBackend {
         all.map(|(name, description)| DeviceInfo { name, description }).collect()
     }
 
-    /// One replica on the device named; on the CPU it runs each operation on all threads.
+    /// One replica on a GPU; on the CPU one a thread, as far as the batch feeds them.
     fn resolve(&self, mut spec: RunSpec) -> RunSpec {
-        let backend = &mut spec.backend;
-        backend.threads.get_or_insert_with(available_threads);
-        backend.devices.get_or_insert_with(|| vec![backend.device.clone()]);
+        let threads = *spec.backend.threads.get_or_insert_with(available_threads);
+        if spec.backend.devices.is_none() {
+            let on_cpu = spec.backend.device == "cpu";
+            spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
+        }
         spec
     }
 
@@ -55,16 +57,20 @@ impl Backend for TchBackend {
     }
 
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
-        let backend = &job.spec.backend;
-        let devices = backend.devices.clone().unwrap_or_else(|| vec![backend.device.clone()]);
-        let threads = backend.threads.unwrap_or_else(available_threads) as usize;
-        // Replicas run side by side and share the threads.
-        let share = threads / devices.len().max(1);
-        let replicas = Replicas::open(&devices, |name| {
-            TchEngine::open(name, share).map(|engine| engine.with_precision(backend.precision))
-        })?;
-        train::run(&replicas, dir, job, events, stop)
+        train::run(&replicas(&job.spec)?, dir, job, events, stop)
     }
+}
+
+/// The engines of a run, which share its threads.
+///
+/// # Errors
+/// A device that cannot be opened.
+pub fn replicas(spec: &RunSpec) -> Result<Replicas<TchEngine>, BackendError> {
+    let backend = &spec.backend;
+    let devices = backend.devices.clone().unwrap_or_else(|| vec![backend.device.clone()]);
+    let threads = backend.threads.unwrap_or_else(available_threads) as usize;
+    let share = threads / devices.len().max(1);
+    Replicas::open(&devices, |name| TchEngine::open(name, share).map(|engine| engine.with_precision(backend.precision)))
 }
 
 fn available_threads() -> u64 {

@@ -10,7 +10,7 @@ mod handle;
 mod mask;
 mod tensor;
 
-pub use backend::TchBackend;
+pub use backend::{TchBackend, replicas};
 pub use device::OpenError;
 pub use engine::TchEngine;
 pub use tensor::TchTensor;

@@ -1,5 +1,7 @@
 //! The trainer's step from its public parts, on images of noise: no data set is needed, and nothing is logged.
 
+use std::hint::black_box;
+
 use exp_api::spec::RunSpec;
 use exp_consistency::data::Shape;
 use exp_consistency::engine::{Engine, Slot};
@@ -28,11 +30,7 @@ pub struct Training<'a, E: Engine> {
 impl<'a, E: Engine> Training<'a, E> {
     /// Weights as drawn, and one batch of images.
     pub fn new(spec: &'a RunSpec, network: &'a Network, replicas: &'a Replicas<E>) -> Training<'a, E> {
-        let (channels, side) = spec.dataset.shape();
-        let shape = Shape { channels, height: side, width: side };
-        let mut images = vec![0.0; spec.train.batch as usize * shape.values()];
-        Draw::new(spec.seed, Purpose::Eval, 0).image(0).fill_normal(&mut images);
-        images.iter_mut().for_each(|value| *value = value.clamp(-1.0, 1.0));
+        let (shape, images) = noise(spec);
         let (engine, plan) = (replicas.first(), network.params());
         let slots = Params::build(plan, |(id, param)| {
             let weights = engine.upload(&param.shape, &plan.initial(id, spec.seed));
@@ -44,7 +42,7 @@ impl<'a, E: Engine> Training<'a, E> {
         Training { spec, network, replicas, pairs, objective, shape, images, slots, step: 0 }
     }
 
-    /// Takes one step; the norm of the gradients.
+    /// Takes one step, and reads the norms of the gradients as the trainer does; the loss.
     pub fn step(&mut self) -> f32 {
         let batch = self.spec.train.batch as usize;
         let theta = self.slots.map(|slot| slot.param.clone());
@@ -58,27 +56,38 @@ impl<'a, E: Engine> Training<'a, E> {
             let (loss, (), gradients) = engine.value_and_grad(&theta, |theta| {
                 (joint(self.network, &objective, theta, &noised).total.scale(share), ())
             });
-            loss.to_host();
-            gradients
+            (loss.to_host()[0], gradients)
         });
+        let loss = parts.iter().map(|(loss, _)| loss).sum();
         let (train, ema) = (&self.spec.train, &self.spec.ema);
         let rule = |lr| optim::rule(train, ema, self.step, train.steps, lr);
         let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
         let engine = self.replicas.first();
-        let (slots, norm) = engine.scope(|| {
-            let sum = parts.into_iter().reduce(|sum, part| sum.zip(&part, |a, b| a.add(&engine.adopt(b))));
+        let parts = parts.into_iter().map(|(_, gradients)| gradients);
+        self.slots = engine.scope(|| {
+            let sum = parts.reduce(|sum, part| sum.zip(&part, |a, b| a.add(&engine.adopt(b))));
             let sum = sum.expect("a batch has at least one image");
-            let norms = ["torso", "head"].map(|network| optim::global_norm(&sum, network).to_host()[0]);
+            for network in ["torso", "head"] {
+                black_box(optim::global_norm(&sum, network).to_host());
+            }
             let gradients = optim::clip(train, sum);
-            let slots = Params::build(gradients.plan(), |(id, param)| {
+            Params::build(gradients.plan(), |(id, param)| {
                 let (slot, gradient) = (&self.slots.tensors()[id], &gradients.tensors()[id]);
                 let rule = if param.name.starts_with("head/") { &head } else { &torso };
                 if param.trained { engine.update(rule, slot, gradient) } else { slot.clone() }
-            });
-            (slots, norms.iter().sum())
+            })
         });
-        self.slots = slots;
         self.step += 1;
-        norm
+        loss
     }
+}
+
+/// A batch of images of noise for a spec.
+pub fn noise(spec: &RunSpec) -> (Shape, Vec<f32>) {
+    let (channels, side) = spec.dataset.shape();
+    let shape = Shape { channels, height: side, width: side };
+    let mut images = vec![0.0; spec.train.batch as usize * shape.values()];
+    Draw::new(spec.seed, Purpose::Eval, 0).image(0).fill_normal(&mut images);
+    images.iter_mut().for_each(|value| *value = value.clamp(-1.0, 1.0));
+    (shape, images)
 }

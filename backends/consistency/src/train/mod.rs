@@ -15,4 +15,4 @@ mod step;
 mod trainer;
 
 pub use job::{check, run};
-pub use replicas::Replicas;
+pub use replicas::{Replicas, one_a_thread};

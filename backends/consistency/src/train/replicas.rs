@@ -7,9 +7,20 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use exp_api::BackendError;
+use exp_api::spec::RunSpec;
 
 use crate::engine::Engine;
 use crate::params::Params;
+
+/// Fewest images worth a replica of their own.
+const SHARE: u64 = 4;
+
+/// `backend.devices` on a CPU of so many threads: one replica a thread, as far as a pass feeds them. Half a batch on each of two
+/// cores is faster than each operation on both, whose parts wait for each other.
+pub fn one_a_thread(spec: &RunSpec, threads: u64) -> Vec<String> {
+    let pass = spec.train.micro_batch.unwrap_or(spec.train.batch).min(spec.train.batch);
+    vec![spec.backend.device.clone(); threads.min(pass / SHARE).max(1) as usize]
+}
 
 /// One engine a device; the first one holds the state.
 #[derive(Debug, Clone)]

@@ -1,10 +1,13 @@
 """Repeats a trace of one training step in PyTorch, eagerly: forward, backward, RAdam and the moving average.
 
-Called with the trace and a number of threads. Prints the first loss, then for each line on standard input, a time in
-seconds, the steps a second over that time; at the end of its input, its peak memory in MiB.
+Called with the folder of the trace, a device, a number of threads, a number format (f32 or bf16, by autocast), and
+whether the forward pass is compiled (eager or compile). Prints its name and the first loss, then for each line on
+standard input, a time in seconds, the steps a second over that time; at the end of its input, its peak memory in MiB.
 """
 
 import json
+import math
+import os
 import resource
 import sys
 import time
@@ -12,9 +15,11 @@ import time
 import torch
 import torch.nn.functional as F
 
-with open(sys.argv[1]) as file:
+FOLDER, DEVICE, THREADS, FORMAT, MODE = sys.argv[1:]
+with open(f"{FOLDER}/trace.json") as file:
     TRACE = json.load(file)
-torch.set_num_threads(int(sys.argv[2]))
+VALUES = torch.from_file(f"{FOLDER}/values.f32", size=os.path.getsize(f"{FOLDER}/values.f32") // 4)
+torch.set_num_threads(int(THREADS))
 
 
 def layer_norm(x, scale, bias, eps):
@@ -68,7 +73,8 @@ lines = TRACE["lines"]
 leaves, params, work = {}, [], []
 for number, line in enumerate(lines):
     if line["op"] in ("data", "param"):
-        leaves[number] = torch.tensor(line["with"], dtype=torch.float32).reshape(line["shape"])
+        values = VALUES[line["with"] : line["with"] + math.prod(line["shape"])]
+        leaves[number] = values.reshape(line["shape"]).to(DEVICE, copy=True)
         if line["op"] == "param":
             params.append(leaves[number].requires_grad_())
     else:
@@ -83,14 +89,22 @@ optimiser = torch.optim.RAdam(params, lr=train["lr"], betas=tuple(train["betas"]
 average = [param.detach().clone() for param in params]
 
 
-def step():
+def forward():
     values = dict(leaves)
     for call, sources, number, done in work:
         values[number] = call(*[values[source] for source in sources])
         for source in done:
             del values[source]
-    loss = values[TRACE["loss"]].sum()
-    values.clear()
+    return values[TRACE["loss"]].sum()
+
+
+if MODE == "compile":
+    forward = torch.compile(forward)
+
+
+def step():
+    with torch.autocast(torch.device(DEVICE).type, torch.bfloat16, enabled=FORMAT == "bf16"):
+        loss = forward()
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     # As the trainer does each step: the loss and the norm of the gradients are read.
@@ -101,7 +115,7 @@ def step():
     return loss.item()
 
 
-print(torch.__version__, step(), flush=True)
+print(f"PyTorch {torch.__version__}{' compiled' if MODE == 'compile' else ''}", step(), flush=True)
 for line in sys.stdin:
     start, steps = time.perf_counter(), 0
     while time.perf_counter() - start < float(line):

@@ -3,7 +3,7 @@
 //! A line of the trace is an operation, the numbers of the lines it takes, and its arguments. Composites stay whole:
 //! whoever repeats the trace calls its own kernel for each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exp_consistency::engine::Engine;
 use exp_consistency::params::Params;
@@ -12,27 +12,47 @@ use serde_json::{Value, json};
 
 /// What has been computed so far.
 #[derive(Debug, Clone, Default)]
-pub struct Trace(Arc<Mutex<(Vec<Value>, f64)>>);
+pub struct Trace(Arc<Mutex<Written>>);
+
+/// A trace's parts.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// Its lines. Those of parameters and data say where among the values theirs begin.
+    pub lines: Vec<Value>,
+    /// The values of parameters and data.
+    pub values: Vec<f32>,
+    /// Floating-point operations of forward and backward convolutions and products.
+    pub flop: f64,
+}
 
 impl Trace {
     fn push(&self, op: &str, from: &[usize], shape: Vec<usize>, arguments: Value, taped: bool) -> Traced {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        log.0.push(json!({ "op": op, "in": from, "shape": shape, "with": arguments }));
-        Traced { line: log.0.len() - 1, shape, taped, trace: self.clone() }
+        let mut log = self.log();
+        log.lines.push(json!({ "op": op, "in": from, "shape": shape, "with": arguments }));
+        Traced { line: log.lines.len() - 1, shape, taped, trace: self.clone() }
     }
 
-    fn count(&self, flop: f64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 += flop;
+    fn log(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leaf(&self, op: &str, shape: &[usize], values: &[f32]) -> Traced {
+        let first = {
+            let mut log = self.log();
+            log.values.extend(values);
+            log.values.len() - values.len()
+        };
+        self.push(op, &[], shape.to_vec(), json!(first), op == "param")
     }
 
     /// A parameter of the network: what gradients are taken of.
     pub fn param(&self, shape: &[usize], values: &[f32]) -> Traced {
-        self.push("param", &[], shape.to_vec(), json!(values), true)
+        self.leaf("param", shape, values)
     }
 
-    /// Its lines, and the floating-point operations of forward and backward convolutions and products.
-    pub fn written(&self) -> (Vec<Value>, f64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What has been written down.
+    pub fn written(&self) -> Written {
+        self.log().clone()
     }
 }
 
@@ -70,7 +90,7 @@ impl Traced {
     /// A product of `depth` multiply-adds a value; each operand on the tape costs it once more.
     fn product(&self, other: &Traced, values: usize, depth: usize) {
         let passes = 1 + usize::from(self.taped) + usize::from(other.taped);
-        self.trace.count((2 * values * depth * passes) as f64);
+        self.trace.log().flop += (2 * values * depth * passes) as f64;
     }
 }
 
@@ -106,7 +126,7 @@ impl Tensor for Traced {
     }
 
     fn constant(&self, shape: &[usize], values: &[f32]) -> Traced {
-        self.trace.push("data", &[], shape.to_vec(), json!(values), false)
+        self.trace.leaf("data", shape, values)
     }
 
     fn detach(&self) -> Traced {
@@ -203,7 +223,7 @@ impl Engine for Trace {
     type T = Traced;
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> Traced {
-        self.push("data", &[], shape.to_vec(), json!(values), false)
+        self.leaf("data", shape, values)
     }
 
     fn adopt(&self, tensor: &Traced) -> Traced {

@@ -1,0 +1,82 @@
+//! An engine in a process of its own that takes steps on request (`orchestrator/benches/engine/on_request.rs`).
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use exp_api::spec::RunSpec;
+
+/// One process, at the end of its first step.
+pub struct Rival {
+    /// The engine, with its version where that is not ours.
+    pub name: String,
+    /// The loss of its first step.
+    pub loss: f64,
+    /// Steps a second, one value a round.
+    pub rates: Vec<f64>,
+    child: Child,
+    input: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Rival {
+    /// This engine: this program once more.
+    pub fn tch(spec: &RunSpec, folder: &Path) -> Result<Rival, Box<dyn Error>> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("steps").arg(written(spec, folder)?);
+        Rival::start(command)
+    }
+
+    /// Burn, built with the whole workspace so that nothing is built twice; one replica a thread, as the backend opens.
+    pub fn burn(spec: &RunSpec, folder: &Path, threads: &str) -> Result<Rival, Box<dyn Error>> {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let mut command = Command::new(env!("CARGO"));
+        command.current_dir(root).args(["run", "--release", "--quiet", "--example", "steps", "--"]);
+        command.arg(written(spec, folder)?).arg(threads);
+        Rival::start(command)
+    }
+
+    /// A Python with PyTorch that repeats the trace in a folder: device, threads, format, eager or compiled.
+    pub fn pytorch(python: &OsStr, trace: &Path, words: &[&str]) -> Result<Rival, Box<dyn Error>> {
+        let mut command = Command::new(python);
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/step/pytorch.py")).arg(trace).args(words);
+        // It must not find the libtorch that this program is linked to.
+        command.env_remove("LD_LIBRARY_PATH");
+        Rival::start(command)
+    }
+
+    fn start(mut command: Command) -> Result<Rival, Box<dyn Error>> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err("it has no streams".into());
+        };
+        let mut lines = BufReader::new(output).lines();
+        let first = lines.next().ok_or_else(|| format!("{command:?} said nothing"))??;
+        let (name, loss) = first.rsplit_once(' ').ok_or_else(|| format!("`{first}` is no name and loss"))?;
+        Ok(Rival { name: name.to_owned(), loss: loss.parse()?, rates: Vec::new(), child, input, lines })
+    }
+
+    /// Steps a second, over at least `time`.
+    pub fn rate(&mut self, time: Duration) -> Result<f64, Box<dyn Error>> {
+        writeln!(self.input, "{}", time.as_secs_f64())?;
+        Ok(self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?)
+    }
+
+    /// Its peak memory in MiB.
+    pub fn finish(mut self) -> Result<f64, Box<dyn Error>> {
+        drop(self.input);
+        let memory = self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?;
+        self.child.wait()?;
+        Ok(memory)
+    }
+}
+
+/// The file of a spec. It is read before the next one is written.
+fn written(spec: &RunSpec, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let file = folder.join("spec.json");
+    std::fs::write(&file, serde_json::to_string(spec)?)?;
+    Ok(file)
+}

@@ -1,0 +1,42 @@
+//! Training steps on request: how a benchmark drives an engine that is another process.
+//!
+//! The process prints a name and the first loss, then for each line on its standard input, a time in seconds, the steps
+//! a second over that time; at the end of its input, its peak memory in MiB.
+
+use std::error::Error;
+use std::io::BufRead;
+use std::time::{Duration, Instant};
+
+use exp_api::spec::RunSpec;
+use exp_consistency::engine::Engine;
+use exp_consistency::net::Network;
+use exp_consistency::train::Replicas;
+
+use crate::training::Training;
+
+/// Answers on the standard streams until the input ends.
+pub fn serve<E: Engine>(name: &str, spec: &RunSpec, replicas: &Replicas<E>) -> Result<(), Box<dyn Error>> {
+    let network = planned(spec)?;
+    let mut training = Training::new(spec, &network, replicas);
+    println!("{name} {}", training.step());
+    for line in std::io::stdin().lock().lines() {
+        let (time, start, mut steps) = (Duration::try_from_secs_f64(line?.parse()?)?, Instant::now(), 0.0);
+        while start.elapsed() < time {
+            training.step();
+            steps += 1.0;
+        }
+        println!("{}", steps / start.elapsed().as_secs_f64());
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+    println!("{}", peak.map_or(Ok(f64::NAN), str::parse::<f64>)? / 1024.0);
+    Ok(())
+}
+
+/// The network of a spec.
+pub fn planned(spec: &RunSpec) -> Result<Network, Box<dyn Error>> {
+    let (channels, side) = spec.dataset.shape();
+    let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min)
+        .map_err(|problems| problems.into_iter().map(|problem| problem.message).collect::<String>())?;
+    Ok(network)
+}
