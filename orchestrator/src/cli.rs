@@ -34,12 +34,14 @@ pub enum Command {
     Doctor,
     /// Draw images from a run.
     Sample(PathBuf),
+    /// Look at a data set.
+    Inspect(PathBuf),
     /// Do the job of a directory: what launchers start.
     Worker(PathBuf),
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 5] = ["doctor", "resume", "sample", "why", "worker"];
+pub const COMMANDS: [&str; 6] = ["data", "doctor", "resume", "sample", "why", "worker"];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -49,7 +51,7 @@ pub const COMMANDS: [&str; 5] = ["doctor", "resume", "sample", "why", "worker"];
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp data inspect DIR\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -200,6 +202,14 @@ impl Cli {
                 words.remove(0);
                 Command::Doctor
             }
+            Some("data") => match &words[1..] {
+                [verb, dir] if verb == "inspect" => {
+                    let command = Command::Inspect(dir.into());
+                    words.clear();
+                    command
+                }
+                _ => return Err(wrong("`exp data` looks at a data set: exp data inspect DIR".to_owned())),
+            },
             Some(word) if !is_override(word) => {
                 let object = match COMMANDS.contains(&word) {
                     true if words.len() > 1 => words.remove(1),

@@ -239,3 +239,26 @@ fn what_nobody_reads_ends_an_answer_and_no_run() {
     assert!(run.success());
     assert_eq!(json(scratch.path("unread/status.json"))["state"], "done");
 }
+
+#[test]
+fn a_folder_of_pictures_is_looked_at_and_trained_on() {
+    let scratch = Scratch::new();
+    for (name, level) in [("cat/1.png", 0), ("cat/2.png", 90), ("dog/1.jpg", 200), ("dog/2.png", 255)] {
+        let path = scratch.path("set").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::RgbImage::from_pixel(12, 8, image::Rgb([level; 3])).save(path).unwrap();
+    }
+    fs::write(scratch.path("set/dog/3.png"), "junk").unwrap();
+    let ended = scratch.ok(&["data", "inspect", "set"]);
+    ended.says(&[
+        "train: 5 images, image files in a folder\n  sizes    12x8 (4)\n  classes  0 cat (2), 1 dog (3)\n",
+        "  faulty   1, the first is ",
+        "set/dog/3.png\n  picture  outputs/inspect/set-train.png\n",
+    ]);
+    assert_eq!(png_size(&scratch.path("outputs/inspect/set-train.png")), (5 * TILE + 4 * GAP, TILE));
+    let words = ["dataset=images", "dataset.dir=set", "dataset.side=8", "dataset.classes=2", "hydra.run.dir=run"];
+    let train = |more: &[&str]| scratch.exp(&tiny(&[&words, more].concat()));
+    train(&["hydra.run.dir=refused"]).says(&["error: ", "set/dog/3.png: "]);
+    train(&["dataset.faulty=skip"]).says(&["warning: 1 of 5 pictures are skipped; the first: ", "done: 6 steps"]);
+    assert_eq!(json(scratch.path("run/status.json"))["state"], "done");
+}

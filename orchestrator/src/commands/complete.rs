@@ -55,8 +55,11 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
     if word.starts_with('-') {
         return flags(word);
     }
-    if let [.., "resume" | "sample"] = words[..] {
-        return runs(&world.cwd, word);
+    match words[..] {
+        [.., "resume" | "sample"] => return runs(&world.cwd, word),
+        ["data"] if "inspect".starts_with(word) => return vec!["inspect ".to_owned()],
+        ["data", ..] => return Vec::new(),
+        _ => {}
     }
     let cli = Cli::parse(words.iter().map(|&word| word.to_owned()));
     let flags = cli.as_ref().map(|cli| cli.flags.clone()).unwrap_or_default();

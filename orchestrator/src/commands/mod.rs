@@ -2,10 +2,11 @@
 //!
 //! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
 //! directory that is already there, `why` explains a value,
-//! `info`, `help`, `doctor` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
+//! `info`, `help`, `doctor`, `data` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
 
 mod again;
 mod complete;
+mod data;
 mod doctor;
 mod help;
 mod info;
@@ -37,6 +38,9 @@ pub enum Failure {
     /// Some jobs of a sweep failed.
     #[error("{0}")]
     Sweep(String),
+    /// A data set cannot be looked at.
+    #[error("error: {0}")]
+    Data(String),
     /// The operating system refused something.
     #[error("error: {0}")]
     System(#[from] std::io::Error),
@@ -58,6 +62,7 @@ impl Failure {
             Failure::Configuration(_) | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Compose(_)) => 2,
             Failure::Job(WorkerError::Locked(_) | WorkerError::NoJob(_) | WorkerError::NoBackend(_)) => 2,
             Failure::Job(_) | Failure::Sweep(_) => 1,
+            Failure::Data(_) => 2,
             Failure::Freeze(FreezeError::Write { .. }) | Failure::System(_) => 3,
             Failure::Interrupted(_) => 130,
         }
@@ -83,6 +88,7 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Run => run::single(cli, &library, world),
         Command::Resume(dir) => again::resume(dir, cli, &library, world),
         Command::Sample(dir) => again::sample(dir, cli, &library, world),
+        Command::Inspect(dir) => data::inspect(dir, world),
         Command::Doctor => doctor::doctor(cli, &library, world),
         Command::Why(key) => why::why(key, cli, &library, world),
         Command::Worker(dir) => run::run_one(dir),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use exp_api::spec::{DatasetSpec, RunSpec};
+use exp_api::spec::{Cifar10Spec, DatasetSpec, ImagesSpec, RunSpec};
 
 use crate::compose::{Composed, Node, Problem, Problems, extract};
 use crate::registry;
@@ -33,8 +33,9 @@ fn located(tree: &Node, key: &str, message: String) -> Problem {
 /// Paths as seen from the directory where they were typed, so that the run can be resumed from any other.
 pub(super) fn absolute(mut spec: RunSpec, cwd: &Path) -> RunSpec {
     let join = |path: &str| cwd.join(path).display().to_string();
-    if let DatasetSpec::Cifar10(cifar) = &mut spec.dataset {
-        cifar.dir = join(&cifar.dir);
+    match &mut spec.dataset {
+        DatasetSpec::Digits8(_) => {}
+        DatasetSpec::Cifar10(Cifar10Spec { dir, .. }) | DatasetSpec::Images(ImagesSpec { dir, .. }) => *dir = join(dir),
     }
     for path in [&mut spec.init_from, &mut spec.loss.lpips.weights, &mut spec.eval.inception.weights] {
         *path = path.as_deref().map(join);

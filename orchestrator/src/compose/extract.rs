@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn an_unknown_option_is_answered_with_the_list() {
         let found = problems("dataset: {name: cifar}");
-        assert!(found.contains("dataset.name: expected one of digits8, cifar10, found `cifar`"), "{found}");
+        assert!(found.contains("dataset.name: expected one of digits8, cifar10, images, found `cifar`"), "{found}");
         assert!(found.contains("did you mean `cifar10`?"), "{found}");
     }
 

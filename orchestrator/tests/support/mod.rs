@@ -59,6 +59,7 @@ impl Scratch {
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_exp"));
         command.args(words).current_dir(self.0.path()).env_remove("EXP_BACKENDS");
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -14,7 +14,7 @@ mod schedule;
 mod train;
 
 pub use backend::{BackendSpec, Precision};
-pub use dataset::{Cifar10Spec, DatasetSpec, Digits8Spec, Split};
+pub use dataset::{Cifar10Spec, Colour, DatasetSpec, Digits8Spec, Faulty, ImagesSpec, Split};
 pub use eval::{EvalSpec, InceptionSpec, Metric};
 pub use job::{Job, JobFileError, Task};
 pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};

@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 1e-4;
 /// Side of the images.
 const SIDE: usize = 4;
 /// Classes of the images.
-const CLASSES: u8 = 3;
+const CLASSES: u16 = 3;
 /// Nothing is dropped: no network here has a rate above 0.
 const PASS: Pass = Pass::Train { dropout: 0 };
 

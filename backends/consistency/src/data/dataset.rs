@@ -37,7 +37,8 @@ impl fmt::Display for Shape {
 pub struct Dataset {
     shape: Shape,
     pixels: Vec<u8>,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
+    skipped: Vec<String>,
 }
 
 impl Dataset {
@@ -46,12 +47,28 @@ impl Dataset {
     /// # Errors
     /// [`DataError::Extent`] when they do not fit together, when there is no image, or when a 32-bit number cannot
     /// count them.
-    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u8>) -> Result<Dataset, DataError> {
+    pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u16>) -> Result<Dataset, DataError> {
         let countable = u32::try_from(labels.len()).is_ok_and(|n| n > 0);
         if !countable || shape.values() == 0 || pixels.len() != labels.len() * shape.values() {
             return Err(DataError::Extent { pixels: pixels.len(), labels: labels.len(), shape });
         }
-        Ok(Dataset { shape, pixels, labels })
+        Ok(Dataset { shape, pixels, labels, skipped: Vec::new() })
+    }
+
+    /// The same, with the reasons why pictures were left out of it.
+    #[must_use]
+    pub(super) fn without(self, skipped: Vec<String>) -> Dataset {
+        Dataset { skipped, ..self }
+    }
+
+    /// Why pictures were left out: one reason a picture.
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// All pixels, one image after the other.
+    pub(super) fn pixels(&self) -> &[u8] {
+        &self.pixels
     }
 
     /// The shape of every image.
@@ -66,7 +83,7 @@ impl Dataset {
     }
 
     /// The class of every image.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
@@ -111,7 +128,7 @@ pub struct Batch {
     /// Values in [-1, 1], NCHW.
     pub images: Vec<f32>,
     /// One class an image.
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
 }
 
 impl Batch {
@@ -129,7 +146,7 @@ impl Batch {
 }
 
 /// From 8 bits to [-1, 1], in this order of operations: v / 255 * 2 - 1.
-fn signed(value: u8) -> f32 {
+pub(super) fn signed(value: u8) -> f32 {
     f32::from(value) / 255.0 * 2.0 - 1.0
 }
 

@@ -29,7 +29,7 @@ pub(super) fn open() -> Result<Dataset, DataError> {
     if sheet.dimensions() != ((ACROSS * SHAPE.width) as u32, (DOWN * SHAPE.height) as u32) {
         return Err(DataError::Embedded(format!("the sheet is {:?}", sheet.dimensions())));
     }
-    let labels: Vec<u8> = LABELS.bytes().map(|digit| digit.wrapping_sub(b'0')).collect();
+    let labels: Vec<u16> = LABELS.bytes().map(|digit| u16::from(digit.wrapping_sub(b'0'))).collect();
     if labels.len() > ACROSS * DOWN || labels.iter().any(|&label| label > 9) {
         return Err(DataError::Embedded("a label is no digit, or has no tile".to_owned()));
     }

@@ -69,7 +69,7 @@ mod tests {
         Dataset::new(Shape { channels: 1, height: 1, width: 2 }, pixels, (0..10).collect()).map(Arc::new)
     }
 
-    fn labels(feed: &mut Feed, steps: std::ops::Range<u64>) -> Vec<u8> {
+    fn labels(feed: &mut Feed, steps: std::ops::Range<u64>) -> Vec<u16> {
         steps.flat_map(|step| feed.batch(step).labels).collect()
     }
 
@@ -77,7 +77,7 @@ mod tests {
     fn each_epoch_shows_each_image_once_in_a_new_order() -> Result<(), DataError> {
         let seen = labels(&mut Feed::new(ten()?, 3, 4, false), 0..5);
         for (epoch, part) in seen.chunks(10).enumerate() {
-            let order: Vec<u8> = permutation(3, epoch as u64, 10).into_iter().map(|i| i as u8).collect();
+            let order: Vec<u16> = permutation(3, epoch as u64, 10).into_iter().map(|i| i as u16).collect();
             assert_eq!(part, order);
         }
         assert_ne!(seen[..10], seen[10..]);

@@ -1,16 +1,20 @@
 //! Data sets as 8-bit images in memory, and the batches that training draws from them.
 //!
-//! Owns reading ([`open`]), the one mapping from 8 bits to [-1, 1] ([`Dataset`]) and the order of the batches
+//! Owns reading ([`open`]), looking ([`inspect`]), the one mapping from 8 bits to [-1, 1] ([`Dataset`]) and the order of the batches
 //! ([`Feed`]). It does no noising and knows no engine: a batch is plain numbers on the host. A new data set is one
 //! module here and one arm in [`open`].
 
-mod cifar10;
+mod cache;
 mod dataset;
+mod decode;
 mod digits8;
 mod feed;
-mod hub;
+mod inspect;
 mod open;
+mod pictures;
+mod source;
 
 pub use dataset::{Batch, Dataset, Shape};
 pub use feed::Feed;
-pub use open::{DataError, check, open};
+pub use inspect::{Inspection, inspect};
+pub use open::{DataError, check, open, open_kept};

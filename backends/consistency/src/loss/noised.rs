@@ -38,7 +38,7 @@ pub struct Clean<'a> {
     /// Place of the first of them in the step's batch.
     pub first: u64,
     /// The class of each image and how many classes there are, for a network that sees classes.
-    pub classes: Option<(&'a [u8], usize)>,
+    pub classes: Option<(&'a [u16], usize)>,
 }
 
 impl<T: Tensor> Noised<T> {

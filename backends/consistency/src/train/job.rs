@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use exp_api::spec::{Method, RunSpec};
+use exp_api::spec::{DatasetSpec, Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
@@ -13,7 +13,7 @@ use super::gallery::Gallery;
 use super::init::{self, last_average};
 use super::replicas::guarded;
 use super::trainer::Trainer;
-use crate::data::{self, Shape};
+use crate::data::{self, Dataset, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
 use crate::picture::{Picture, PictureError, legible_scale};
@@ -74,7 +74,7 @@ pub fn run<E: Engine>(
     })?;
     guarded(|| match &job.task {
         Task::Train => {
-            let data = data::open(&spec.dataset).map_err(|error| BackendError::Data(error.to_string()))?;
+            let data = opened(&spec.dataset, events)?;
             Trainer {
                 dir,
                 spec,
@@ -90,13 +90,24 @@ pub fn run<E: Engine>(
         Task::Sample { run } => {
             let shape = Shape { channels, height: side, width: side };
             let data = match spec.sample.method {
-                Method::Intermediate => Some(data::open(&spec.dataset).map_err(|e| BackendError::Data(e.to_string()))?),
+                Method::Intermediate => Some(opened(&spec.dataset, events)?),
                 _ => None,
             };
             let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref() };
             draw(&gallery, dir, &dir.join(run), spec, events)
         }
     })
+}
+
+/// The data set, with the news of what was left out of it.
+fn opened(spec: &DatasetSpec, events: &mut dyn EventSink) -> Result<Dataset, BackendError> {
+    let data = data::open(spec).map_err(|error| BackendError::Data(error.to_string()))?;
+    if let Some(first) = data.skipped().first() {
+        let (skipped, all) = (data.skipped().len(), data.len() + data.skipped().len());
+        let message = format!("{skipped} of {all} pictures are skipped; the first: {first}");
+        events.emit(Event::Log { level: Level::Warn, message })?;
+    }
+    Ok(data)
 }
 
 /// Draws the images of `spec.sample` from the averaged weights of `run`, one PNG each and a grid.

@@ -1,118 +1,81 @@
 //! Image sets as Hugging Face publishes them: parquet files, an encoded picture and a label a row.
 //!
-//! Owns finding the files of a split and reading their two columns. It does not decode pictures. In: a folder. Out: a
-//! [`Part`] a file.
+//! Owns reading the two columns. A file without labels has one class.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 
+use bytes::Bytes;
 use parquet::column::reader::get_typed_column_reader;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
+use parquet::data_type::{ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader, SerializedFileReader};
 
-use exp_api::spec::Split;
-
-use super::DataError;
-
-/// The rows of one file.
-pub(super) struct Part {
-    pub(super) file: PathBuf,
-    /// Files within the file: JPEG or PNG.
-    pub(super) pictures: Vec<ByteArray>,
-    pub(super) labels: Vec<i64>,
-}
-
-/// The parquet files of `split` in `dir`, else in `dir/plain_text`, in the order of their names.
-///
-/// # Errors
-/// A folder that cannot be read; [`DataError::NoFile`] when neither holds any.
-pub(super) fn files(dir: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
-    let mut found = matching(dir, split)?;
-    let nested = dir.join("plain_text");
-    if found.is_empty() && nested.is_dir() {
-        found = matching(&nested, split)?;
-    }
-    if found.is_empty() {
-        return Err(DataError::NoFile { dir: dir.to_owned(), pattern: format!("{}*.parquet", split.word()) });
-    }
-    found.sort();
-    Ok(found)
-}
+use super::{Part, Pictures, Places};
+use crate::data::DataError;
 
 /// Sees whether `file` is one to read, without reading a row.
 ///
 /// # Errors
 /// An unreadable file, one that is no parquet, a missing column.
 pub(super) fn check(file: &Path) -> Result<(), DataError> {
-    Columns::open(file).map(drop)
+    let open = File::open(file).map_err(|source| DataError::Unreadable { path: file.to_owned(), source })?;
+    Columns::open(open, &file.display().to_string()).map(drop)
 }
 
-/// Reads the pictures and labels of `file`.
+/// Reads pictures and labels; `place` is where they are, for errors.
 ///
 /// # Errors
 /// Those of [`check`], and a row without a value.
-pub(super) fn read(file: &Path) -> Result<Part, DataError> {
-    let Columns { reader, picture, label } = Columns::open(file)?;
-    let mut part = Part { file: file.to_owned(), pictures: Vec::new(), labels: Vec::new() };
+pub(super) fn read(bytes: Bytes, place: String) -> Result<Part, DataError> {
+    let Columns { reader, picture, label } = Columns::open(bytes, &place)?;
+    let (mut pictures, mut labels) = (Vec::new(), Vec::new());
     for group in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(group).map_err(|source| parquet_error(file, source))?;
-        append::<ByteArrayType>(&mut part.pictures, &*group, picture, file)?;
-        append::<Int64Type>(&mut part.labels, &*group, label, file)?;
+        let group = reader.get_row_group(group).map_err(|source| parquet_error(&place, source))?;
+        append::<ByteArrayType>(&mut pictures, &*group, picture, &place)?;
+        if let Some(label) = label {
+            append::<Int64Type>(&mut labels, &*group, label, &place)?;
+        }
     }
-    Ok(part)
+    labels.resize(pictures.len(), 0);
+    Ok(Part { places: Places::Rows(place), pictures: Pictures::Encoded(pictures), labels })
 }
 
-/// A parquet file and the indices of its two columns.
-struct Columns {
-    reader: SerializedFileReader<File>,
+/// A parquet file and the indices of its columns.
+struct Columns<R: ChunkReader> {
+    reader: SerializedFileReader<R>,
     picture: usize,
-    label: usize,
+    label: Option<usize>,
 }
 
-impl Columns {
-    fn open(file: &Path) -> Result<Columns, DataError> {
-        let open = File::open(file).map_err(|source| DataError::Unreadable { path: file.to_owned(), source })?;
-        let reader = SerializedFileReader::new(open).map_err(|source| parquet_error(file, source))?;
-        let names = ["img.bytes", "image.bytes"];
-        let picture = leaf(&reader, file, &names, "img.bytes or image.bytes (BYTE_ARRAY)", "BYTE_ARRAY")?;
-        let label = leaf(&reader, file, &["label"], "label (INT64)", "INT64")?;
+impl<R: ChunkReader + 'static> Columns<R> {
+    fn open(file: R, place: &str) -> Result<Columns<R>, DataError> {
+        let reader = SerializedFileReader::new(file).map_err(|source| parquet_error(place, source))?;
+        let missing = |wanted| DataError::Column { file: place.to_owned(), wanted, present: present(&reader) };
+        let picture = leaf(&reader, &["img.bytes", "image.bytes", "img", "image"], "BYTE_ARRAY");
+        let picture = picture.ok_or_else(|| missing("img.bytes or image.bytes (BYTE_ARRAY)"))?;
+        let label = leaf(&reader, &["label", "fine_label"], "INT64");
+        // Another type of label is a mistake, not a set without classes.
+        if label.is_none() && present(&reader).iter().any(|column| column.starts_with("label ")) {
+            return Err(missing("label (INT64)"));
+        }
         Ok(Columns { reader, picture, label })
     }
 }
 
-fn matching(dir: &Path, split: Split) -> Result<Vec<PathBuf>, DataError> {
-    let unreadable = |source| DataError::Unreadable { path: dir.to_owned(), source };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(split.word()) && name.ends_with(".parquet") {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
+/// The columns of a file, with their types.
+fn present<R: ChunkReader + 'static>(reader: &SerializedFileReader<R>) -> Vec<String> {
+    let columns = reader.metadata().file_metadata().schema_descr().columns();
+    columns.iter().map(|column| format!("{} ({})", column.path().string(), column.physical_type())).collect()
 }
 
 /// The index of the one leaf column that bears one of `names` and is of `kind`, not repeated.
-fn leaf(
-    reader: &SerializedFileReader<File>,
-    file: &Path,
-    names: &[&str],
-    wanted: &'static str,
-    kind: &str,
-) -> Result<usize, DataError> {
+fn leaf<R: ChunkReader + 'static>(reader: &SerializedFileReader<R>, names: &[&str], kind: &str) -> Option<usize> {
     let columns = reader.metadata().file_metadata().schema_descr().columns();
-    let fits = |column: &parquet::schema::types::ColumnDescPtr| {
+    columns.iter().position(|column| {
         names.contains(&column.path().string().as_str())
             && column.physical_type().to_string() == kind
             && column.max_rep_level() == 0
-    };
-    columns.iter().position(fits).ok_or_else(|| DataError::Column {
-        file: file.to_owned(),
-        wanted,
-        present: columns.iter().map(|c| format!("{} ({})", c.path().string(), c.physical_type())).collect(),
     })
 }
 
@@ -121,21 +84,21 @@ fn append<T: DataType>(
     out: &mut Vec<T::T>,
     group: &dyn RowGroupReader,
     column: usize,
-    file: &Path,
+    place: &str,
 ) -> Result<(), DataError> {
     let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
     let descriptor = group.metadata().column(column).column_descr();
-    let pages = group.get_column_reader(column).map_err(|source| parquet_error(file, source))?;
+    let pages = group.get_column_reader(column).map_err(|source| parquet_error(place, source))?;
     let mut reader = get_typed_column_reader::<T>(pages);
     let before = out.len();
     let (mut levels, mut read) = (Vec::new(), 0);
     while read < rows {
         let (records, ..) = reader
             .read_records(rows - read, Some(&mut levels), None, out)
-            .map_err(|source| parquet_error(file, source))?;
+            .map_err(|source| parquet_error(place, source))?;
         if records == 0 {
             return Err(parquet_error(
-                file,
+                place,
                 ParquetError::EOF(format!("{} ends at row {read} of {rows}", descriptor.path())),
             ));
         }
@@ -144,20 +107,22 @@ fn append<T: DataType>(
     // Values without a gap mean that no row was null.
     if out.len() - before != rows {
         let gap = levels.iter().position(|&level| level < descriptor.max_def_level()).unwrap_or(0);
-        return Err(DataError::Null { file: file.to_owned(), row: before + gap, column: descriptor.path().string() });
+        return Err(DataError::Null { file: place.to_owned(), row: before + gap, column: descriptor.path().string() });
     }
     Ok(())
 }
 
-fn parquet_error(file: &Path, source: ParquetError) -> DataError {
-    DataError::Parquet { file: file.to_owned(), source }
+fn parquet_error(place: &str, source: ParquetError) -> DataError {
+    DataError::Parquet { file: place.to_owned(), source }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::data) mod tests {
+    use std::fs;
     use std::sync::Arc;
 
     use parquet::basic::Compression;
+    use parquet::data_type::ByteArray;
     use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
@@ -195,23 +160,8 @@ pub(super) mod tests {
         writer.close().unwrap();
     }
 
-    #[test]
-    fn files_of_a_split_are_found_under_their_usual_names() {
-        let dir = tempfile::tempdir().unwrap();
-        let text = |split| files(dir.path(), split).map_err(|e| e.to_string());
-        let nothing = format!("found neither test*.parquet nor plain_text/test*.parquet in {}", dir.path().display());
-        assert_eq!(text(Split::Test), Err(nothing));
-        for name in ["train-00001-of-00002.parquet", "train-00000-of-00002.parquet", "test.parquet", "train.txt"] {
-            fs::write(dir.path().join(name), "").unwrap();
-        }
-        let names = ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"];
-        assert_eq!(text(Split::Train), Ok(names.map(|name| dir.path().join(name)).to_vec()));
-        let nested = dir.path().join("other/plain_text");
-        fs::create_dir_all(&nested).unwrap();
-        fs::write(nested.join("test-00000-of-00001.parquet"), "").unwrap();
-        let found = files(&dir.path().join("other"), Split::Test).unwrap();
-        assert_eq!(found, [nested.join("test-00000-of-00001.parquet")]);
-        assert!(matches!(files(&dir.path().join("absent"), Split::Test), Err(DataError::Unreadable { .. })));
+    fn read_file(file: &Path) -> Result<Part, DataError> {
+        read(Bytes::from(fs::read(file).unwrap()), file.display().to_string())
     }
 
     #[test]
@@ -221,8 +171,9 @@ pub(super) mod tests {
         for (name, codec) in ["img", "image", "img"].into_iter().zip(codecs) {
             let file = dir.path().join(name);
             write_with(codec, &file, name, &[(Some(b"a"), 3), (Some(b"bb"), 1), (Some(b""), 2)]);
-            let part = read(&file).unwrap();
-            assert_eq!(part.pictures.iter().map(|p| p.data()).collect::<Vec<_>>(), [&b"a"[..], b"bb", b""]);
+            let part = read_file(&file).unwrap();
+            let Pictures::Encoded(pictures) = &part.pictures else { panic!("encoded") };
+            assert_eq!(pictures.iter().map(|p| p.data()).collect::<Vec<_>>(), [&b"a"[..], b"bb", b""]);
             assert_eq!(part.labels, [3, 1, 2]);
         }
     }
@@ -231,7 +182,7 @@ pub(super) mod tests {
     fn what_cannot_be_read_says_what_and_where() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("train.parquet");
-        let text = || read(&file).map(|_| ()).unwrap_err().to_string().replace(&*file.to_string_lossy(), "FILE");
+        let text = || read_file(&file).map(drop).unwrap_err().to_string().replace(&*file.to_string_lossy(), "FILE");
         fs::write(&file, "no parquet").unwrap();
         assert!(text().starts_with("cannot read FILE as parquet: "), "{}", text());
         write(&file, "photo", &[(Some(b"a"), 3)]);

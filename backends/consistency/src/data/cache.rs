@@ -1,0 +1,61 @@
+//! Copies of decoded pictures in the user's cache directory, so that only the first run decodes.
+//!
+//! A copy's name is a hash of its source and of what was made of it; nothing else ties them, so any copy may be deleted
+//! at any time. A copy that cannot be written or read is as good as none.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use sha2::{Digest, Sha256};
+
+use super::{Dataset, Shape};
+
+/// Changes whenever pictures are decoded, scaled or kept in another way.
+const VERSION: u32 = 1;
+
+/// Where copies are: `exp/data` in $XDG_CACHE_HOME, else in ~/.cache.
+pub(super) fn directory() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let root = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+    Some(root.join("exp/data"))
+}
+
+/// The name of the copy of a source with this fingerprint, treated in this way.
+pub(super) fn key(fingerprint: &str, how: &str) -> String {
+    let hash = Sha256::digest(format!("{VERSION} {fingerprint} {how}"));
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The copy in `dir`, if there is a sound one.
+pub(super) fn load(dir: &Path, key: &str, shape: Shape) -> Option<Dataset> {
+    let bytes = std::fs::read(dir.join(key)).ok()?;
+    let (_, head) = SafeTensors::read_metadata(&bytes).ok()?;
+    let skipped = head.metadata().as_ref().and_then(|notes| notes.get("skipped"));
+    let skipped: Vec<String> = serde_json::from_str(skipped?).ok()?;
+    let file = SafeTensors::deserialize(&bytes).ok()?;
+    let (pixels, labels) = (file.tensor("pixels").ok()?, file.tensor("labels").ok()?);
+    let (labels, _) = labels.data().as_chunks::<2>();
+    let labels = labels.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+    Some(Dataset::new(shape, pixels.data().to_vec(), labels).ok()?.without(skipped))
+}
+
+/// Keeps a copy in `dir`. It appears whole or not at all.
+pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
+    let labels: Vec<u8> = data.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
+    let Shape { channels, height, width } = data.shape();
+    let written = || -> Option<()> {
+        let pixels = TensorView::new(Dtype::U8, vec![data.len(), channels, height, width], data.pixels()).ok()?;
+        let labels = TensorView::new(Dtype::U16, vec![data.len()], &labels).ok()?;
+        let skipped = serde_json::to_string(data.skipped()).ok()?;
+        let notes = HashMap::from([("skipped".to_owned(), skipped)]);
+        std::fs::create_dir_all(dir).ok()?;
+        let file = tempfile::NamedTempFile::new_in(dir).ok()?;
+        safetensors::serialize_to_file([("labels", labels), ("pixels", pixels)], Some(notes), file.path()).ok()?;
+        file.persist(dir.join(key)).ok()?;
+        Some(())
+    };
+    // Without a copy the next run decodes again; that is no reason to stop this one.
+    let _ = written();
+}

@@ -1,0 +1,155 @@
+//! A look at a data set before anything is trained on it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use exp_api::spec::Split;
+
+use super::decode::{Fit, sizes};
+use super::source::Source;
+use super::{DataError, Shape};
+
+/// Images that are shown.
+const SHOWN: usize = 64;
+/// Rows and columns of the largest image that is shown; larger ones are scaled down.
+const SIDE: u32 = 64;
+
+/// What one split of a data set holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inspection {
+    /// The split.
+    pub split: Split,
+    /// The format, in words.
+    pub format: String,
+    /// Pictures, faulty ones too.
+    pub count: usize,
+    /// Pictures of every width and height.
+    pub sizes: BTreeMap<(u32, u32), usize>,
+    /// Pictures of every label.
+    pub labels: BTreeMap<i64, usize>,
+    /// Names of the classes, where folders name them.
+    pub classes: Vec<String>,
+    /// Pictures whose head cannot be read, by their place.
+    pub faulty: Vec<String>,
+    /// The first 64 images in [-1, 1], NCHW, and their shape.
+    pub first: (Vec<f32>, Shape),
+}
+
+/// Looks at both splits of what is at `path`, decoding only the first pictures; of others it reads the head.
+///
+/// # Errors
+/// What cannot be read, and a place that holds no split at all.
+pub fn inspect(path: &Path) -> Result<Vec<Inspection>, DataError> {
+    let mut found = Vec::new();
+    let mut nothing = None;
+    for split in [Split::Train, Split::Test] {
+        match Source::find(path, split) {
+            Ok(source) => found.push(look(&source, split)?),
+            Err(error @ DataError::NoFile { .. }) => nothing = nothing.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    match nothing {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
+fn look(source: &Source, split: Split) -> Result<Inspection, DataError> {
+    let shape = Shape { channels: 3, height: 0, width: 0 };
+    let mut seen = Inspection {
+        split,
+        format: source.format(),
+        count: 0,
+        sizes: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        classes: source.classes().to_vec(),
+        faulty: Vec::new(),
+        first: (Vec::new(), shape),
+    };
+    source.read(|part| {
+        let found = sizes(&part);
+        if seen.count == 0 {
+            let sides = found.iter().flatten().next().map_or(SIDE, |(width, height)| *width.min(height)).clamp(1, SIDE);
+            let shape = Shape { channels: 3, height: sides as usize, width: sides as usize };
+            let (planes, _) = Fit { shape, exact: false }.decode(&part.first(SHOWN));
+            seen.first = (planes.iter().map(|&value| super::dataset::signed(value)).collect(), shape);
+        }
+        for (row, size) in found.into_iter().enumerate() {
+            match size {
+                Some(size) => *seen.sizes.entry(size).or_default() += 1,
+                None => seen.faulty.push(part.place(row)),
+            }
+            *seen.labels.entry(part.labels[row]).or_default() += 1;
+        }
+        seen.count += part.labels.len();
+        Ok(())
+    })?;
+    Ok(seen)
+}
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {} images, {}", self.split.word(), self.count, self.format)?;
+        let sizes = self.sizes.iter().map(|((width, height), count)| (format!("{width}x{height}"), count));
+        writeln!(f, "  sizes    {}", counted(sizes))?;
+        let name = |label: i64| {
+            let name = usize::try_from(label).ok().and_then(|label| self.classes.get(label));
+            name.map_or_else(|| label.to_string(), |name| format!("{label} {name}"))
+        };
+        writeln!(f, "  classes  {}", counted(self.labels.iter().map(|(&label, count)| (name(label), count))))?;
+        if let Some(first) = self.faulty.first() {
+            writeln!(f, "  faulty   {}, the first is {first}", self.faulty.len())?;
+        }
+        Ok(())
+    }
+}
+
+/// Things with their counts; of many the first and the last.
+fn counted<'a>(things: impl Iterator<Item = (String, &'a usize)>) -> String {
+    let all: Vec<String> = things.map(|(thing, count)| format!("{thing} ({count})")).collect();
+    match &all[..] {
+        [first, .., last] if all.len() > 12 => format!("{}: {first} to {last}", all.len()),
+        _ => all.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::tests::everywhere;
+    use super::*;
+
+    #[test]
+    fn a_look_counts_and_names() {
+        let picture = |width: u32, level: u8| {
+            let mut bytes = std::io::Cursor::new(Vec::new());
+            let picture = image::GrayImage::from_pixel(width, 10, image::Luma([level]));
+            picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+            bytes.into_inner()
+        };
+        let (one, two) = (picture(10, 0), picture(12, 255));
+        let files: [(&str, &[u8]); 5] = [
+            ("set/test/cat/9.png", &one),
+            ("set/train/cat/1.png", &one),
+            ("set/train/cat/2.png", b"junk"),
+            ("set/train/dog/1.png", &two),
+            ("set/train/dog/2.png", &one),
+        ];
+        let (_dir, paths) = everywhere(&files);
+        let found = inspect(&paths[1]).unwrap();
+        assert_eq!(found.iter().map(|split| split.count).collect::<Vec<_>>(), [4, 1]);
+        let zip = paths[1].display();
+        let text = format!(
+            "train: 4 images, image files in a zip\n  sizes    10x10 (2), 12x10 (1)\n  classes  0 cat (2), 1 dog (2)\n  \
+             faulty   1, the first is {zip}: set/train/cat/2.png\n"
+        );
+        assert_eq!(found[0].to_string(), text);
+        let (first, shape) = &found[0].first;
+        assert_eq!((first.len(), shape.width), (4 * shape.values(), 10));
+        assert_eq!([first[0], first[2 * shape.values()]], [-1.0, 1.0]);
+        std::fs::create_dir(paths[0].join("empty")).unwrap();
+        let nothing = inspect(&paths[0].join("empty")).unwrap_err().to_string();
+        assert!(nothing.starts_with("found no pictures for the split `train` in "), "{nothing}");
+    }
+}

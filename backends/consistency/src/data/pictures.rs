@@ -1,0 +1,264 @@
+//! Data sets of picture files: CIFAR-10, and any other.
+//!
+//! Owns the way from a source to a [`Dataset`], with what is left out of it on the way, and the copy of the decoded
+//! pixels that spares the next run the way (`cache`).
+
+use std::path::Path;
+
+use exp_api::spec::{Cifar10Spec, Colour, Faulty, ImagesSpec, Split};
+
+use super::cache;
+use super::decode::Fit;
+use super::source::Source;
+use super::{DataError, Dataset, Shape};
+
+/// A data set of picture files as a spec asks for it.
+pub(super) struct Wanted<'a> {
+    pub(super) path: &'a Path,
+    pub(super) split: Split,
+    pub(super) fit: Fit,
+    pub(super) classes: u64,
+    pub(super) faulty: Faulty,
+}
+
+impl<'a> From<&'a Cifar10Spec> for Wanted<'a> {
+    fn from(spec: &'a Cifar10Spec) -> Wanted<'a> {
+        let fit = Fit { shape: Shape { channels: 3, height: 32, width: 32 }, exact: true };
+        Wanted { path: Path::new(&spec.dir), split: spec.split, fit, classes: 10, faulty: spec.faulty }
+    }
+}
+
+impl<'a> From<&'a ImagesSpec> for Wanted<'a> {
+    fn from(spec: &'a ImagesSpec) -> Wanted<'a> {
+        let side = spec.side as usize;
+        let channels = if spec.colour == Colour::Grey { 1 } else { 3 };
+        let fit = Fit { shape: Shape { channels, height: side, width: side }, exact: false };
+        Wanted { path: Path::new(&spec.dir), split: spec.split, fit, classes: spec.classes, faulty: spec.faulty }
+    }
+}
+
+impl Wanted<'_> {
+    /// What can be seen to be wrong without reading a picture.
+    ///
+    /// # Errors
+    /// See [`Source::find`] and [`Source::check`].
+    pub(super) fn check(&self) -> Result<(), DataError> {
+        Source::find(self.path, self.split)?.check()
+    }
+
+    /// The decoded pictures, from the copy in `cache` if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with the place or its files; of several faulty pictures the first, unless they are skipped.
+    pub(super) fn open(&self, cache: Option<&Path>) -> Result<Dataset, DataError> {
+        let source = Source::find(self.path, self.split)?;
+        let Shape { channels, height, width } = self.fit.shape;
+        let split = self.split.word();
+        let how =
+            format!("{split} {channels}x{height}x{width} {} {} {}", self.fit.exact, self.classes, self.faulty.word());
+        let key = cache::key(&source.fingerprint()?, &how);
+        if let Some(kept) = cache.and_then(|dir| cache::load(dir, &key, self.fit.shape)) {
+            return Ok(kept);
+        }
+        let data = self.read(&source)?;
+        if let Some(dir) = cache {
+            cache::store(dir, &key, &data);
+        }
+        Ok(data)
+    }
+
+    fn read(&self, source: &Source) -> Result<Dataset, DataError> {
+        let values = self.fit.shape.values();
+        let (mut pixels, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        source.read(|part| {
+            let (mut planes, faults) = self.fit.decode(&part);
+            let mut faults = faults.into_iter().peekable();
+            let mut kept = 0;
+            for (row, &label) in part.labels.iter().enumerate() {
+                let decoded = faults.next_if(|(at, _)| *at == row);
+                let class = u16::try_from(label).ok().filter(|&class| u64::from(class) < self.classes);
+                let unknown =
+                    || DataError::Label { place: part.place(row), label, last: self.classes.saturating_sub(1) };
+                match (decoded, class) {
+                    (None, Some(class)) => {
+                        planes.copy_within(row * values..(row + 1) * values, kept * values);
+                        labels.push(class);
+                        kept += 1;
+                    }
+                    (decoded, _) => {
+                        let fault = decoded.map_or_else(unknown, |(_, fault)| fault);
+                        if self.faulty == Faulty::Refuse {
+                            return Err(fault);
+                        }
+                        skipped.push(fault.to_string());
+                    }
+                }
+            }
+            planes.truncate(kept * values);
+            pixels.append(&mut planes);
+            Ok(())
+        })?;
+        Ok(Dataset::new(self.fit.shape, pixels, labels)?.without(skipped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use image::{ImageFormat, Rgb, RgbImage};
+
+    use super::super::source::tests::{everywhere, parquet};
+    use super::*;
+
+    fn encoded(size: u32, format: ImageFormat, pixel: impl Fn(u32, u32) -> [u8; 3]) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        RgbImage::from_fn(size, size, |x, y| Rgb(pixel(x, y))).write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    fn cifar10(dir: &Path, split: Split) -> Result<Dataset, DataError> {
+        let dir = dir.display().to_string();
+        Wanted::from(&Cifar10Spec { dir, split, flip: false, faulty: Faulty::Refuse }).open(None)
+    }
+
+    fn images(dir: &Path, side: u64, faulty: Faulty) -> ImagesSpec {
+        let dir = dir.display().to_string();
+        ImagesSpec { dir, split: Split::Train, colour: Colour::Rgb, side, classes: 2, flip: false, faulty }
+    }
+
+    #[test]
+    fn pictures_become_planes_in_row_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let picture = |i: u8| encoded(32, ImageFormat::Png, move |x, y| [x as u8, y as u8, i]);
+        let pictures: Vec<Vec<u8>> = (0..7).map(picture).collect();
+        let rows: Vec<_> = pictures.iter().zip(3..).map(|(p, label)| (Some(p.as_slice()), label)).collect();
+        parquet(&dir.path().join("train-00000-of-00002.parquet"), "img", &rows[..5]);
+        parquet(&dir.path().join("train-00001-of-00002.parquet"), "img", &rows[5..]);
+        let data = cifar10(dir.path(), Split::Train).unwrap();
+        assert_eq!((data.len(), data.labels()), (7, &[3, 4, 5, 6, 7, 8, 9][..]));
+        for i in 0..7 {
+            let planes: Vec<&[u8]> = data.image(i).chunks(1024).collect();
+            assert!((0..1024).all(|p| (planes[0][p], planes[1][p]) == ((p % 32) as u8, (p / 32) as u8)));
+            assert!(planes[2].iter().all(|&v| v == i as u8));
+        }
+    }
+
+    #[test]
+    fn jpeg_is_read_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let flat = encoded(32, ImageFormat::Jpeg, |_, _| [200, 100, 50]);
+        parquet(&dir.path().join("test.parquet"), "image", &[(Some(&flat), 0)]);
+        let data = cifar10(dir.path(), Split::Test).unwrap();
+        for (plane, expected) in data.image(0).chunks(1024).zip([200u8, 100, 50]) {
+            assert!(plane.iter().all(|v| v.abs_diff(expected) <= 3), "{plane:?}");
+        }
+    }
+
+    /// The same six pictures as parquet, as binary batches and as files, in folders and archives.
+    #[test]
+    fn every_format_in_every_container_holds_the_same_pictures() {
+        let pixel = |i: u8, x: u32, y: u32| [x as u8 * 7 + i, y as u8 * 5, 255 - 10 * i];
+        let picture = |i: u8| encoded(32, ImageFormat::Png, move |x, y| pixel(i, x, y));
+        let record = |i: u8| -> Vec<u8> {
+            let places = |c: usize| (0..1024u32).map(move |p| pixel(i, p % 32, p / 32)[c]);
+            std::iter::once(i % 2).chain((0..3).flat_map(places)).collect()
+        };
+        let scratch = tempfile::tempdir().unwrap();
+        let rows: Vec<Vec<u8>> = (0..6).map(picture).collect();
+        let rows: Vec<_> = rows.iter().enumerate().map(|(i, p)| (Some(p.as_slice()), i as i64 % 2)).collect();
+        parquet(&scratch.path().join("p"), "img", &rows);
+        let shard = std::fs::read(scratch.path().join("p")).unwrap();
+        let [one, two] = [0..3, 3..6].map(|part| part.flat_map(record).collect::<Vec<u8>>());
+        // Sorted by class, since folders are.
+        let files: Vec<(String, Vec<u8>)> =
+            (0..6).map(|i| (format!("train/{}/{i}.png", ["cat", "dog"][i as usize % 2]), picture(i))).collect();
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let data = |set: &[(&str, &[u8])]| {
+            let (_dir, paths) = everywhere(set);
+            let open = |path: &std::path::PathBuf| Wanted::from(&images(path, 32, Faulty::Refuse)).open(None).unwrap();
+            let found: Vec<Dataset> = paths.iter().map(open).collect();
+            assert!(found.iter().all(|data| *data == found[0]));
+            found.into_iter().next().unwrap()
+        };
+        let of_rows = data(&[("data/train-00000-of-00001.parquet", &shard)]);
+        assert_eq!((of_rows.len(), of_rows.labels()), (6, &[0, 1, 0, 1, 0, 1][..]));
+        let batches = [("cifar/data_batch_1.bin", one.as_slice()), ("cifar/data_batch_2.bin", &two)];
+        assert_eq!(data(&batches), of_rows);
+        let of_files = data(&files);
+        assert_eq!(of_files.labels(), [0, 0, 0, 1, 1, 1]);
+        for (at, i) in [0, 2, 4, 1, 3, 5].into_iter().enumerate() {
+            assert_eq!(of_files.image(at), of_rows.image(i));
+        }
+    }
+
+    #[test]
+    fn other_sizes_are_scaled_and_cut_at_their_middle() {
+        let dir = tempfile::tempdir().unwrap();
+        // Red, green, green, blue from left to right: the middle of a wide picture is green.
+        let wide =
+            RgbImage::from_fn(
+                64,
+                32,
+                |x, _| Rgb([[255, 0, 0], [0, 255, 0], [0, 255, 0], [0, 0, 255]][x as usize / 16]),
+            );
+        wide.save(dir.path().join("wide.png")).unwrap();
+        let data = Wanted::from(&images(dir.path(), 8, Faulty::Refuse)).open(None).unwrap();
+        let planes: Vec<&[u8]> = data.image(0).chunks(64).collect();
+        let middle = |plane: &[u8]| plane.chunks(8).flat_map(|row| row[2..6].to_vec()).collect::<Vec<u8>>();
+        assert!(middle(planes[1]).iter().all(|&v| v > 250), "{planes:?}");
+        assert!(middle(planes[0]).iter().chain(&middle(planes[2])).all(|&v| v < 5), "{planes:?}");
+        let grey = ImagesSpec { colour: Colour::Grey, ..images(dir.path(), 8, Faulty::Refuse) };
+        assert_eq!(Wanted::from(&grey).open(None).unwrap().shape(), Shape { channels: 1, height: 8, width: 8 });
+    }
+
+    #[test]
+    fn a_faulty_row_is_named_or_skipped() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("train.parquet");
+        let good = encoded(32, ImageFormat::Png, |x, _| [x as u8; 3]);
+        let large = encoded(33, ImageFormat::Png, |x, _| [x as u8; 3]);
+        let named = |text: String| text.replace(&*file.to_string_lossy(), "FILE");
+        let fault = |rows: &[(Option<&[u8]>, i64)]| {
+            parquet(&file, "img", rows);
+            named(cifar10(dir.path(), Split::Train).unwrap_err().to_string())
+        };
+        let (good, large) = (Some(good.as_slice()), Some(large.as_slice()));
+        let size = "FILE, row 2 (from 0): an image of 33x33, expected 32x32";
+        assert_eq!(fault(&[(good, 0), (good, 0), (large, 0), (Some(b"junk"), 0)]), size);
+        assert_eq!(fault(&[(good, 0), (good, 10)]), "FILE, row 1 (from 0): label 10 is not one of 0 to 9");
+        for junk in [b"junk".as_slice(), b"", &good.unwrap()[..good.unwrap().len() / 2]] {
+            let text = fault(&[(good, 0), (good, 1), (good, 2), (Some(junk), 3)]);
+            assert!(text.starts_with("FILE, row 3 (from 0): "), "{text}");
+        }
+        parquet(&file, "img", &[(Some(b"junk"), 0), (good, 1), (good, 7), (large, 0)]);
+        let data = Wanted::from(&images(dir.path(), 32, Faulty::Skip)).open(None).unwrap();
+        assert_eq!((data.len(), data.labels(), data.skipped().len()), (2, &[1, 0][..], 2));
+        assert_eq!(named(data.skipped()[1].clone()), "FILE, row 2 (from 0): label 7 is not one of 0 to 1");
+        assert_eq!(data.image(0)[..3], [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_kept_copy_serves_until_the_source_changes() {
+        let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = dir.path().join("train.parquet");
+        let picture = |level: u8| encoded(32, ImageFormat::Png, move |_, _| [level; 3]);
+        parquet(&file, "img", &[(Some(&picture(9)), 1), (Some(b"junk"), 0)]);
+        let spec = images(dir.path(), 32, Faulty::Skip);
+        let first = Wanted::from(&spec).open(Some(kept.path())).unwrap();
+        assert_eq!(Wanted::from(&spec).open(Some(kept.path())).unwrap(), first, "skipped pictures too");
+        let copy = std::fs::read_dir(kept.path()).unwrap().next().unwrap().unwrap().path();
+        // What is in the copy is what is handed out: it is really read.
+        let mut bytes = std::fs::read(&copy).unwrap();
+        let end = bytes.len() - 1;
+        bytes[end] ^= 1;
+        std::fs::write(&copy, &bytes).unwrap();
+        assert_ne!(Wanted::from(&spec).open(Some(kept.path())).unwrap(), first);
+        std::fs::write(&copy, &bytes[..9]).unwrap();
+        assert_eq!(Wanted::from(&spec).open(Some(kept.path())).unwrap(), first, "a damaged copy is made anew");
+        let smaller = ImagesSpec { side: 8, ..spec.clone() };
+        assert_eq!(Wanted::from(&smaller).open(Some(kept.path())).unwrap().shape().width, 8);
+        parquet(&file, "img", &[(Some(&picture(200)), 1)]);
+        assert_eq!(Wanted::from(&spec).open(Some(kept.path())).unwrap().image(0)[0], 200);
+    }
+}
