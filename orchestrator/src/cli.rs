@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
+use exp_api::spec::Which;
 
 use crate::compose::problem::nearest;
 
@@ -34,6 +35,8 @@ pub enum Command {
     Doctor,
     /// Draw images from a run.
     Sample(PathBuf),
+    /// Measure a run.
+    Eval(PathBuf),
     /// Look at a data set.
     Inspect(PathBuf),
     /// Do the job of a directory: what launchers start.
@@ -41,7 +44,7 @@ pub enum Command {
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 6] = ["data", "doctor", "resume", "sample", "why", "worker"];
+pub const COMMANDS: [&str; 7] = ["data", "doctor", "eval", "resume", "sample", "why", "worker"];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -51,7 +54,7 @@ pub const COMMANDS: [&str; 6] = ["data", "doctor", "resume", "sample", "why", "w
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp data inspect DIR\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp data inspect DIR\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -95,6 +98,9 @@ pub struct Flags {
     /// With resume: a key that may differ from the frozen spec.
     #[arg(long, value_name = "KEY", action = ArgAction::Append)]
     pub allow: Vec<String>,
+    /// With sample and eval: whose weights: last, best, best:FIGURE or a step.
+    #[arg(long, value_name = "WHICH")]
+    pub checkpoint: Option<Which>,
     /// Run once more what a run directory holds, in a new directory; overrides change its frozen spec.
     #[arg(long, value_name = "DIR", group = "what")]
     pub experimental_rerun: Option<PathBuf>,
@@ -220,6 +226,7 @@ impl Cli {
                 match words.remove(0).as_str() {
                     "resume" => Command::Resume(object.into()),
                     "sample" => Command::Sample(object.into()),
+                    "eval" => Command::Eval(object.into()),
                     "why" => Command::Why(object),
                     _ => Command::Worker(object.into()),
                 }

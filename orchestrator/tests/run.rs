@@ -209,6 +209,76 @@ fn images_are_drawn_from_a_finished_run() {
     refused.says(&["train.lr"]);
 }
 
+#[test]
+fn images_go_into_one_array_and_a_drawing_goes_on() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    scratch.ok(&["sample", "run", "sample.n=9"]);
+    scratch.ok(&["sample", "run", "sample.n=9", "sample.save=npz"]);
+    let drawn = run.join("samples/one_step-9_1");
+    assert_eq!(images(&drawn).len(), 0);
+    let mut archive = zip::ZipArchive::new(fs::File::open(drawn.join("images.npz")).unwrap()).unwrap();
+    let mut array = Vec::new();
+    std::io::Read::read_to_end(&mut archive.by_name("arr_0.npy").unwrap(), &mut array).unwrap();
+    assert!(
+        String::from_utf8_lossy(&array[..128])
+            .contains("'descr': '|u1', 'fortran_order': False, 'shape': (9, 8, 8, 1), ")
+    );
+    let pixels: Vec<u8> = images(&run.join("samples/one_step-9")).iter().flat_map(|png| decoded(png)).collect();
+    assert_eq!(array[128..], pixels);
+
+    // Two parts of images; the second and the output are lost, as by a kill.
+    scratch.ok(&["sample", "run", "sample.n=1030", "sample.save=npz"]);
+    let whole = run.join("samples/one_step-1030");
+    let wanted = fs::read(whole.join("images.npz")).unwrap();
+    let half = run.join("samples/half");
+    fs::create_dir_all(half.join("parts")).unwrap();
+    fs::copy(whole.join("spec.json"), half.join("spec.json")).unwrap();
+    fs::write(half.join("parts/step"), "4").unwrap();
+    fs::write(half.join("parts/00000.u8"), vec![7; 1024 * 64]).unwrap();
+    scratch.ok(&["resume", "run/samples/half"]).says(&["from step 4"]);
+    let found = fs::read(half.join("images.npz")).unwrap();
+    assert_eq!(found.len(), wanted.len());
+    let values = found.windows(1024 * 64).any(|window| window.iter().all(|&value| value == 7));
+    assert!(values, "the part that was there is taken as it is");
+    assert!(!half.join("parts").exists());
+}
+
+#[test]
+fn figures_of_a_checkpoint_are_those_of_the_run() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &["eval.metrics=[fd_pixel,fd_random]", "train.eval_every=2", "train.keep=9"]);
+    let before = repeated(&run);
+    let report = json(run.join("report.json"));
+    let eval = |words: &[&str], name: &str| {
+        scratch.ok(&[&["eval", "run"], words].concat()).says(&["  fd_pixel ", "  fd_random"]);
+        json(run.join("eval").join(name).join("report.json"))
+    };
+    let last = eval(&[], "last-32");
+    for name in ["fd_pixel", "fd_random", "fd_pixel/two_step", "fd_random/two_step"] {
+        assert_eq!(last[name], report[name], "{name}");
+    }
+    let rows = rows(run.join("metrics.jsonl"));
+    let row = |step: u64| rows.iter().find(|row| row["step"] == step && row.contains_key("fd_pixel")).unwrap();
+    let second = eval(&["--checkpoint", "2"], "2-32");
+    assert_eq!(
+        [&second["fd_random"], &second["fd_pixel/two_step"]],
+        [&row(2)["fd_random"], &row(2)["fd_pixel/two_step"]]
+    );
+    let least = [2, 4, 6].map(|step| row(step)["fd_random"].as_f64().unwrap()).into_iter().reduce(f64::min);
+    assert_eq!(eval(&["--checkpoint", "best:fd_random"], "best-fd_random-32")["fd_random"].as_f64(), least);
+    let other = scratch.exp(&["eval", "run", "--checkpoint", "5"]);
+    other.says(&["has no checkpoint of step 5; there are 2, 4, 6"]);
+    assert_eq!(other.code, Some(1));
+    assert_eq!(scratch.exp(&["eval", "run", "--checkpoint", "newest"]).code, Some(2));
+    assert!(before.iter().all(|(name, bytes)| repeated(&run).get(name) == Some(bytes)), "the run was changed");
+}
+
+/// The grey values of a PNG.
+fn decoded(png: &[u8]) -> Vec<u8> {
+    image::load_from_memory(png).unwrap().into_luma8().into_raw()
+}
+
 /// The one run of a scratch directory, whose place must be `outputs/YYYY-MM-DD/HH-MM-SS`.
 fn only_run(scratch: &Scratch) -> String {
     let [day] = &names(&scratch.path("outputs"))[..] else { panic!("one day, one folder") };

@@ -49,11 +49,11 @@ fn job() -> Job {
         "ema": {"beta": 0.99, "warmup": true, "update_after": 1, "update_every": 1},
         "sample": {
             "n": 64, "method": "one_step", "mid_sigma": 0.821, "steps": 2, "sigmas": null, "start_sigma": 17.0,
-            "classes": null, "seed": 0
+            "classes": null, "save": "png", "seed": 0
         },
         "eval": {
             "metrics": ["fd_pixel"], "n": 16, "methods": ["one_step", "two_step"],
-            "inception": {"weights": null, "sha256": null}
+            "inception": {"weights": null, "sha256": null, "statistics": null}
         },
         "init_from": null, "tags": [], "notes": null, "params": {}
     });

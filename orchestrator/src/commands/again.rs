@@ -1,8 +1,9 @@
-//! Taking up a directory that is already there: going on with its run, drawing from it, running it once more.
+//! Taking up a directory that is already there: going on with its run, drawing from it and measuring
+//! it, running it once more.
 
 use std::path::Path;
 
-use exp_api::spec::RunSpec;
+use exp_api::spec::{RunSpec, Source};
 use exp_api::{Job, Task};
 
 use super::Failure;
@@ -38,14 +39,34 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
     run_one(dir)
 }
 
-/// Draws images from the last checkpoint of a run.
+/// Draws images from a checkpoint of a run.
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    of_checkpoint(dir, cli, library, world, |spec, source| {
+        let name = format!("samples/{}-{}", spec.sample.method.word(), spec.sample.n);
+        (name, Task::Sample(source))
+    })
+}
+
+/// Measures images drawn from a checkpoint of a run.
+pub(super) fn eval(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    of_checkpoint(dir, cli, library, world, |spec, source| {
+        (format!("eval/{}-{}", source.checkpoint.to_string().replace(':', "-"), spec.eval.n), Task::Eval(source))
+    })
+}
+
+/// Does a job with the weights of a run in a directory below the run's, two levels down.
+fn of_checkpoint(
+    dir: &Path,
+    cli: &Cli,
+    library: &Library,
+    world: &World,
+    job: impl FnOnce(&RunSpec, Source) -> (String, Task),
+) -> Result<(), Failure> {
     let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &spec, &tree, &[])?;
-    let name = format!("{}-{}", spec.sample.method.word(), spec.sample.n);
-    let task = Task::Sample { run: "../..".to_owned() };
-    let place = Place::Automatic(dir.join("samples").join(name));
-    let run = RunDir::with_job(&place, &Job { task, spec })?;
+    let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
+    let (name, task) = job(&spec, source);
+    let run = RunDir::with_job(&Place::Automatic(dir.join(name)), &Job { task, spec })?;
     run_one(run.path())
 }
 

@@ -56,7 +56,7 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
         return flags(word);
     }
     match words[..] {
-        [.., "resume" | "sample"] => return runs(&world.cwd, word),
+        [.., "resume" | "sample" | "eval"] => return runs(&world.cwd, word),
         ["data"] if "inspect".starts_with(word) => return vec!["inspect ".to_owned()],
         ["data", ..] => return Vec::new(),
         _ => {}

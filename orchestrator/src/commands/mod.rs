@@ -88,6 +88,7 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Run => run::single(cli, &library, world),
         Command::Resume(dir) => again::resume(dir, cli, &library, world),
         Command::Sample(dir) => again::sample(dir, cli, &library, world),
+        Command::Eval(dir) => again::eval(dir, cli, &library, world),
         Command::Inspect(dir) => data::inspect(dir, world),
         Command::Doctor => doctor::doctor(cli, &library, world),
         Command::Why(key) => why::why(key, cli, &library, world),

@@ -37,7 +37,10 @@ pub(super) fn absolute(mut spec: RunSpec, cwd: &Path) -> RunSpec {
         DatasetSpec::Digits8(_) => {}
         DatasetSpec::Cifar10(Cifar10Spec { dir, .. }) | DatasetSpec::Images(ImagesSpec { dir, .. }) => *dir = join(dir),
     }
-    for path in [&mut spec.init_from, &mut spec.loss.lpips.weights, &mut spec.eval.inception.weights] {
+    let inception = &mut spec.eval.inception;
+    let weights =
+        [&mut spec.init_from, &mut spec.loss.lpips.weights, &mut inception.weights, &mut inception.statistics];
+    for path in weights {
         *path = path.as_deref().map(join);
     }
     spec

@@ -28,6 +28,8 @@ group! {
         weights: Option<String> => Kind::Text, nullable;
         /// The SHA-256 that the file must have, in hexadecimal digits. Null: any.
         sha256: Option<String> => Kind::Text, nullable;
+        /// A .npz with `mu` and `sigma` to compare with, instead of those of the data set. Null: the data set's.
+        statistics: Option<String> => Kind::Text, nullable;
     }
 }
 

@@ -1,6 +1,8 @@
 //! `spec.json`: a task and its run spec, the one file a worker reads.
 
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +14,74 @@ use super::RunSpec;
 pub enum Task {
     /// Train from the last checkpoint, or from the start.
     Train,
-    /// Draw images from the last checkpoint of a run.
-    Sample {
-        /// The run directory, relative to the job directory.
-        run: String,
-    },
+    /// Draw images from a checkpoint of a run.
+    Sample(Source),
+    /// Measure images drawn from a checkpoint of a run.
+    Eval(Source),
+}
+
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The run directory, relative to the job directory.
+    pub run: String,
+    /// Which of its checkpoints.
+    pub checkpoint: Which,
+}
+
+/// One of the checkpoints of a run; as a text `last`, `best`, `best:FIGURE` or a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Which {
+    /// The newest sound one.
+    #[default]
+    Last,
+    /// The one with the lowest figure of this name; without a name, of the first figure that any has.
+    Best(Option<String>),
+    /// The one of this step.
+    Step(u64),
+}
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Which, String> {
+        match text.split_once(':') {
+            Some(("best", figure)) if !figure.is_empty() => Ok(Which::Best(Some(figure.to_owned()))),
+            None if text == "last" => Ok(Which::Last),
+            None if text == "best" => Ok(Which::Best(None)),
+            _ => text
+                .parse()
+                .map(Which::Step)
+                .map_err(|_| format!("expected last, best, best:FIGURE or a step, found `{text}`")),
+        }
+    }
+}
+
+impl TryFrom<String> for Which {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Which, String> {
+        text.parse()
+    }
+}
+
+impl From<Which> for String {
+    fn from(which: Which) -> String {
+        which.to_string()
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Which::Last => f.write_str("last"),
+            Which::Best(None) => f.write_str("best"),
+            Which::Best(Some(figure)) => write!(f, "best:{figure}"),
+            Which::Step(step) => write!(f, "{step}"),
+        }
+    }
 }
 
 /// The content of `spec.json`.
@@ -66,5 +131,23 @@ impl Job {
     /// The file's text.
     pub fn to_text(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_named_as_it_is_shown() {
+        for text in ["last", "best", "best:fid50k_tf", "0", "400000"] {
+            assert_eq!(text.parse::<Which>().map(|which| which.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "newest", "best:", "-1", "last:3"] {
+            assert_eq!(
+                text.parse::<Which>(),
+                Err(format!("expected last, best, best:FIGURE or a step, found `{text}`"))
+            );
+        }
     }
 }

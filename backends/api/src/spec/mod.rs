@@ -16,14 +16,14 @@ mod train;
 pub use backend::{BackendSpec, Precision};
 pub use dataset::{Cifar10Spec, Colour, DatasetSpec, Digits8Spec, Faulty, ImagesSpec, Split};
 pub use eval::{EvalSpec, InceptionSpec, Metric};
-pub use job::{Job, JobFileError, Task};
+pub use job::{Job, JobFileError, Source, Task, Which};
 pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 pub use model::{
     AttentionSites, BaselineHeadSpec, BlockType, Combine, ConvHeadSpec, Decoder, Embedding, Encoder, FactorSpec,
     HeadSpec, MincyAttention, MincySpec, ModelSpec, NcsnppSpec, Nonlinearity, Precondition, Progressive,
     ProgressiveInput, ScorePdeHeadSpec, TorsoSpec, UnetSpec, UnetppSpec,
 };
-pub use sample::{Method, SampleSpec};
+pub use sample::{Method, SampleSpec, Save};
 pub use schedule::{EctPairsSpec, EdmPairsSpec, ScheduleKind, ScheduleSpec};
 pub use train::{Clip, EmaSpec, OptimizerKind, TrainSpec};
 

@@ -18,6 +18,18 @@ choice! {
     }
 }
 
+choice! {
+    /// How drawn images are kept.
+    pub enum Save {
+        /// One PNG an image, and a grid.
+        Png = "png",
+        /// `images.npz` with `arr_0` `[N,H,W,C]` in 8 bits, and a grid.
+        Npz = "npz",
+        /// A grid of the first 1,024.
+        Grid = "grid",
+    }
+}
+
 group! {
     /// The sample group.
     pub struct SampleSpec {
@@ -35,6 +47,8 @@ group! {
         start_sigma: f64 => POSITIVE;
         /// Classes that images get in turn, from a network that sees classes. Null: all of them.
         classes: Option<Vec<u64>> => Kind::List { item: &COUNT, min: 1 }, nullable;
+        /// How `exp sample` keeps the images.
+        save: Save => Kind::Choice(Save::WORDS);
         /// Seed of the noise; image i is the same for every n.
         seed: u64 => COUNT;
     }

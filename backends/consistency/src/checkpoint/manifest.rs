@@ -13,7 +13,7 @@ pub struct Manifest {
     pub step: u64,
     /// Its file, [`Manifest::STATE`].
     pub file: FileEntry,
-    /// Figures measured at this step; the lowest `fd_pixel` marks the best checkpoint.
+    /// Figures measured at this step; the lowest of each marks a best checkpoint.
     pub figures: Vec<(String, f64)>,
     /// SHA-256 of this manifest with an empty seal: it vouches for itself.
     pub seal: String,
@@ -53,9 +53,9 @@ impl Manifest {
         sha256(&serde_json::to_vec(&open).unwrap_or_default())
     }
 
-    /// The figure by which checkpoints compare, if it was measured.
-    pub fn score(&self) -> Option<f64> {
-        self.figures.iter().find(|(name, _)| name == "fd_pixel").map(|(_, value)| *value)
+    /// A figure, if it was measured.
+    pub fn figure(&self, name: &str) -> Option<f64> {
+        self.figures.iter().find(|(other, _)| other == name).map(|(_, value)| *value)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Finding and verifying checkpoints.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use exp_api::spec::Which;
 
 use super::manifest::FileEntry;
 use super::{CheckpointError, FOLDER, HostTensor, Manifest, decode};
@@ -41,6 +44,43 @@ pub fn latest(run: &Path, prefix: &str) -> Result<(Option<Loaded>, Vec<Rejected>
         }
     }
     Ok((None, rejected))
+}
+
+/// The checkpoint that `which` names, with its tensors whose names start with `prefix`.
+///
+/// # Errors
+/// There is none, or it is damaged; in words.
+pub fn chosen(run: &Path, which: &Which, prefix: &str) -> Result<Loaded, String> {
+    let steps = list(run).map_err(|error| error.to_string())?;
+    let none = || format!("{} has no sound checkpoint", run.display());
+    let step = match which {
+        Which::Last => return latest(run, prefix).map_err(|error| error.to_string())?.0.ok_or_else(none),
+        Which::Step(step) => *step,
+        Which::Best(figure) => best(run, &steps, figure.as_deref())?,
+    };
+    let path = run.join(FOLDER).join(step.to_string());
+    if !steps.contains(&step) {
+        let there: Vec<String> = steps.iter().map(u64::to_string).collect();
+        return Err(format!("{} has no checkpoint of step {step}; there are {}", run.display(), there.join(", ")));
+    }
+    let (manifest, tensors) = load(run, step, prefix).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    Ok(Loaded { path, manifest, tensors })
+}
+
+/// The step with the lowest figure.
+fn best(run: &Path, steps: &[u64], figure: Option<&str>) -> Result<u64, String> {
+    let manifests: Vec<Manifest> = steps.iter().filter_map(|&step| manifest_of(run, step).ok()).collect();
+    let first = || manifests.iter().find_map(|manifest| manifest.figures.first()).map(|(name, _)| name.as_str());
+    let Some(name) = figure.or_else(first) else {
+        return Err(format!("no checkpoint of {} was measured: train.eval_every says when one is", run.display()));
+    };
+    let scored = manifests.iter().filter_map(|manifest| Some((manifest.step, manifest.figure(name)?)));
+    let found = scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step);
+    found.ok_or_else(|| {
+        let known: BTreeSet<&str> = manifests.iter().flat_map(|m| &m.figures).map(|(name, _)| name.as_str()).collect();
+        let known: Vec<&str> = known.into_iter().collect();
+        format!("no checkpoint of {} has the figure `{name}`; there are {}", run.display(), known.join(", "))
+    })
 }
 
 /// The steps that have a checkpoint, rising.

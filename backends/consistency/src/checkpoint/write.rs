@@ -1,5 +1,6 @@
 //! Writing and thinning out checkpoints.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f
     flush_folder(&folder)
 }
 
-/// Removes all but the best and the last `keep` of the checkpoints up to `step`, and what a kill left half written.
+/// Removes all but the best by each figure and the last `keep` of the checkpoints up to `step`, and what a kill left half written.
 ///
 /// A checkpoint of a later step was found damaged, or the run would not be at `step`: it does not count.
 ///
@@ -45,10 +46,17 @@ pub fn prune(run: &Path, step: u64, keep: u64) -> Result<(), CheckpointError> {
     }
     let mut steps = list(run)?;
     steps.retain(|&other| other <= step);
-    let scored = steps.iter().filter_map(|&step| Some((step, manifest_of(run, step).ok()?.score()?)));
-    let best = scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step);
+    let mut best: HashMap<String, (f64, u64)> = HashMap::new();
+    for &step in &steps {
+        for (name, value) in manifest_of(run, step).map(|manifest| manifest.figures).unwrap_or_default() {
+            let least = best.entry(name).or_insert((f64::INFINITY, step));
+            if value < least.0 {
+                *least = (value, step);
+            }
+        }
+    }
     let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
-    for step in steps[..old].iter().filter(|&&step| Some(step) != best) {
+    for step in steps[..old].iter().filter(|&step| !best.values().any(|(_, best)| best == step)) {
         remove(&run.join(FOLDER).join(step.to_string()))?;
     }
     Ok(())
@@ -89,7 +97,7 @@ fn files(action: &'static str, path: &Path, source: std::io::Error) -> Checkpoin
 
 #[cfg(test)]
 mod tests {
-    use super::super::latest;
+    use super::super::{chosen, latest};
     use super::*;
 
     fn state(value: f32) -> Vec<HostTensor> {
@@ -146,6 +154,17 @@ mod tests {
             prune(run.path(), step, 2).unwrap();
         }
         assert_eq!(list(run.path()).unwrap(), [2, 4, 5]);
+        let other = tempfile::tempdir().unwrap();
+        for (step, scores) in [(1, [0.5, 0.1]), (2, [0.1, 0.2]), (3, [0.3, 0.3]), (4, [0.4, 0.4])] {
+            let figures = [("fd_pixel".into(), scores[0]), ("fid50k_tf".into(), scores[1])];
+            save(other.path(), step, &state(step as f32), &figures).unwrap();
+            prune(other.path(), step, 1).unwrap();
+        }
+        assert_eq!(list(other.path()).unwrap(), [1, 2, 4], "the best by each figure");
+        let step = |which: &str| chosen(other.path(), &which.parse().unwrap(), "").map(|found| found.manifest.step);
+        assert_eq!(["last", "best", "best:fid50k_tf", "2"].map(|which| step(which).unwrap()), [4, 2, 1, 2]);
+        assert!(step("3").unwrap_err().ends_with("has no checkpoint of step 3; there are 1, 2, 4"));
+        assert!(step("best:fid").unwrap_err().ends_with("has the figure `fid`; there are fd_pixel, fid50k_tf"));
     }
 
     #[test]

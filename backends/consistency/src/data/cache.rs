@@ -15,11 +15,11 @@ use super::{Dataset, Shape};
 /// Changes whenever pictures are decoded, scaled or kept in another way.
 const VERSION: u32 = 1;
 
-/// Where copies are: `exp/data` in $XDG_CACHE_HOME, else in ~/.cache.
-pub(super) fn directory() -> Option<PathBuf> {
+/// Where things are kept that can be made again: `exp` in $XDG_CACHE_HOME, else in ~/.cache.
+pub fn directory() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let root = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
-    Some(root.join("exp/data"))
+    Some(root.join("exp"))
 }
 
 /// The name of the copy of a source with this fingerprint, treated in this way.
@@ -46,7 +46,8 @@ pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
     let labels: Vec<u8> = data.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
     let Shape { channels, height, width } = data.shape();
     let written = || -> Option<()> {
-        let pixels = TensorView::new(Dtype::U8, vec![data.len(), channels, height, width], data.pixels()).ok()?;
+        let pixels =
+            TensorView::new(Dtype::U8, vec![data.len(), channels, height, width], data.bytes(0..data.len())).ok()?;
         let labels = TensorView::new(Dtype::U16, vec![data.len()], &labels).ok()?;
         let skipped = serde_json::to_string(data.skipped()).ok()?;
         let notes = HashMap::from([("skipped".to_owned(), skipped)]);

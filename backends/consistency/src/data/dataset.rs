@@ -66,9 +66,13 @@ impl Dataset {
         &self.skipped
     }
 
-    /// All pixels, one image after the other.
-    pub(super) fn pixels(&self) -> &[u8] {
-        &self.pixels
+    /// The pixels of the images of `range`, one after the other.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    pub fn bytes(&self, range: Range<usize>) -> &[u8] {
+        let values = self.shape.values();
+        &self.pixels[range.start * values..range.end * values]
     }
 
     /// The shape of every image.
@@ -146,7 +150,7 @@ impl Batch {
 }
 
 /// From 8 bits to [-1, 1], in this order of operations: v / 255 * 2 - 1.
-pub(super) fn signed(value: u8) -> f32 {
+fn signed(value: u8) -> f32 {
     f32::from(value) / 255.0 * 2.0 - 1.0
 }
 

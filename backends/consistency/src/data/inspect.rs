@@ -32,8 +32,8 @@ pub struct Inspection {
     pub classes: Vec<String>,
     /// Pictures whose head cannot be read, by their place.
     pub faulty: Vec<String>,
-    /// The first 64 images in [-1, 1], NCHW, and their shape.
-    pub first: (Vec<f32>, Shape),
+    /// The pixels of the first 64 images, NCHW, and their shape.
+    pub first: (Vec<u8>, Shape),
 }
 
 /// Looks at both splits of what is at `path`, decoding only the first pictures; of others it reads the head.
@@ -73,8 +73,7 @@ fn look(source: &Source, split: Split) -> Result<Inspection, DataError> {
         if seen.count == 0 {
             let sides = found.iter().flatten().next().map_or(SIDE, |(width, height)| *width.min(height)).clamp(1, SIDE);
             let shape = Shape { channels: 3, height: sides as usize, width: sides as usize };
-            let (planes, _) = Fit { shape, exact: false }.decode(&part.first(SHOWN));
-            seen.first = (planes.iter().map(|&value| super::dataset::signed(value)).collect(), shape);
+            seen.first = (Fit { shape, exact: false }.decode(&part.first(SHOWN)).0, shape);
         }
         for (row, size) in found.into_iter().enumerate() {
             match size {
@@ -147,7 +146,7 @@ mod tests {
         assert_eq!(found[0].to_string(), text);
         let (first, shape) = &found[0].first;
         assert_eq!((first.len(), shape.width), (4 * shape.values(), 10));
-        assert_eq!([first[0], first[2 * shape.values()]], [-1.0, 1.0]);
+        assert_eq!([first[0], first[2 * shape.values()]], [0, 255]);
         std::fs::create_dir(paths[0].join("empty")).unwrap();
         let nothing = inspect(&paths[0].join("empty")).unwrap_err().to_string();
         assert!(nothing.starts_with("found no pictures for the split `train` in "), "{nothing}");

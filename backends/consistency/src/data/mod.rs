@@ -14,6 +14,7 @@ mod open;
 mod pictures;
 mod source;
 
+pub use cache::directory as cache_directory;
 pub use dataset::{Batch, Dataset, Shape};
 pub use feed::Feed;
 pub use inspect::{Inspection, inspect};

@@ -16,7 +16,8 @@ use super::{Dataset, Shape, cache, digits8};
 /// # Errors
 /// A missing folder, and whatever is wrong with the files.
 pub fn open(spec: &DatasetSpec) -> Result<Dataset, DataError> {
-    open_kept(spec, cache::directory().as_deref())
+    let kept = cache::directory().map(|directory| directory.join("data"));
+    open_kept(spec, kept.as_deref())
 }
 
 /// The same with decoded pictures kept in `cache`, or nowhere.

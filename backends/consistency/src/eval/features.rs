@@ -1,15 +1,15 @@
 //! Features of images by a network: a random one, or FID's.
 //!
-//! In: images as a sampler makes them. They are brought to 8 bits first, since that is what a data set is and what
-//! published figures are taken on. Out: one vector an image, on the host.
+//! In: images of 8 bits, which a data set has and which published figures are taken on. Out: one vector an image, on the host.
 
 use exp_api::spec::{InceptionSpec, Metric};
 
-use super::inception::{Inception, Stored, Wanted};
+use sha2::{Digest, Sha256};
+
+use super::inception::{FEATURES, Inception, Stored, Wanted};
 use super::resize::{Resize, SIDE};
 use crate::data::Shape;
 use crate::engine::Engine;
-use crate::picture::eight_bits;
 use crate::rng::{Draw, Purpose};
 use crate::tensor::{Tensor, image_shape};
 use crate::weights::{Weights, WeightsError};
@@ -53,11 +53,23 @@ impl<T: Tensor> Features<T> {
         Ok(Some(Features::Inception(resize, Box::new(network))))
     }
 
+    /// What tells these features from all others: the metric, and the hash of its weights.
+    ///
+    /// # Errors
+    /// Weights that cannot be read any more.
+    pub fn identity(metric: Metric, spec: &InceptionSpec) -> std::io::Result<String> {
+        let hash = match &spec.weights {
+            Some(path) if metric != Metric::FdRandom => Sha256::digest(std::fs::read(path)?).to_vec(),
+            _ => Vec::new(),
+        };
+        Ok(hash.iter().fold(format!("{} ", metric.word()), |text, byte| text + &format!("{byte:02x}")))
+    }
+
     /// How many features an image has.
     pub fn dimensions(&self) -> usize {
         match self {
             Features::Random(_) => RANDOM[2],
-            Features::Inception(..) => 2048,
+            Features::Inception(..) => FEATURES,
         }
     }
 
@@ -71,10 +83,9 @@ impl<T: Tensor> Features<T> {
         }
     }
 
-    /// The features of `images`, values around [-1, 1] in NCHW, one image after the other.
-    pub fn of<E: Engine<T = T>>(&self, engine: &E, images: &[f32], shape: Shape) -> Vec<f64> {
-        let pixels: Vec<u8> = images.iter().map(|&value| eight_bits(value)).collect();
-        let count = images.len() / shape.values();
+    /// The features of images, `pixels` in NCHW, one image after the other.
+    pub fn of<E: Engine<T = T>>(&self, engine: &E, pixels: &[u8], shape: Shape) -> Vec<f64> {
+        let count = pixels.len() / shape.values();
         let features = match self {
             Features::Random(kernels) => {
                 let signed: Vec<f32> = pixels.iter().map(|&value| f32::from(value) / 127.5 - 1.0).collect();
@@ -132,22 +143,24 @@ mod tests {
     fn random_features_are_the_same_for_everyone() {
         let open = || Features::open(&OracleEngine, Metric::FdRandom, &none(), SHAPE).expect("no weights");
         let features = open().expect("a network");
-        let image = |shift: f32| (0..64).map(|i| (i as f32 * 0.3).sin() * 0.5 + shift).collect::<Vec<f32>>();
-        let both = features.of(&OracleEngine, &[image(0.0), image(0.2)].concat(), SHAPE);
+        let image = |shift: f64| {
+            (0..64).map(|i| (127.0 + 60.0 * (f64::from(i) * 0.3).sin() + shift) as u8).collect::<Vec<u8>>()
+        };
+        let both = features.of(&OracleEngine, &[image(0.0), image(25.0)].concat(), SHAPE);
         assert_eq!(both.len(), 2 * features.dimensions());
         assert_eq!(both[..128], features.of(&OracleEngine, &image(0.0), SHAPE)[..]);
         assert_ne!(both[..128], both[128..]);
-        assert_eq!(both, open().expect("a network").of(&OracleEngine, &[image(0.0), image(0.2)].concat(), SHAPE));
+        assert_eq!(both, open().expect("a network").of(&OracleEngine, &[image(0.0), image(25.0)].concat(), SHAPE));
     }
 
     #[test]
     fn weights_that_are_missing_are_told() {
-        let spec = InceptionSpec { weights: Some("/nowhere/inception".to_owned()), sha256: None };
+        let spec = InceptionSpec { weights: Some("/nowhere/inception".to_owned()), ..none() };
         let found = Features::open(&OracleEngine, Metric::FidTf, &spec, SHAPE).map(|_| ()).map_err(|e| e.to_string());
         assert!(found.is_err_and(|text| text.starts_with("cannot read /nowhere/inception")));
     }
 
     fn none() -> InceptionSpec {
-        InceptionSpec { weights: None, sha256: None }
+        InceptionSpec { weights: None, sha256: None, statistics: None }
     }
 }

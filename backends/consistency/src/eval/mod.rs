@@ -2,7 +2,7 @@
 //!
 //! Owns the Frechet distance ([`frechet`]), the running [`Moments`] that it needs, and the features it is taken over:
 //! pixels ([`FdPixel`]) or those of a network ([`Features`]), which FID's Inception is. Also the exact denoiser of a data
-//! set (`ideal`). It samples nothing and writes no report.
+//! set (`ideal`), and [`statistics`] on disk. It samples nothing and writes no report.
 
 mod fd_pixel;
 mod features;
@@ -11,6 +11,7 @@ pub(crate) mod ideal;
 pub(crate) mod inception;
 mod moments;
 pub(crate) mod resize;
+pub mod statistics;
 
 pub use fd_pixel::FdPixel;
 pub use features::Features;

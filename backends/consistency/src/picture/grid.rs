@@ -1,6 +1,5 @@
 //! A grid of images, enlarged until they can be made out, and its file.
 
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 use thiserror::Error;
 
 use crate::data::Shape;
+use crate::files::whole;
 
 /// Pixels between tiles.
 const GAP: usize = 4;
@@ -55,18 +55,23 @@ pub fn eight_bits(value: f32) -> u8 {
     (((value + 1.0) * 0.5).clamp(0.0, 1.0) * 255.0) as u8
 }
 
+/// Every value as 8 bits: [`eight_bits`].
+pub fn quantised(images: &[f32]) -> Vec<u8> {
+    images.iter().map(|&value| eight_bits(value)).collect()
+}
+
 /// The least whole enlargement that makes an image's shorter side 40 pixels or more.
 pub fn legible_scale(shape: Shape) -> usize {
     LEGIBLE.div_ceil(shape.height.min(shape.width).max(1))
 }
 
 impl Picture {
-    /// Tiles `images` (NCHW, `shape` each) over `columns` columns, reading order, each pixel drawn `scale` times
+    /// Tiles 8-bit `images` (NCHW, `shape` each) over `columns` columns, reading order, each pixel drawn `scale` times
     /// `scale`.
     ///
     /// # Errors
     /// Neither grey nor RGB; values that make no whole number of images, or none.
-    pub fn grid(images: &[f32], shape: Shape, columns: usize, scale: usize) -> Result<Picture, PictureError> {
+    pub fn grid(images: &[u8], shape: Shape, columns: usize, scale: usize) -> Result<Picture, PictureError> {
         if !matches!(shape.channels, 1 | 3) {
             return Err(PictureError::Channels(shape.channels));
         }
@@ -102,19 +107,13 @@ impl Picture {
         Ok(bytes)
     }
 
-    /// Writes the PNG to `path`, whole or not at all: a file beside it takes its name at the end.
+    /// Writes the PNG to `path`, whole or not at all.
     ///
     /// # Errors
     /// The folder is missing, full or closed to us.
     pub fn save(&self, path: &Path) -> Result<(), PictureError> {
         let bytes = self.png()?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".picture").make_in(folder, |path| File::create_new(path))?;
-        file.write_all(&bytes)?;
-        fs::rename(file.path(), path)?;
-        // The name is gone, so there is nothing left to delete.
-        file.disable_cleanup(true);
-        Ok(())
+        Ok(whole(path, |file| file.write_all(&bytes))?)
     }
 
     /// A white picture.
@@ -129,12 +128,11 @@ impl Picture {
     }
 
     /// Draws one image with its upper left corner at (`left`, `top`).
-    fn tile(&mut self, left: usize, top: usize, image: &[f32], shape: Shape, scale: usize) {
+    fn tile(&mut self, left: usize, top: usize, image: &[u8], shape: Shape, scale: usize) {
         for (channel, plane) in image.chunks(shape.height * shape.width).enumerate() {
             for y in 0..shape.height * scale {
                 for x in 0..shape.width * scale {
-                    let value = plane[y / scale * shape.width + x / scale];
-                    self.pixel(left + x, top + y)[channel] = eight_bits(value);
+                    self.pixel(left + x, top + y)[channel] = plane[y / scale * shape.width + x / scale];
                 }
             }
         }
@@ -143,6 +141,8 @@ impl Picture {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const GREY: Shape = Shape { channels: 1, height: 1, width: 2 };
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_grid_is_laid_out_in_reading_order() {
         // Three images of 1 x 2 in two columns, each pixel twice as large: tiles of 4 x 2, four white pixels between.
-        let picture = Picture::grid(&[-1.0, 0.0, -1.0, -1.0, 0.0, -1.0], GREY, 2, 2).unwrap();
+        let picture = Picture::grid(&[0, 127, 0, 0, 127, 0], GREY, 2, 2).unwrap();
         assert_eq!((picture.width, picture.height), (12, 8));
         let (a, b, c) = ([0, 0, 127, 127], [0; 4], [127, 127, 0, 0]);
         let w = [255; 12];
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn planes_become_colours_and_the_png_holds_them() {
         let shape = Shape { channels: 3, height: 1, width: 2 };
-        let picture = Picture::grid(&[1.0, -1.0, 0.0, 0.0, -1.0, 1.0], shape, 9, 1).unwrap();
+        let picture = Picture::grid(&[255, 0, 127, 127, 0, 255], shape, 9, 1).unwrap();
         let bytes = picture.png().unwrap();
         let back = image::load_from_memory(&bytes).unwrap();
         assert_eq!(back.as_rgb8().unwrap().as_raw(), &[255, 127, 0, 0, 127, 255]);
@@ -190,7 +190,7 @@ mod tests {
     fn what_makes_no_grid_is_refused() {
         let text = |values, channels| {
             let shape = Shape { channels, ..GREY };
-            Picture::grid(&vec![0.0; values], shape, 1, 1).map(|_| ()).map_err(|e| e.to_string())
+            Picture::grid(&vec![0; values], shape, 1, 1).map(|_| ()).map_err(|e| e.to_string())
         };
         assert_eq!(text(4, 2), Err("2 channels are neither grey (1) nor RGB (3)".to_owned()));
         assert_eq!(text(3, 1), Err("3 values do not make images of 1x1x2".to_owned()));
@@ -202,14 +202,14 @@ mod tests {
     fn a_saved_picture_replaces_the_old_one_and_leaves_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("grid.png");
-        for value in [0.0, 1.0] {
+        for value in [0, 255] {
             let picture = Picture::grid(&[value; 2], GREY, 1, 1).unwrap();
             picture.save(&path).unwrap();
             assert_eq!(fs::read(&path).unwrap(), picture.png().unwrap());
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         let absent = dir.path().join("absent/grid.png");
-        assert!(matches!(Picture::grid(&[0.0; 2], GREY, 1, 1).unwrap().save(&absent), Err(PictureError::Write(_))));
+        assert!(matches!(Picture::grid(&[0; 2], GREY, 1, 1).unwrap().save(&absent), Err(PictureError::Write(_))));
     }
 
     #[test]

@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn panels_stand_side_by_side_under_their_captions() {
         let shape = |channels| Shape { channels, height: 1, width: 2 };
-        let grey = Picture::grid(&[-1.0; 2], shape(1), 1, 20).unwrap();
-        let rgb = Picture::grid(&[-1.0, -1.0, 0.0, 0.0, 1.0, 1.0], shape(3), 1, 20).unwrap();
+        let grey = Picture::grid(&[0; 2], shape(1), 1, 20).unwrap();
+        let rgb = Picture::grid(&[0, 0, 127, 127, 255, 255], shape(3), 1, 20).unwrap();
         let all = panels(&[("I", grey), ("two", rgb)]);
         // Panels of 40 and of 48: the second caption is wider than its picture.
         assert_eq!((all.width, all.height, all.channels), (6 + 40 + 24 + 48 + 6, 6 + 16 + 6 + 20 + 6, 3));

@@ -10,7 +10,7 @@ mod intermediate;
 mod multistep;
 mod one_step;
 
-use exp_api::spec::{Method, SampleSpec};
+use exp_api::spec::{Method, SampleSpec, Save};
 
 pub(crate) use draw::Drawn;
 pub use draw::{Sampler, check};
@@ -23,6 +23,7 @@ pub(crate) const ONE_STEP: SampleSpec = SampleSpec {
     steps: 18,
     sigmas: None,
     start_sigma: 17.0,
+    save: Save::Png,
     classes: None,
     seed: 0,
 };

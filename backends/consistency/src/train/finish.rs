@@ -3,6 +3,7 @@
 use exp_api::spec::Metric;
 use exp_api::{BackendError, Level, Report};
 
+use super::measure;
 use super::state::TrainState;
 use super::trainer::{Trainer, interrupted};
 use crate::engine::Engine;
@@ -34,21 +35,17 @@ impl<E: Engine> Trainer<'_, E> {
         }
         let images = self.judge()?.images();
         self.say(Level::Info, format!("judging {images} images"))?;
-        let (judge, gallery, main) = (self.judge()?, self.gallery(), self.main_method());
-        let sample = &self.spec.sample;
-        if self.stop.asked() {
-            return Ok(Vec::new());
-        }
-        let mut figures = judge.figures(&gallery, ema, sample, main)?;
-        if self.spec.eval.metrics.contains(&Metric::FdPixel) && !self.stop.asked() {
-            let fresh = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
-            let untrained = judge.fd_pixel(&gallery, &fresh, sample, main)?;
-            figures.extend(untrained.map(|value| ("fd_pixel_untrained".to_owned(), value)));
-        }
-        for &method in self.spec.eval.methods.iter().filter(|&&method| method != main) {
-            if !self.stop.asked() {
-                let named = |(name, value)| (format!("{name}/{}", method.word()), value);
-                figures.extend(judge.figures(&gallery, ema, sample, method)?.into_iter().map(named));
+        let (judge, gallery, sample) = (self.judge()?, self.gallery(), &self.spec.sample);
+        let mut figures = Vec::new();
+        for (at, method) in measure::methods(self.spec).into_iter().enumerate() {
+            if self.stop.asked() {
+                return Ok(figures);
+            }
+            figures.extend(measure::named(self.spec, method, judge.figures(&gallery, ema, sample, method)?));
+            if at == 0 && self.spec.eval.metrics.contains(&Metric::FdPixel) && !self.stop.asked() {
+                let fresh = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
+                let untrained = judge.fd_pixel(&gallery, &fresh, sample, method)?;
+                figures.extend(untrained.map(|value| ("fd_pixel_untrained".to_owned(), value)));
             }
         }
         Ok(figures)

@@ -11,7 +11,7 @@ use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
 use crate::params::Params;
-use crate::picture::{Picture, legible_scale, panels};
+use crate::picture::{Picture, legible_scale, panels, quantised};
 use crate::sample::Sampler;
 
 /// Images of one forward pass. Fixed, since an engine may round batches of different sizes differently.
@@ -65,7 +65,8 @@ impl<E: Engine> Gallery<'_, E> {
         let mut shown = Vec::new();
         for &method in methods {
             let images = self.draw(theta, &SampleSpec { method, ..spec.clone() }, 0..PANEL);
-            let picture = Picture::grid(&images, self.shape, COLUMNS, legible_scale(self.shape)).map_err(failed)?;
+            let picture =
+                Picture::grid(&quantised(&images), self.shape, COLUMNS, legible_scale(self.shape)).map_err(failed)?;
             shown.push((caption(method, self.network.has_head()), picture));
         }
         panels(&shown).save(path).map_err(failed)

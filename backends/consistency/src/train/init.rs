@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use exp_api::spec::{RunSpec, TorsoSpec};
+use exp_api::spec::{RunSpec, TorsoSpec, Which};
 use exp_api::{BackendError, Problem};
 
 use super::state::{TrainState, fits, place};
@@ -19,10 +19,16 @@ use crate::weights::Weights;
 /// SongUNet alone, and inside its preconditioner.
 const PREFIXES: [&str; 2] = ["", "model."];
 
-/// The weights of a run's last checkpoint, averaged, of all networks.
-pub(super) fn last_average<E: Engine>(engine: &E, network: &Network, run: &Path) -> Result<Params<E::T>, BackendError> {
-    let (path, tensors) = averages(run)?;
-    place(engine, network.params(), "ema/", &tensors).map_err(|reason| mismatch(path, reason))
+/// The weights of a checkpoint, averaged, of all networks, and its step. `run` is the directory of the run.
+pub(super) fn average<E: Engine>(
+    engine: &E,
+    network: &Network,
+    run: &Path,
+    which: &Which,
+) -> Result<(Params<E::T>, u64), BackendError> {
+    let found = checkpoint::chosen(run, which, "ema/").map_err(BackendError::Checkpoint)?;
+    let theta = place(engine, network.params(), "ema/", &found.tensors);
+    Ok((theta.map_err(|reason| mismatch(found.path, reason))?, found.manifest.step))
 }
 
 /// The state that starts from `init_from`.

@@ -9,14 +9,18 @@ use exp_api::spec::{DatasetSpec, Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
+use super::draw::Drawing;
 use super::gallery::Gallery;
-use super::init::{self, last_average};
+use super::init;
+use super::judge::Judge;
+use super::measure::Measuring;
 use super::replicas::guarded;
 use super::trainer::Trainer;
 use crate::data::{self, Dataset, Shape};
 use crate::engine::Engine;
+use crate::eval::inception::FEATURES;
+use crate::eval::statistics;
 use crate::net::Network;
-use crate::picture::{Picture, PictureError, legible_scale};
 use crate::weights::Weights;
 use crate::{loss, optim, sample, schedule};
 
@@ -44,16 +48,22 @@ fn classes(spec: &RunSpec) -> Option<Problem> {
     (known < there).then(|| Problem::new("model.torso.num_classes", message))
 }
 
-/// Whether the weights of FID's network are there, if a metric needs them.
-fn inception(spec: &RunSpec) -> Option<Problem> {
-    let needed = spec.eval.metrics.iter().find(|metric| metric.word().starts_with("fid_"))?;
-    let fault = match &spec.eval.inception.weights {
-        None => {
-            format!("{} needs a safetensors file with the weights of FID's Inception-v3, found null", needed.word())
-        }
-        Some(path) => Weights::check(path.as_ref()).err()?.to_string(),
+/// Whether the files that FID needs are there, if a metric is one.
+fn inception(spec: &RunSpec) -> Vec<Problem> {
+    let Some(needed) = spec.eval.metrics.iter().find(|metric| metric.word().starts_with("fid_")) else {
+        return Vec::new();
     };
-    Some(Problem::new("eval.inception.weights", fault))
+    let files = &spec.eval.inception;
+    let weights = match &files.weights {
+        None => Some(format!(
+            "{} needs a safetensors file with the weights of FID's Inception-v3, found null",
+            needed.word()
+        )),
+        Some(path) => Weights::check(path.as_ref()).err().map(|error| error.to_string()),
+    };
+    let statistics = files.statistics.as_ref().and_then(|path| statistics::load(path.as_ref(), FEATURES).err());
+    let faults = [("eval.inception.weights", weights), ("eval.inception.statistics", statistics)];
+    faults.into_iter().filter_map(|(key, fault)| Some(Problem::new(key, fault?))).collect()
 }
 
 /// Does a job in directory `dir` on the devices of `replicas`.
@@ -72,6 +82,7 @@ pub fn run<E: Engine>(
     let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).map_err(|problems| {
         BackendError::Checkpoint(problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect())
     })?;
+    let shape = Shape { channels, height: side, width: side };
     guarded(|| match &job.task {
         Task::Train => {
             let data = opened(&spec.dataset, events)?;
@@ -87,14 +98,19 @@ pub fn run<E: Engine>(
             }
             .run()
         }
-        Task::Sample { run } => {
-            let shape = Shape { channels, height: side, width: side };
+        Task::Sample(source) => {
             let data = match spec.sample.method {
                 Method::Intermediate => Some(opened(&spec.dataset, events)?),
                 _ => None,
             };
             let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref() };
-            draw(&gallery, dir, &dir.join(run), spec, events)
+            Drawing { gallery: &gallery, dir, spec, stop }.run(source, events)
+        }
+        Task::Eval(source) => {
+            let data = Arc::new(opened(&spec.dataset, events)?);
+            let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: Some(&data) };
+            let judge = Judge::new(replicas, &data, spec)?;
+            Measuring { gallery: &gallery, judge: &judge, dir, spec, stop }.run(source, events)
         }
     })
 }
@@ -108,36 +124,4 @@ fn opened(spec: &DatasetSpec, events: &mut dyn EventSink) -> Result<Dataset, Bac
         events.emit(Event::Log { level: Level::Warn, message })?;
     }
     Ok(data)
-}
-
-/// Draws the images of `spec.sample` from the averaged weights of `run`, one PNG each and a grid.
-fn draw<E: Engine>(
-    gallery: &Gallery<E>,
-    dir: &Path,
-    run: &Path,
-    spec: &RunSpec,
-    events: &mut dyn EventSink,
-) -> Result<Report, BackendError> {
-    let sample = &spec.sample;
-    if sample.n == 0 {
-        return Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: None });
-    }
-    let theta = last_average(gallery.replicas.first(), gallery.network, run)?;
-    events.emit(Event::Log {
-        level: Level::Info,
-        message: format!("drawing {} images by {}", sample.n, sample.method.word()),
-    })?;
-    let images = gallery.draw(&theta, sample, 0..sample.n);
-    let written = |path: &Path, picture: Result<Picture, PictureError>| {
-        picture
-            .and_then(|picture| picture.save(path))
-            .map_err(|error| BackendError::Files(format!("{}: {error}", path.display())))
-    };
-    for (i, image) in images.chunks(gallery.shape.values()).enumerate() {
-        written(&dir.join(format!("{i:06}.png")), Picture::grid(image, gallery.shape, 1, 1))?;
-    }
-    let columns = (sample.n as f64).sqrt().ceil() as usize;
-    let grid = "grid.png";
-    written(&dir.join(grid), Picture::grid(&images, gallery.shape, columns, legible_scale(gallery.shape)))?;
-    Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: Some(grid.to_owned()) })
 }

@@ -1,16 +1,18 @@
 //! Figures of drawn images against the data.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use exp_api::BackendError;
-use exp_api::spec::{Method, Metric, RunSpec, SampleSpec};
+use exp_api::spec::{InceptionSpec, Method, Metric, RunSpec, SampleSpec};
 
 use super::Replicas;
 use super::gallery::Gallery;
 use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
-use crate::eval::{EvalError, FdPixel, Features, Gaussian, Moments, frechet};
+use crate::eval::{EvalError, FdPixel, Features, Gaussian, Moments, frechet, statistics};
 use crate::params::Params;
+use crate::picture::quantised;
 
 /// Most images drawn for `fd_pixel`: with 64 to 192 features, more say no more.
 const MOST: u64 = 2000;
@@ -56,12 +58,7 @@ impl<T: crate::tensor::Tensor> Judge<T> {
                     judge.pixels = Some((pixels, eval.n.min(data.len() as u64).min(MOST)));
                 }
                 Some(features) => {
-                    let mut moments = Moments::new(features.dimensions());
-                    for first in (0..data.len()).step_by(DRAWN as usize) {
-                        let images = data.range(first..(first + DRAWN as usize).min(data.len())).images;
-                        add(replicas, &features, &mut moments, &images, shape)?;
-                    }
-                    let reference = moments.gaussian().map_err(failed)?;
+                    let reference = reference(replicas, &features, metric, data, &eval.inception)?;
                     judge.networks.push(Network { name: named(metric, eval.n), features, reference });
                 }
             }
@@ -121,8 +118,9 @@ impl<T: crate::tensor::Tensor> Judge<T> {
                     judge.add(samples, block).map_err(failed)?;
                 }
             }
+            let seen = quantised(&images[..up_to(self.images)]);
             for (network, moments) in networks.iter().zip(&mut moments) {
-                add(gallery.replicas, &network.features, moments, &images[..up_to(self.images)], self.shape)?;
+                add(gallery.replicas, &network.features, moments, &seen, self.shape)?;
             }
         }
         let mut figures = Vec::new();
@@ -137,15 +135,44 @@ impl<T: crate::tensor::Tensor> Judge<T> {
     }
 }
 
-/// Adds the features of `images` to `moments`, all replicas looking at once.
+/// What drawn images are compared with: statistics that were given, that were kept, or of the data set.
+fn reference<E: Engine>(
+    replicas: &Replicas<E>,
+    features: &Features<E::T>,
+    metric: Metric,
+    data: &Dataset,
+    spec: &InceptionSpec,
+) -> Result<Gaussian, BackendError> {
+    if let Some(path) = spec.statistics.as_ref().filter(|_| metric != Metric::FdRandom) {
+        return statistics::load(Path::new(path), features.dimensions()).map_err(BackendError::Files);
+    }
+    let identity = Features::<E::T>::identity(metric, spec).map_err(|error| BackendError::Files(error.to_string()))?;
+    let kept = statistics::kept(data, &identity);
+    if let Some(found) = kept.as_deref().and_then(|path| statistics::load(path, features.dimensions()).ok()) {
+        return Ok(found);
+    }
+    let mut moments = Moments::new(features.dimensions());
+    for first in (0..data.len()).step_by(DRAWN as usize) {
+        let pixels = data.bytes(first..(first + DRAWN as usize).min(data.len()));
+        add(replicas, features, &mut moments, pixels, data.shape())?;
+    }
+    let found = moments.gaussian().map_err(failed)?;
+    if let Some(path) = kept {
+        // Without a copy the next run computes them again; that is no reason to stop this one.
+        let _ = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| statistics::store(&path, &found));
+    }
+    Ok(found)
+}
+
+/// Adds the features of images, `pixels` in NCHW, to `moments`, all replicas looking at once.
 fn add<E: Engine>(
     replicas: &Replicas<E>,
     features: &Features<E::T>,
     moments: &mut Moments,
-    images: &[f32],
+    pixels: &[u8],
     shape: Shape,
 ) -> Result<(), BackendError> {
-    let batches: Vec<&[f32]> = images.chunks(SEEN * shape.values()).collect();
+    let batches: Vec<&[u8]> = pixels.chunks(SEEN * shape.values()).collect();
     let rows = replicas.split(batches.len(), |engine, range| {
         let features = features.on(engine);
         batches[range].iter().flat_map(|batch| features.of(engine, batch, shape)).collect::<Vec<f64>>()

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use exp_api::spec::{LossKind, Method, RunSpec};
+use exp_api::spec::{Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
 use super::gallery::Gallery;
 use super::judge::Judge;
+use super::measure::{self, main_method};
 use super::start;
 use super::state::TrainState;
 use super::step::{Recipe, Values};
@@ -138,8 +139,12 @@ impl<E: Engine> Trainer<'_, E> {
 
     /// The figures of the average, as a row of metrics.
     fn measure(&mut self, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
-        let method = self.main_method();
-        let figures = self.judge()?.figures(&self.gallery(), &state.ema(), &self.spec.sample, method)?;
+        let (judge, gallery, ema) = (self.judge()?, self.gallery(), state.ema());
+        let mut figures = Vec::new();
+        for method in measure::methods(self.spec) {
+            let found = judge.figures(&gallery, &ema, &self.spec.sample, method)?;
+            figures.extend(measure::named(self.spec, method, found));
+        }
         self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
         Ok(figures)
     }
@@ -165,15 +170,10 @@ impl<E: Engine> Trainer<'_, E> {
     /// The panels of a grid.
     pub(super) fn methods(&self) -> Vec<Method> {
         let heun = self.spec.model.head.is_some().then_some(Method::Heun);
-        match self.main_method() {
+        match main_method(self.spec) {
             Method::Heun => vec![Method::Heun],
             _ => [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect(),
         }
-    }
-
-    /// How the images of a figure without a method's name are drawn: a consistency model makes an image in one step, a diffusion model needs many.
-    pub(super) fn main_method(&self) -> Method {
-        if self.spec.loss.kind == LossKind::Edm { Method::Heun } else { Method::OneStep }
     }
 
     pub(super) fn judge(&self) -> Result<&Judge<E::T>, BackendError> {

@@ -11,6 +11,9 @@ use crate::engine::Engine;
 use crate::net::resample::Resample;
 use crate::tensor::{Tensor, image_shape};
 
+/// Features of an image.
+pub(crate) const FEATURES: usize = 2048;
+
 /// Added to the variance of a batch normalisation.
 const EPS: f64 = 1e-3;
 
