@@ -11,11 +11,14 @@ pub fn summary(dir: &Path, report: &Report) -> String {
     if report.step > 0 {
         let _ = writeln!(text, "done: {} steps", report.step);
     }
-    let width = report.figures.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    // One figure a noise level is for report.json.
+    let shown = || report.figures.iter().filter(|(name, _)| !name.starts_with("pae/"));
+    let width = shown().map(|(name, _)| name.len()).max().unwrap_or(0);
     let untrained = report.figures.iter().find(|(name, _)| name == "fd_pixel_untrained").map(|(_, value)| *value);
-    for (name, value) in &report.figures {
+    for (name, value) in shown() {
         let _ = write!(text, "  {name:width$}  {value:.4}");
-        if let Some(untrained) = untrained.filter(|untrained| *untrained > 0.0 && name != "fd_pixel_untrained") {
+        let compared = *name == "fd_pixel" || name.starts_with("fd_pixel/");
+        if let Some(untrained) = untrained.filter(|untrained| compared && *untrained > 0.0) {
             let _ = write!(text, "  ({:.2} % of untrained)", 100.0 * value / untrained);
         }
         text.push('\n');

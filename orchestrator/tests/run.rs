@@ -274,6 +274,23 @@ fn figures_of_a_checkpoint_are_those_of_the_run() {
     assert!(before.iter().all(|(name, bytes)| repeated(&run).get(name) == Some(bytes)), "the run was changed");
 }
 
+#[test]
+fn the_error_against_the_exact_denoiser_is_measured_by_level() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    let words = ["eval", "run", "eval.metrics=[pae]", "eval.pae.images=8", "eval.pae.levels=3", "eval.pae.draws=2"];
+    let ended = scratch.ok(&words);
+    let report = json(run.join("eval/last-32/report.json"));
+    let names: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names[..2], ["pae", "pae_variance"]);
+    assert_eq!((names.len(), names[4]), (5, "pae/0.020"));
+    let levels: Vec<f64> = names[2..].iter().map(|&name| report[name].as_f64().unwrap()).collect();
+    let mean = levels.iter().sum::<f64>() / 3.0;
+    assert!((report["pae"].as_f64().unwrap() - mean).abs() < 1e-12 && mean > 0.0);
+    ended.says(&[&format!("  pae           {mean:.4}\n")]);
+    assert!(!ended.out.contains("pae/"), "{}", ended.out);
+}
+
 /// The grey values of a PNG.
 fn decoded(png: &[u8]) -> Vec<u8> {
     image::load_from_memory(png).unwrap().into_luma8().into_raw()

@@ -53,7 +53,8 @@ fn job() -> Job {
         },
         "eval": {
             "metrics": ["fd_pixel"], "n": 16, "methods": ["one_step", "two_step"],
-            "inception": {"weights": null, "sha256": null, "statistics": null}
+            "inception": {"weights": null, "sha256": null, "statistics": null},
+            "pae": {"images": 8, "levels": 2, "draws": 1, "sigma_min": 0.02}
         },
         "init_from": null, "tags": [], "notes": null, "params": {}
     });

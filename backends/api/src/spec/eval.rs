@@ -1,7 +1,7 @@
 //! What is measured on drawn images.
 
 use super::Method;
-use crate::schema::{Kind, at_least, choice, group};
+use crate::schema::{Kind, POSITIVE, at_least, choice, group, levels};
 
 choice! {
     /// A figure of merit.
@@ -18,6 +18,8 @@ choice! {
         FidTorch = "fid_torch",
         /// FID with Pillow's bicubic resizing, as clean-fid has it.
         FidClean = "fid_clean",
+        /// Pixel-wise absolute error against the exact posterior mean, over noise levels.
+        Pae = "pae",
     }
 }
 
@@ -34,6 +36,20 @@ group! {
 }
 
 group! {
+    /// Over what `pae` is taken.
+    pub struct PaeSpec {
+        /// The first images of the data set.
+        images: u64 => at_least(1);
+        /// Noise levels, from the schedule's largest down.
+        levels: u64 => levels(2);
+        /// Draws that are averaged.
+        draws: u64 => at_least(1);
+        /// The smallest noise level.
+        sigma_min: f64 => POSITIVE;
+    }
+}
+
+group! {
     /// The eval group.
     pub struct EvalSpec {
         /// The figures to compute.
@@ -44,5 +60,7 @@ group! {
         methods: Vec<Method> => Kind::List { item: &Kind::Choice(Method::WORDS), min: 0 };
         /// The network of FID.
         inception: InceptionSpec => Kind::Group(InceptionSpec::FIELDS);
+        /// Over what `pae` is taken.
+        pae: PaeSpec => Kind::Group(PaeSpec::FIELDS);
     }
 }

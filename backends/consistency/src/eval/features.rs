@@ -40,7 +40,7 @@ impl<T: Tensor> Features<T> {
         shape: Shape,
     ) -> Result<Option<Features<T>>, WeightsError> {
         let resize = match metric {
-            Metric::FdPixel => return Ok(None),
+            Metric::FdPixel | Metric::Pae => return Ok(None),
             Metric::FdRandom => return Ok(Some(Features::Random(random(engine, shape.channels)))),
             Metric::FidTf => Resize::Tf,
             Metric::FidPil => Resize::Pil,

@@ -2,7 +2,7 @@
 //!
 //! Owns the Frechet distance ([`frechet`]), the running [`Moments`] that it needs, and the features it is taken over:
 //! pixels ([`FdPixel`]) or those of a network ([`Features`]), which FID's Inception is. Also the exact denoiser of a data
-//! set (`ideal`), and [`statistics`] on disk. It samples nothing and writes no report.
+//! set (`ideal`) and what compares with it ([`pae`]), and [`statistics`] on disk. It samples nothing and writes no report.
 
 mod fd_pixel;
 mod features;
@@ -10,6 +10,7 @@ mod frechet;
 pub(crate) mod ideal;
 pub(crate) mod inception;
 mod moments;
+pub mod pae;
 pub(crate) mod resize;
 pub mod statistics;
 

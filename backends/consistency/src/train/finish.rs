@@ -48,6 +48,7 @@ impl<E: Engine> Trainer<'_, E> {
                 figures.extend(untrained.map(|value| ("fd_pixel_untrained".to_owned(), value)));
             }
         }
+        figures.extend(judge.pae(&gallery, ema));
         Ok(figures)
     }
 }

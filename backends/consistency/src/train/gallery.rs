@@ -13,6 +13,7 @@ use crate::net::Network;
 use crate::params::Params;
 use crate::picture::{Picture, legible_scale, panels, quantised};
 use crate::sample::Sampler;
+use crate::tensor::Tensor;
 
 /// Images of one forward pass. Fixed, since an engine may round batches of different sizes differently.
 const BATCH: u64 = 64;
@@ -36,13 +37,7 @@ impl<E: Engine> Gallery<'_, E> {
         let batches = (numbers.end - numbers.start).div_ceil(BATCH) as usize;
         let parts = self.replicas.split(batches, |engine, range| {
             let theta = Replicas::adopt(engine, theta);
-            let sampler = Sampler {
-                network: self.network,
-                theta: &theta,
-                shape: self.shape,
-                schedule: self.schedule,
-                data: self.data,
-            };
+            let sampler = self.sampler(&theta);
             let mut images = Vec::new();
             for batch in range {
                 let first = numbers.start + batch as u64 * BATCH;
@@ -51,6 +46,26 @@ impl<E: Engine> Gallery<'_, E> {
             images
         });
         parts.concat()
+    }
+
+    /// The torso's denoised images of `x` at one noise level.
+    pub(super) fn denoised(&self, theta: &Params<E::T>, x: &[f32], sigma: f64) -> Vec<f32> {
+        let Shape { channels, height, width } = self.shape;
+        let batches: Vec<&[f32]> = x.chunks(BATCH as usize * self.shape.values()).collect();
+        let parts = self.replicas.split(batches.len(), |engine, range| {
+            let theta = Replicas::adopt(engine, theta);
+            let sampler = self.sampler(&theta);
+            let one = |batch: &&[f32]| {
+                let x = engine.upload(&[batch.len() / self.shape.values(), channels, height, width], batch);
+                sampler.torso(&x, sigma, None).to_host()
+            };
+            batches[range].iter().flat_map(one).collect::<Vec<f32>>()
+        });
+        parts.concat()
+    }
+
+    fn sampler<'b>(&'b self, theta: &'b Params<E::T>) -> Sampler<'b, E::T> {
+        Sampler { network: self.network, theta, shape: self.shape, schedule: self.schedule, data: self.data }
     }
 
     /// One panel a method, side by side, as a PNG at `path`.

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use exp_api::spec::{DatasetSpec, Method, RunSpec};
+use exp_api::spec::{DatasetSpec, Method, Metric, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
@@ -38,6 +38,7 @@ pub fn check(spec: &RunSpec) -> Vec<Problem> {
     problems.extend(sample::check(spec));
     problems.extend(classes(spec));
     problems.extend(inception(spec));
+    problems.extend(pae(spec));
     problems
 }
 
@@ -46,6 +47,12 @@ fn classes(spec: &RunSpec) -> Option<Problem> {
     let (known, there) = (spec.model.torso.classes()?, spec.dataset.classes());
     let message = format!("expected at least {there}, the classes of the data set, found {known}");
     (known < there).then(|| Problem::new("model.torso.num_classes", message))
+}
+
+/// The exact denoiser that `pae` compares with is that of all images, not of a class.
+fn pae(spec: &RunSpec) -> Option<Problem> {
+    let asked = spec.eval.metrics.contains(&Metric::Pae) && spec.model.torso.classes().is_some();
+    asked.then(|| Problem::new("eval.metrics", "pae needs a network that sees no classes"))
 }
 
 /// Whether the files that FID needs are there, if a metric is one.

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use exp_api::BackendError;
-use exp_api::spec::{InceptionSpec, Method, Metric, RunSpec, SampleSpec};
+use exp_api::spec::{InceptionSpec, Method, Metric, PaeSpec, RunSpec, SampleSpec};
 
 use super::Replicas;
 use super::gallery::Gallery;
 use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
-use crate::eval::{EvalError, FdPixel, Features, Gaussian, Moments, frechet, statistics};
+use crate::eval::{EvalError, FdPixel, Features, Gaussian, Moments, frechet, pae, statistics};
 use crate::params::Params;
 use crate::picture::quantised;
 
@@ -20,6 +20,8 @@ const MOST: u64 = 2000;
 const DRAWN: u64 = 1024;
 /// Images added to moments at once. Fixed: streaming sums depend on it in their last bits.
 const ADDED: usize = 256;
+/// Behind the name of a distance, the part of it that is due to the means.
+const OF_MEANS: &str = "_mu_diff";
 /// Images that a network looks at in one pass.
 const SEEN: usize = 16;
 
@@ -28,6 +30,7 @@ pub(super) struct Judge<T> {
     /// With how many images it wants.
     pixels: Option<(FdPixel, u64)>,
     networks: Vec<Network<T>>,
+    pae: Option<(PaeSpec, Arc<Dataset>)>,
     /// Images for the networks.
     images: u64,
     shape: Shape,
@@ -48,11 +51,12 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         spec: &RunSpec,
     ) -> Result<Judge<T>, BackendError> {
         let (eval, shape) = (&spec.eval, data.shape());
-        let mut judge = Judge { pixels: None, networks: Vec::new(), images: eval.n, shape };
+        let mut judge = Judge { pixels: None, networks: Vec::new(), pae: None, images: eval.n, shape };
         for &metric in &eval.metrics {
             let features = Features::open(replicas.first(), metric, &eval.inception, shape)
                 .map_err(|error| BackendError::Files(error.to_string()))?;
             match features {
+                None if metric == Metric::Pae => judge.pae = Some((eval.pae.clone(), Arc::clone(data))),
                 None => {
                     let pixels = FdPixel::new(data).map_err(failed)?;
                     judge.pixels = Some((pixels, eval.n.min(data.len() as u64).min(MOST)));
@@ -99,6 +103,15 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         Ok(figures.first().map(|(_, value)| *value))
     }
 
+    /// `pae`, its variance over the noise levels, and its value at each, if it is asked for. No images are drawn for it.
+    pub(super) fn pae<E: Engine<T = T>>(&self, gallery: &Gallery<E>, theta: &Params<T>) -> Vec<(String, f64)> {
+        let Some((spec, data)) = &self.pae else { return Vec::new() };
+        let errors = pae::errors(spec, gallery.schedule, data, |x, sigma| gallery.denoised(theta, x, sigma));
+        let (mean, variance) = pae::summary(&errors);
+        let whole = [("pae".to_owned(), mean), ("pae_variance".to_owned(), variance)];
+        whole.into_iter().chain(errors.into_iter().map(|(sigma, error)| (format!("pae/{sigma:.3}"), error))).collect()
+    }
+
     fn measured<E: Engine<T = T>>(
         &self,
         gallery: &Gallery<E>,
@@ -129,10 +142,18 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         }
         for (network, moments) in networks.iter().zip(&moments) {
             let drawn = moments.gaussian().map_err(failed)?;
-            figures.push((network.name.clone(), frechet(&drawn, &network.reference).map_err(failed)?.distance));
+            let found = frechet(&drawn, &network.reference).map_err(failed)?;
+            figures.push((network.name.clone(), found.distance));
+            figures.push((format!("{}{OF_MEANS}", network.name), found.of_means));
         }
         Ok(figures)
     }
+}
+
+/// Whether checkpoints compare by a figure: parts of others only explain them.
+pub(super) fn ranks(name: &str) -> bool {
+    let plain = name.split('/').next().unwrap_or(name);
+    name != "pae_variance" && !name.starts_with("pae/") && !plain.ends_with(OF_MEANS)
 }
 
 /// What drawn images are compared with: statistics that were given, that were kept, or of the data set.

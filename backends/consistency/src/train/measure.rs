@@ -59,8 +59,10 @@ impl<E: Engine> Measuring<'_, E> {
             whole(&path, |file| file.write_all(text.as_bytes()))
                 .map_err(|error| BackendError::Files(format!("{}: {error}", path.display())))?;
         }
-        let figures = measured.done.into_iter().flat_map(|(method, figures)| named(self.spec, method, figures));
-        Ok(Report { step, interrupted: false, figures: figures.collect(), grid: None })
+        let done = measured.done.into_iter();
+        let mut figures: Vec<_> = done.flat_map(|(method, figures)| named(self.spec, method, figures)).collect();
+        figures.extend(self.judge.pae(self.gallery, &theta));
+        Ok(Report { step, interrupted: false, figures, grid: None })
     }
 }
 

@@ -10,7 +10,7 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
 use super::gallery::Gallery;
-use super::judge::Judge;
+use super::judge::{Judge, ranks};
 use super::measure::{self, main_method};
 use super::start;
 use super::state::TrainState;
@@ -77,6 +77,7 @@ impl<E: Engine> Trainer<'_, E> {
             let mut figures = Vec::new();
             if due(train.eval_every, step) && !self.spec.eval.metrics.is_empty() {
                 figures = self.measure(&state)?;
+                figures.retain(|(name, _)| ranks(name));
             }
             if due(train.checkpoint_every, step) {
                 self.save(&state, &figures)?;
@@ -145,6 +146,7 @@ impl<E: Engine> Trainer<'_, E> {
             let found = judge.figures(&gallery, &ema, &self.spec.sample, method)?;
             figures.extend(measure::named(self.spec, method, found));
         }
+        figures.extend(judge.pae(&gallery, &ema));
         self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
         Ok(figures)
     }
