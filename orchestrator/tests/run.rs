@@ -291,6 +291,38 @@ fn the_error_against_the_exact_denoiser_is_measured_by_level() {
     assert!(!ended.out.contains("pae/"), "{}", ended.out);
 }
 
+#[test]
+fn strips_begin_with_what_is_drawn() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    scratch.ok(&["sample", "run", "sample.n=16"]);
+    let drawn = run.join("samples/one_step-16");
+    let images = images(&drawn);
+    let strip = |name: &str| {
+        let path = drawn.join(name);
+        assert_eq!(png_size(&path), (9 * TILE + 8 * GAP, 8 * TILE + 7 * GAP));
+        image::open(path).unwrap().into_luma8()
+    };
+    // A tile shrunk to the pixels it was made of.
+    let tile = |strip: &image::GrayImage, column: u32, row: u32| -> Vec<u8> {
+        let scale = TILE / 8;
+        let at = |place: u32, pixel: u32| place * (TILE + GAP) + pixel * scale;
+        (0..64).map(|i| strip.get_pixel(at(column, i % 8), at(row, i / 8)).0[0]).collect()
+    };
+    let (between, trajectory) = (strip("interpolation.png"), strip("trajectory.png"));
+    for row in 0..8 {
+        assert_eq!(tile(&trajectory, 0, row), decoded(&images[row as usize]));
+        for (column, image) in [(0, row), (8, row + 8)] {
+            let (found, wanted) = (tile(&between, column, row), decoded(&images[image as usize]));
+            let apart = found.iter().zip(&wanted).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(apart <= Some(1), "row {row}, column {column}: {apart:?}");
+        }
+        assert_ne!(tile(&between, 0, row), tile(&between, 4, row));
+    }
+    scratch.ok(&["sample", "run", "sample.n=4", "sample.method=heun"]);
+    assert!(!run.join("samples/heun-4/trajectory.png").exists());
+}
+
 /// The grey values of a PNG.
 fn decoded(png: &[u8]) -> Vec<u8> {
     image::load_from_memory(png).unwrap().into_luma8().into_raw()

@@ -50,19 +50,40 @@ impl<T: Tensor> Sampler<'_, T> {
         let Shape { channels, height, width } = self.shape;
         let shape = [(images.end - images.start) as usize, channels, height, width];
         let noise = |stage| engine.upload(&shape, &normals(spec.seed, stage, images.clone(), self.shape.values()));
-        let labels = self.network.classes().map(|count| {
-            let class = |image: u64| match &spec.classes {
-                Some(classes) => classes[(image % classes.len() as u64) as usize],
-                None => image % count as u64,
-            };
-            let classes: Vec<u64> = images.clone().map(class).collect();
-            one_hot(engine, classes.into_iter(), count)
-        });
-        let clean = self.data.filter(|_| spec.method == Method::Intermediate).map(|data| {
-            let start: Vec<f32> = images.clone().flat_map(|i| data.signed((i % data.len() as u64) as usize)).collect();
-            engine.upload(&shape, &start)
-        });
-        self.images_of(spec, &Drawn { labels, clean }, noise).to_host()
+        let drawn = Drawn {
+            labels: self.labels(engine, spec, images.clone()),
+            clean: self.clean(engine, spec, images.clone()),
+        };
+        self.images_of(spec, &drawn, noise).to_host()
+    }
+
+    /// The classes of images with these numbers, for a network that sees classes.
+    pub(super) fn labels<E: Engine<T = T>>(
+        &self,
+        engine: &E,
+        spec: &SampleSpec,
+        images: impl Iterator<Item = u64>,
+    ) -> Option<T> {
+        let count = self.network.classes()?;
+        let class = |image: u64| match &spec.classes {
+            Some(classes) => classes[(image % classes.len() as u64) as usize],
+            None => image % count as u64,
+        };
+        let classes: Vec<u64> = images.map(class).collect();
+        Some(one_hot(engine, classes.into_iter(), count))
+    }
+
+    /// The images of the data set that `intermediate` starts from.
+    pub(super) fn clean<E: Engine<T = T>>(
+        &self,
+        engine: &E,
+        spec: &SampleSpec,
+        images: impl Iterator<Item = u64>,
+    ) -> Option<T> {
+        let data = self.data.filter(|_| spec.method == Method::Intermediate)?;
+        let start: Vec<f32> = images.flat_map(|i| data.signed((i % data.len() as u64) as usize)).collect();
+        let Shape { channels, height, width } = self.shape;
+        Some(engine.upload(&[start.len() / self.shape.values(), channels, height, width], &start))
     }
 
     /// One image for each that standard normal `noise(stage)` `[B,C,H,W]` holds.
@@ -137,7 +158,7 @@ pub fn check(run: &RunSpec) -> Vec<Problem> {
 }
 
 /// Standard normal values for each image, `size` an image: a function of (seed, stage, number of the image).
-fn normals(seed: u64, stage: u64, images: Range<u64>, size: usize) -> Vec<f32> {
+pub(super) fn normals(seed: u64, stage: u64, images: Range<u64>, size: usize) -> Vec<f32> {
     let draw = Draw::new(seed, Purpose::Sample, stage);
     let mut values = vec![0.0; (images.end - images.start) as usize * size];
     for (image, number) in values.chunks_mut(size).zip(images) {

@@ -9,6 +9,7 @@ pub(crate) mod heun;
 mod intermediate;
 mod multistep;
 mod one_step;
+pub mod strips;
 
 use exp_api::spec::{Method, SampleSpec, Save};
 

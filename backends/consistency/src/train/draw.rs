@@ -14,6 +14,7 @@ use super::init::average;
 use crate::engine::Engine;
 use crate::files::whole;
 use crate::npz;
+use crate::params::Params;
 use crate::picture::{Picture, PictureError, legible_scale, quantised};
 
 /// Images of a part.
@@ -41,9 +42,9 @@ impl<E: Engine> Drawing<'_, E> {
         if count == 0 {
             return Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: None });
         }
-        if !self.draw(source, events)? {
+        let Some(theta) = self.draw(source, events)? else {
             return Ok(Report { step: 0, interrupted: true, figures: Vec::new(), grid: None });
-        }
+        };
         let shape = self.gallery.shape;
         match self.spec.sample.save {
             Save::Png => self.each_image(|number, image| {
@@ -57,13 +58,14 @@ impl<E: Engine> Drawing<'_, E> {
         let columns = (shown as f64).sqrt().ceil() as usize;
         let grid = "grid.png";
         self.save(grid, Picture::grid(&images, shape, columns, legible_scale(shape)))?;
+        self.gallery.show_strips(&theta, &self.spec.sample, self.dir)?;
         let parts = self.dir.join(PARTS);
         fs::remove_dir_all(&parts).map_err(|error| failed(&parts, error))?;
         Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: Some(grid.to_owned()) })
     }
 
-    /// Draws the parts that are missing; false after a stop.
-    fn draw(&self, source: &Source, events: &mut dyn EventSink) -> Result<bool, BackendError> {
+    /// Draws the parts that are missing, and returns the weights; nothing after a stop.
+    fn draw(&self, source: &Source, events: &mut dyn EventSink) -> Result<Option<Params<E::T>>, BackendError> {
         let parts = self.dir.join(PARTS);
         fs::create_dir_all(&parts).map_err(|error| failed(&parts, error))?;
         let (sample, kept) = (&self.spec.sample, parts.join(STEP));
@@ -78,7 +80,7 @@ impl<E: Engine> Drawing<'_, E> {
         let mut said = Instant::now();
         for part in 0..sample.n.div_ceil(PART) {
             if self.stop.asked() {
-                return Ok(false);
+                return Ok(None);
             }
             let numbers = part * PART..((part + 1) * PART).min(sample.n);
             let (path, bytes) = (self.part(part), (numbers.end - numbers.start) as usize * self.gallery.shape.values());
@@ -92,7 +94,7 @@ impl<E: Engine> Drawing<'_, E> {
                 say(format!("{} of {} images", numbers.end, sample.n))?;
             }
         }
-        Ok(true)
+        Ok(Some(theta))
     }
 
     fn part(&self, part: u64) -> PathBuf {

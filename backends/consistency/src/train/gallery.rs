@@ -12,13 +12,15 @@ use crate::engine::Engine;
 use crate::net::Network;
 use crate::params::Params;
 use crate::picture::{Picture, legible_scale, panels, quantised};
-use crate::sample::Sampler;
+use crate::sample::{Sampler, strips};
 use crate::tensor::Tensor;
 
 /// Images of one forward pass. Fixed, since an engine may round batches of different sizes differently.
 const BATCH: u64 = 64;
 /// Images of a panel.
 const PANEL: u64 = 64;
+/// Columns of a strip.
+const COLUMNS_OF_STRIPS: usize = strips::COLUMNS as usize;
 /// Columns of a panel.
 const COLUMNS: usize = 8;
 
@@ -62,6 +64,27 @@ impl<E: Engine> Gallery<'_, E> {
             batches[range].iter().flat_map(one).collect::<Vec<f32>>()
         });
         parts.concat()
+    }
+
+    /// How images come about level by level, if they are those of a consistency function, and what lies between images:
+    /// `trajectory.png` and `interpolation.png` in `dir`.
+    pub(super) fn show_strips(&self, theta: &Params<E::T>, spec: &SampleSpec, dir: &Path) -> Result<(), BackendError> {
+        let engine = self.replicas.first();
+        let sampler = self.sampler(theta);
+        let save = |name: &str, images: &[f32]| {
+            let path = dir.join(name);
+            let picture = Picture::grid(&quantised(images), self.shape, COLUMNS_OF_STRIPS, legible_scale(self.shape));
+            picture
+                .and_then(|picture| picture.save(&path))
+                .map_err(|error| BackendError::Files(format!("{}: {error}", path.display())))
+        };
+        engine.scope(|| save("interpolation.png", &sampler.interpolations(engine, spec)))?;
+        match spec.method {
+            Method::OneStep | Method::TwoStep | Method::Multistep => {
+                engine.scope(|| save("trajectory.png", &sampler.trajectories(engine, spec)))
+            }
+            Method::Heun | Method::Intermediate => Ok(()),
+        }
     }
 
     fn sampler<'b>(&'b self, theta: &'b Params<E::T>) -> Sampler<'b, E::T> {
