@@ -5,6 +5,7 @@
 //! `draw` and `measure` do the same for a run that is over.
 
 mod draw;
+mod fid_log;
 mod finish;
 mod gallery;
 mod init;

@@ -9,6 +9,7 @@ use exp_api::spec::{Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
+use super::fid_log;
 use super::gallery::Gallery;
 use super::judge::{Judge, ranks};
 use super::measure::{self, main_method};
@@ -144,6 +145,8 @@ impl<E: Engine> Trainer<'_, E> {
         let mut figures = Vec::new();
         for method in measure::methods(self.spec) {
             let found = judge.figures(&gallery, &ema, &self.spec.sample, method)?;
+            fid_log::record(self.dir, state.step, method, &found)
+                .map_err(|error| BackendError::Files(format!("cannot write the log of FID: {error}")))?;
             figures.extend(measure::named(self.spec, method, found));
         }
         figures.extend(judge.pae(&gallery, &ema));

@@ -4,19 +4,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
-use zip::ZipArchive;
 
+use super::archive::{damaged, tar, unreadable, whole, zip};
 use crate::data::DataError;
-
-/// Bytes of the largest file that is read. A picture is far smaller, a shard of parquet files too.
-const LARGEST: u64 = 4 << 30;
 
 /// Where files are.
 #[derive(Debug)]
@@ -171,46 +166,6 @@ fn folder_names(root: &Path) -> Result<Vec<String>, DataError> {
     Ok(names)
 }
 
-fn zip(path: &Path) -> Result<ZipArchive<BufReader<File>>, DataError> {
-    let file = File::open(path).map_err(|source| unreadable(path, source))?;
-    ZipArchive::new(BufReader::new(file)).map_err(|error| damaged(path, &error))
-}
-
-/// Hands every file of a tar to `take`, in its order.
-fn tar(path: &Path, mut take: impl FnMut(&str, &mut dyn Read) -> Result<(), DataError>) -> Result<(), DataError> {
-    let fault = |error: std::io::Error| damaged(path, &error);
-    let file = BufReader::new(File::open(path).map_err(|source| unreadable(path, source))?);
-    let packed = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gz") || end.eq_ignore_ascii_case("tgz"));
-    let stream: Box<dyn Read> = if packed { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
-    for entry in tar::Archive::new(stream).entries().map_err(fault)? {
-        let mut entry = entry.map_err(fault)?;
-        if entry.header().entry_type().is_file() {
-            let name = entry.path().map_err(fault)?.to_string_lossy().trim_start_matches("./").to_owned();
-            take(&name, &mut entry)?;
-        }
-    }
-    Ok(())
-}
-
-/// All bytes of a file, up to the largest size.
-fn whole(file: impl Read, place: &str) -> Result<Vec<u8>, DataError> {
-    let mut bytes = Vec::new();
-    let path = || PathBuf::from(place);
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|source| unreadable(&path(), source))?;
-    match bytes.len() as u64 > LARGEST {
-        true => Err(unreadable(&path(), std::io::Error::other("it is larger than 4 GiB"))),
-        false => Ok(bytes),
-    }
-}
-
-fn damaged(archive: &Path, reason: &dyn std::fmt::Display) -> DataError {
-    DataError::Archive { file: archive.to_owned(), reason: reason.to_string() }
-}
-
-fn unreadable(path: &Path, source: std::io::Error) -> DataError {
-    DataError::Unreadable { path: path.to_owned(), source }
-}
-
 #[cfg(test)]
 pub(in crate::data) mod tests {
     use std::io::{Cursor, Write};
@@ -225,8 +180,8 @@ pub(in crate::data) mod tests {
     pub(in crate::data) fn everywhere(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Vec<PathBuf>) {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
-        let mut zip = zip::ZipWriter::new(File::create(at("set.zip")).unwrap());
-        let mut tar = tar::Builder::new(Vec::new());
+        let mut zip = ::zip::ZipWriter::new(File::create(at("set.zip")).unwrap());
+        let mut tar = ::tar::Builder::new(Vec::new());
         // Archives in another order than that of the names.
         for (name, bytes) in files.iter().rev() {
             let path = at("set").join(name);
@@ -234,7 +189,7 @@ pub(in crate::data) mod tests {
             std::fs::write(path, bytes).unwrap();
             zip.start_file(*name, SimpleFileOptions::default()).unwrap();
             zip.write_all(bytes).unwrap();
-            let mut header = tar::Header::new_gnu();
+            let mut header = ::tar::Header::new_gnu();
             header.set_size(bytes.len() as u64);
             header.set_mode(0o644);
             tar.append_data(&mut header, name, Cursor::new(bytes)).unwrap();

@@ -4,6 +4,7 @@
 //! Owns telling which it is ([`Source::find`]) and handing out what is in there ([`Source::read`]), in an order that
 //! depends on names alone. It decodes nothing. In: a path and a split. Out: [`Part`]s.
 
+mod archive;
 mod batches;
 mod container;
 mod names;
