@@ -95,7 +95,7 @@ pub struct Flags {
     /// Compose and check everything, start nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// With resume: a key that may differ from the frozen spec.
+    /// With resume, sample and eval: a key that may differ from the frozen spec, such as dataset.dir.
     #[arg(long, value_name = "KEY", action = ArgAction::Append)]
     pub allow: Vec<String>,
     /// With sample and eval: whose weights: last, best, best:FIGURE or a step.

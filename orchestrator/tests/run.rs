@@ -260,6 +260,12 @@ fn figures_of_a_checkpoint_are_those_of_the_run() {
     }
     let rows = rows(run.join("metrics.jsonl"));
     let row = |step: u64| rows.iter().find(|row| row["step"] == step && row.contains_key("fd_pixel")).unwrap();
+    let more = eval(&["eval.beside=[kid,precision_recall]", "eval.methods=[one_step]", "--checkpoint", "4"], "4-32");
+    let figures: Vec<&str> = more.as_object().unwrap().keys().map(String::as_str).collect();
+    let beside = ["kid_random", "precision_random", "recall_random"];
+    assert_eq!(figures, [&["fd_pixel", "fd_random", "fd_random_mu_diff"][..], &beside].concat());
+    assert!(beside[1..].iter().all(|name| (0.0..=1.0).contains(&more[*name].as_f64().unwrap())), "{more}");
+    assert!(more["kid_random"].as_f64().unwrap() > 0.0, "it has hardly learnt anything");
     let second = eval(&["--checkpoint", "2"], "2-32");
     assert_eq!(
         [&second["fd_random"], &second["fd_pixel/two_step"]],

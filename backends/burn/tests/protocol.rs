@@ -52,7 +52,7 @@ fn job() -> Job {
             "classes": null, "save": "png", "seed": 0
         },
         "eval": {
-            "metrics": ["fd_pixel"], "n": 16, "methods": ["one_step", "two_step"],
+            "metrics": ["fd_pixel"], "beside": [], "n": 16, "methods": ["one_step", "two_step"],
             "inception": {"weights": null, "sha256": null, "statistics": null},
             "pae": {"images": 8, "levels": 2, "draws": 1, "sigma_min": 0.02}
         },

@@ -63,7 +63,7 @@ fn of_checkpoint(
     job: impl FnOnce(&RunSpec, Source) -> (String, Task),
 ) -> Result<(), Failure> {
     let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
-    resume::check(&before.spec, &spec, &tree, &[])?;
+    resume::check(&before.spec, &spec, &tree, &cli.flags.allow)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
     let (name, task) = job(&spec, source);
     let run = RunDir::with_job(&Place::Automatic(dir.join(name)), &Job { task, spec })?;

@@ -23,6 +23,16 @@ choice! {
     }
 }
 
+choice! {
+    /// What is computed beside a Frechet distance, in the same features.
+    pub enum Beside {
+        /// The kernel distance KID.
+        Kid = "kid",
+        /// Precision and recall by nearest neighbours.
+        PrecisionRecall = "precision_recall",
+    }
+}
+
 group! {
     /// The network of FID.
     pub struct InceptionSpec {
@@ -54,6 +64,8 @@ group! {
     pub struct EvalSpec {
         /// The figures to compute.
         metrics: Vec<Metric> => Kind::List { item: &Kind::Choice(Metric::WORDS), min: 0 };
+        /// What is computed beside every distance in features of a network, of at most 10,000 images.
+        beside: Vec<Beside> => Kind::List { item: &Kind::Choice(Beside::WORDS), min: 0 };
         /// Images drawn for them; for `fd_pixel` at most 2,000 and at most as many as the data holds.
         n: u64 => at_least(2);
         /// The sampling methods that are judged at the end; `one_step` always is.

@@ -1,16 +1,16 @@
 //! Figures of drawn images against the data.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use exp_api::BackendError;
-use exp_api::spec::{InceptionSpec, Method, Metric, PaeSpec, RunSpec, SampleSpec};
+use exp_api::spec::{Method, Metric, PaeSpec, RunSpec, SampleSpec};
 
 use super::Replicas;
 use super::gallery::Gallery;
+use super::looker::{Looker, Seen, failed};
 use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
-use crate::eval::{EvalError, FdPixel, Features, Gaussian, Moments, frechet, pae, statistics};
+use crate::eval::{FdPixel, pae};
 use crate::params::Params;
 use crate::picture::quantised;
 
@@ -18,29 +18,18 @@ use crate::picture::quantised;
 const MOST: u64 = 2000;
 /// Images drawn and looked at together.
 const DRAWN: u64 = 1024;
-/// Images added to moments at once. Fixed: streaming sums depend on it in their last bits.
+/// Images added to the moments of pixels at once. Fixed: streaming sums depend on it in their last bits.
 const ADDED: usize = 256;
-/// Behind the name of a distance, the part of it that is due to the means.
-const OF_MEANS: &str = "_mu_diff";
-/// Images that a network looks at in one pass.
-const SEEN: usize = 16;
 
 /// Compares drawn images with a data set.
 pub(super) struct Judge<T> {
     /// With how many images it wants.
     pixels: Option<(FdPixel, u64)>,
-    networks: Vec<Network<T>>,
+    lookers: Vec<Looker<T>>,
     pae: Option<(PaeSpec, Arc<Dataset>)>,
     /// Images for the networks.
     images: u64,
     shape: Shape,
-}
-
-/// One distance in the features of a network.
-struct Network<T> {
-    name: String,
-    features: Features<T>,
-    reference: Gaussian,
 }
 
 impl<T: crate::tensor::Tensor> Judge<T> {
@@ -51,20 +40,15 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         spec: &RunSpec,
     ) -> Result<Judge<T>, BackendError> {
         let (eval, shape) = (&spec.eval, data.shape());
-        let mut judge = Judge { pixels: None, networks: Vec::new(), pae: None, images: eval.n, shape };
+        let mut judge = Judge { pixels: None, lookers: Vec::new(), pae: None, images: eval.n, shape };
         for &metric in &eval.metrics {
-            let features = Features::open(replicas.first(), metric, &eval.inception, shape)
-                .map_err(|error| BackendError::Files(error.to_string()))?;
-            match features {
+            match Looker::open(replicas, data, metric, eval)? {
                 None if metric == Metric::Pae => judge.pae = Some((eval.pae.clone(), Arc::clone(data))),
                 None => {
                     let pixels = FdPixel::new(data).map_err(failed)?;
                     judge.pixels = Some((pixels, eval.n.min(data.len() as u64).min(MOST)));
                 }
-                Some(features) => {
-                    let reference = reference(replicas, &features, metric, data, &eval.inception)?;
-                    judge.networks.push(Network { name: named(metric, eval.n), features, reference });
-                }
+                Some(looker) => judge.lookers.push(looker),
             }
         }
         Ok(judge)
@@ -72,12 +56,12 @@ impl<T: crate::tensor::Tensor> Judge<T> {
 
     /// How many images it draws for a set of weights and a method.
     pub(super) fn images(&self) -> u64 {
-        self.wanted(&self.networks)
+        self.wanted(&self.lookers)
     }
 
-    fn wanted(&self, networks: &[Network<T>]) -> u64 {
+    fn wanted(&self, lookers: &[Looker<T>]) -> u64 {
         let pixels = self.pixels.as_ref().map_or(0, |(_, images)| *images);
-        if networks.is_empty() { pixels } else { self.images.max(pixels) }
+        if lookers.is_empty() { pixels } else { self.images.max(pixels) }
     }
 
     /// Every figure of images drawn by `method` with weights `theta`, by its name.
@@ -88,7 +72,7 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         sample: &SampleSpec,
         method: Method,
     ) -> Result<Vec<(String, f64)>, BackendError> {
-        self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &self.networks)
+        self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &self.lookers)
     }
 
     /// `fd_pixel` alone, if it is asked for: what an untrained network is compared by.
@@ -117,12 +101,11 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         gallery: &Gallery<E>,
         theta: &Params<T>,
         sample: &SampleSpec,
-        networks: &[Network<T>],
+        lookers: &[Looker<T>],
     ) -> Result<Vec<(String, f64)>, BackendError> {
         let mut pixels = self.pixels.as_ref().map(|(judge, images)| (judge, *images, judge.samples()));
-        let mut moments: Vec<Moments> =
-            networks.iter().map(|network| Moments::new(network.features.dimensions())).collect();
-        let wanted = self.wanted(networks);
+        let mut seen: Vec<Seen> = lookers.iter().map(Looker::nothing).collect();
+        let wanted = self.wanted(lookers);
         for first in (0..wanted).step_by(DRAWN as usize) {
             let images = gallery.draw(theta, sample, first..(first + DRAWN).min(wanted));
             let up_to = |count: u64| (count.saturating_sub(first) as usize * self.shape.values()).min(images.len());
@@ -131,100 +114,18 @@ impl<T: crate::tensor::Tensor> Judge<T> {
                     judge.add(samples, block).map_err(failed)?;
                 }
             }
-            let seen = quantised(&images[..up_to(self.images)]);
-            for (network, moments) in networks.iter().zip(&mut moments) {
-                add(gallery.replicas, &network.features, moments, &seen, self.shape)?;
+            let drawn = quantised(&images[..up_to(self.images)]);
+            for (looker, seen) in lookers.iter().zip(&mut seen) {
+                looker.look(gallery.replicas, seen, &drawn)?;
             }
         }
         let mut figures = Vec::new();
         if let Some((judge, _, samples)) = &pixels {
             figures.push((Metric::FdPixel.word().to_owned(), judge.distance(samples).map_err(failed)?.distance));
         }
-        for (network, moments) in networks.iter().zip(&moments) {
-            let drawn = moments.gaussian().map_err(failed)?;
-            let found = frechet(&drawn, &network.reference).map_err(failed)?;
-            figures.push((network.name.clone(), found.distance));
-            figures.push((format!("{}{OF_MEANS}", network.name), found.of_means));
+        for (looker, seen) in lookers.iter().zip(&seen) {
+            figures.extend(looker.figures(seen)?);
         }
         Ok(figures)
-    }
-}
-
-/// Whether checkpoints compare by a figure: parts of others only explain them.
-pub(super) fn ranks(name: &str) -> bool {
-    let plain = name.split('/').next().unwrap_or(name);
-    name != "pae_variance" && !name.starts_with("pae/") && !plain.ends_with(OF_MEANS)
-}
-
-/// What drawn images are compared with: statistics that were given, that were kept, or of the data set.
-fn reference<E: Engine>(
-    replicas: &Replicas<E>,
-    features: &Features<E::T>,
-    metric: Metric,
-    data: &Dataset,
-    spec: &InceptionSpec,
-) -> Result<Gaussian, BackendError> {
-    if let Some(path) = spec.statistics.as_ref().filter(|_| metric != Metric::FdRandom) {
-        return statistics::load(Path::new(path), features.dimensions()).map_err(BackendError::Files);
-    }
-    let identity = Features::<E::T>::identity(metric, spec).map_err(|error| BackendError::Files(error.to_string()))?;
-    let kept = statistics::kept(data, &identity);
-    if let Some(found) = kept.as_deref().and_then(|path| statistics::load(path, features.dimensions()).ok()) {
-        return Ok(found);
-    }
-    let mut moments = Moments::new(features.dimensions());
-    for first in (0..data.len()).step_by(DRAWN as usize) {
-        let pixels = data.bytes(first..(first + DRAWN as usize).min(data.len()));
-        add(replicas, features, &mut moments, pixels, data.shape())?;
-    }
-    let found = moments.gaussian().map_err(failed)?;
-    if let Some(path) = kept {
-        // Without a copy the next run computes them again; that is no reason to stop this one.
-        let _ = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| statistics::store(&path, &found));
-    }
-    Ok(found)
-}
-
-/// Adds the features of images, `pixels` in NCHW, to `moments`, all replicas looking at once.
-fn add<E: Engine>(
-    replicas: &Replicas<E>,
-    features: &Features<E::T>,
-    moments: &mut Moments,
-    pixels: &[u8],
-    shape: Shape,
-) -> Result<(), BackendError> {
-    let batches: Vec<&[u8]> = pixels.chunks(SEEN * shape.values()).collect();
-    let rows = replicas.split(batches.len(), |engine, range| {
-        let features = features.on(engine);
-        batches[range].iter().flat_map(|batch| features.of(engine, batch, shape)).collect::<Vec<f64>>()
-    });
-    for block in rows.concat().chunks(ADDED * features.dimensions()) {
-        moments.extend(block).map_err(failed)?;
-    }
-    Ok(())
-}
-
-/// The name of a figure, with the number of images where that decides: `fid50k_tf`.
-fn named(metric: Metric, images: u64) -> String {
-    let count = if images.is_multiple_of(1000) { format!("{}k", images / 1000) } else { images.to_string() };
-    match metric.word().strip_prefix("fid_") {
-        Some(way) => format!("fid{count}_{way}"),
-        None => metric.word().to_owned(),
-    }
-}
-
-fn failed(error: EvalError) -> BackendError {
-    BackendError::Data(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fid_carries_its_number_of_images() {
-        assert_eq!(named(Metric::FidTf, 50_000), "fid50k_tf");
-        assert_eq!(named(Metric::FidClean, 1_797), "fid1797_clean");
-        assert_eq!(named(Metric::FdRandom, 50_000), "fd_random");
     }
 }

@@ -1,7 +1,7 @@
 //! Training: the state, one step of it, the loop around the step, and the judging of its images.
 //!
 //! Reading order: [`run`] (what a job is), `trainer` (the loop), `step` (one update), `state` (what a checkpoint
-//! holds), `start` and `init` (where it begins), `finish`, `judge` and `gallery` (figures and pictures of drawn images);
+//! holds), `start` and `init` (where it begins), `finish`, `judge`, `looker` and `gallery` (figures and pictures of drawn images);
 //! `draw` and `measure` do the same for a run that is over.
 
 mod draw;
@@ -11,6 +11,7 @@ mod gallery;
 mod init;
 mod job;
 mod judge;
+mod looker;
 mod measure;
 mod replicas;
 mod start;

@@ -1,0 +1,188 @@
+//! A network that looks at images, and the figures of what it sees: distances of drawn images from the data set's.
+
+use std::path::Path;
+
+use exp_api::BackendError;
+use exp_api::spec::{Beside, EvalSpec, InceptionSpec, Metric};
+
+use super::Replicas;
+use crate::data::{Dataset, Shape};
+use crate::engine::Engine;
+use crate::eval::{EvalError, Features, Gaussian, Moments, frechet, kid, precision_recall, statistics};
+use crate::tensor::Tensor;
+
+/// Images added to moments at once. Fixed: streaming sums depend on it in their last bits.
+const ADDED: usize = 256;
+/// Images that a network looks at in one pass.
+const SEEN: usize = 16;
+/// Images of the data set that are looked at together.
+const BLOCK: usize = 1024;
+/// Most images whose features are kept, for figures that compare image by image.
+const KEPT: usize = 10_000;
+/// Behind the name of a distance, the part of it that is due to the means.
+const OF_MEANS: &str = "_mu_diff";
+
+/// A network with what it saw of the data set.
+pub(super) struct Looker<T> {
+    metric: Metric,
+    /// Images that are drawn.
+    images: u64,
+    features: Features<T>,
+    reference: Gaussian,
+    beside: Vec<Beside>,
+    /// Features of the first images of the data set, if something beside the distance needs them.
+    real: Vec<f64>,
+    shape: Shape,
+}
+
+/// What it saw of drawn images.
+pub(super) struct Seen {
+    moments: Moments,
+    rows: Vec<f64>,
+}
+
+impl<T: Tensor> Looker<T> {
+    /// The network of a metric; none for one that needs none.
+    ///
+    /// # Errors
+    /// Weights or statistics that cannot be read.
+    pub(super) fn open<E: Engine<T = T>>(
+        replicas: &Replicas<E>,
+        data: &Dataset,
+        metric: Metric,
+        eval: &EvalSpec,
+    ) -> Result<Option<Looker<T>>, BackendError> {
+        let features = Features::open(replicas.first(), metric, &eval.inception, data.shape())
+            .map_err(|error| BackendError::Files(error.to_string()))?;
+        let Some(features) = features else { return Ok(None) };
+        let reference = reference(replicas, &features, metric, data, &eval.inception)?;
+        let kept = if eval.beside.is_empty() { 0 } else { data.len().min(KEPT) };
+        let real = rows(replicas, &features, data.bytes(0..kept), data.shape());
+        let (beside, shape) = (eval.beside.clone(), data.shape());
+        Ok(Some(Looker { metric, images: eval.n, features, reference, beside, real, shape }))
+    }
+
+    /// Nothing yet.
+    pub(super) fn nothing(&self) -> Seen {
+        Seen { moments: Moments::new(self.features.dimensions()), rows: Vec::new() }
+    }
+
+    /// Looks at drawn images, `pixels` in NCHW, all replicas at once.
+    pub(super) fn look<E: Engine<T = T>>(
+        &self,
+        replicas: &Replicas<E>,
+        seen: &mut Seen,
+        pixels: &[u8],
+    ) -> Result<(), BackendError> {
+        let found = rows(replicas, &self.features, pixels, self.shape);
+        add(&mut seen.moments, &found, self.features.dimensions())?;
+        if !self.beside.is_empty() {
+            let left = KEPT * self.features.dimensions() - seen.rows.len();
+            seen.rows.extend(&found[..left.min(found.len())]);
+        }
+        Ok(())
+    }
+
+    /// The distance, the part of it that is due to the means, and what is asked for beside it.
+    pub(super) fn figures(&self, seen: &Seen) -> Result<Vec<(String, f64)>, BackendError> {
+        let found = frechet(&seen.moments.gaussian().map_err(failed)?, &self.reference).map_err(failed)?;
+        let name = named(self.metric, self.images);
+        let mut figures = vec![(name.clone(), found.distance), (name + OF_MEANS, found.of_means)];
+        let way = self.metric.word().split_once('_').map_or("", |(_, way)| way);
+        let dimensions = self.features.dimensions();
+        for beside in &self.beside {
+            match beside {
+                Beside::Kid => figures.push((format!("kid_{way}"), kid(&self.real, &seen.rows, dimensions))),
+                Beside::PrecisionRecall => {
+                    let (precision, recall) = precision_recall(&self.real, &seen.rows, dimensions);
+                    figures.extend([(format!("precision_{way}"), precision), (format!("recall_{way}"), recall)]);
+                }
+            }
+        }
+        Ok(figures)
+    }
+}
+
+/// Whether checkpoints compare by a figure, the lowest being the best: parts of others only explain them, and more
+/// precision or recall is better.
+pub(super) fn ranks(name: &str) -> bool {
+    let plain = name.split('/').next().unwrap_or(name);
+    let rising = plain.starts_with("precision_") || plain.starts_with("recall_");
+    name != "pae_variance" && !name.starts_with("pae/") && !plain.ends_with(OF_MEANS) && !rising
+}
+
+/// What drawn images are compared with: statistics that were given, that were kept, or of the data set.
+fn reference<E: Engine>(
+    replicas: &Replicas<E>,
+    features: &Features<E::T>,
+    metric: Metric,
+    data: &Dataset,
+    spec: &InceptionSpec,
+) -> Result<Gaussian, BackendError> {
+    if let Some(path) = spec.statistics.as_ref().filter(|_| metric != Metric::FdRandom) {
+        return statistics::load(Path::new(path), features.dimensions()).map_err(BackendError::Files);
+    }
+    let identity = Features::<E::T>::identity(metric, spec).map_err(|error| BackendError::Files(error.to_string()))?;
+    let kept = statistics::kept(data, &identity);
+    if let Some(found) = kept.as_deref().and_then(|path| statistics::load(path, features.dimensions()).ok()) {
+        return Ok(found);
+    }
+    let mut moments = Moments::new(features.dimensions());
+    for first in (0..data.len()).step_by(BLOCK) {
+        let pixels = data.bytes(first..(first + BLOCK).min(data.len()));
+        add(&mut moments, &rows(replicas, features, pixels, data.shape()), features.dimensions())?;
+    }
+    let found = moments.gaussian().map_err(failed)?;
+    if let Some(path) = kept {
+        // Without a copy the next run computes them again; that is no reason to stop this one.
+        let _ = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| statistics::store(&path, &found));
+    }
+    Ok(found)
+}
+
+/// The features of images, one image after the other.
+fn rows<E: Engine>(replicas: &Replicas<E>, features: &Features<E::T>, pixels: &[u8], shape: Shape) -> Vec<f64> {
+    let batches: Vec<&[u8]> = pixels.chunks(SEEN * shape.values()).collect();
+    let rows = replicas.split(batches.len(), |engine, range| {
+        let features = features.on(engine);
+        batches[range].iter().flat_map(|batch| features.of(engine, batch, shape)).collect::<Vec<f64>>()
+    });
+    rows.concat()
+}
+
+fn add(moments: &mut Moments, rows: &[f64], dimensions: usize) -> Result<(), BackendError> {
+    rows.chunks(ADDED * dimensions).try_for_each(|block| moments.extend(block)).map_err(failed)
+}
+
+/// The name of a figure, with the number of images where that decides: `fid50k_tf`.
+fn named(metric: Metric, images: u64) -> String {
+    let count = if images.is_multiple_of(1000) { format!("{}k", images / 1000) } else { images.to_string() };
+    match metric.word().strip_prefix("fid_") {
+        Some(way) => format!("fid{count}_{way}"),
+        None => metric.word().to_owned(),
+    }
+}
+
+pub(super) fn failed(error: EvalError) -> BackendError {
+    BackendError::Data(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fid_carries_its_number_of_images() {
+        assert_eq!(named(Metric::FidTf, 50_000), "fid50k_tf");
+        assert_eq!(named(Metric::FidClean, 1_797), "fid1797_clean");
+        assert_eq!(named(Metric::FdRandom, 50_000), "fd_random");
+    }
+
+    #[test]
+    fn checkpoints_compare_by_what_is_better_when_lower() {
+        let names = ["fd_pixel", "fid50k_tf/two_step", "kid_tf", "pae"];
+        assert!(names.into_iter().all(ranks));
+        let others = ["fid50k_tf_mu_diff/heun", "pae_variance", "pae/0.020", "precision_tf", "recall_tf/two_step"];
+        assert!(!others.into_iter().any(ranks));
+    }
+}
