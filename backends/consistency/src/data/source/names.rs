@@ -83,7 +83,7 @@ fn images(names: Vec<String>, split: Split) -> Option<Listing> {
             Some(start) => name[start..].trim_start_matches('/'),
             None => split_at(name).map_or("", |(_, rest)| rest),
         };
-        rest.split_once('/').map_or(String::new(), |(class, _)| class.to_owned())
+        rest.split_once('/').map_or(".", |(class, _)| class).to_owned()
     };
     let classes: Vec<String> = names.iter().map(class).collect::<BTreeSet<_>>().into_iter().collect();
     let labels = names.iter().map(|name| classes.binary_search(&class(name)).map_or(0, |at| at as i64)).collect();
