@@ -5,8 +5,9 @@ use std::process::Command;
 
 use exp_api::Report;
 
+use crate::launch::child;
 use crate::process::Process;
-use crate::{child, screen};
+use crate::screen;
 
 /// How a job ended, in the words of `status.json`.
 pub fn state<E>(outcome: &Result<Report, E>) -> &'static str {
@@ -21,7 +22,7 @@ pub fn state<E>(outcome: &Result<Report, E>) -> &'static str {
 /// sweep in EXP_OUTPUT_DIR, and in EXP_STATE how it ended. One that fails is warned of and changes nothing, as in Hydra.
 /// In the process of a job that has one of its own nothing is run: its parent does that.
 pub fn run(process: &Process, event: &str, dir: &Path, state: &str) {
-    if std::env::var_os(child::MARK).is_some() {
+    if child::is_one() {
         return;
     }
     for command in process.callbacks.get(event).into_iter().flatten() {

@@ -101,6 +101,9 @@ pub struct Flags {
     /// With sample and eval: whose weights: last, best, best:FIGURE or a step.
     #[arg(long, value_name = "WHICH")]
     pub checkpoint: Option<Which>,
+    /// With resume, of a sweep: also try the jobs again that failed.
+    #[arg(long)]
+    pub retry_failed: bool,
     /// Run once more what a run directory holds, in a new directory; overrides change its frozen spec.
     #[arg(long, value_name = "DIR", group = "what")]
     pub experimental_rerun: Option<PathBuf>,

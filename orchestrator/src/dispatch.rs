@@ -1,69 +1,101 @@
-//! The one asynchronous loop: jobs on a thread of their own, signals beside them.
+//! The one asynchronous loop: jobs on threads of their own, signals beside them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use exp_api::{Report, Stop};
+use exp_api::Report;
 use indicatif::MultiProgress;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
+use crate::callbacks;
+use crate::launch::{Asked, Launcher};
 use crate::process::Process;
-use crate::worker::{self, WorkerError};
-use crate::{callbacks, child, screen};
+use crate::screen;
+use crate::worker::WorkerError;
 
 /// Exit code of a run that was stopped.
 const INTERRUPTED: i32 = 130;
+/// What the processes of jobs get to be killed in before this one ends.
+const MOMENT: Duration = Duration::from_millis(200);
 
-/// Does the jobs of `dirs` one after another, each to its end; the first signal asks the job at hand to stop at its
-/// next step and leaves the others, the second one ends the process at once. `done` gets the outcome of each job that
-/// was started, in order.
+/// What happens to the jobs, each by its place in the list.
+pub enum Moment {
+    /// A job is about to start.
+    Started(usize),
+    /// It came to its outcome.
+    Ended(usize, Result<Report, WorkerError>),
+}
+
+/// Does the jobs of `dirs` in order, as many at a time as the launcher has slots. The first signal asks the jobs that run
+/// to stop at their next step and leaves the others; the second one ends all at once. `tell` gets what happens, as it
+/// does. Gives back whether a signal came.
 ///
 /// # Errors
 /// The signals cannot be listened to.
-pub fn run_all<'a>(
-    dirs: impl IntoIterator<Item = &'a Path>,
+pub fn run_all(
+    dirs: &[PathBuf],
+    launcher: &Arc<dyn Launcher>,
     bars: &MultiProgress,
-    mut done: impl FnMut(&Path, Result<Report, WorkerError>),
-) -> std::io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let stop = Stop::default();
+    mut tell: impl FnMut(Moment),
+) -> std::io::Result<bool> {
+    let pace = launcher.pace();
+    let slots = pace.slots.min(dirs.len().max(1));
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(slots).build()?;
+    let (asked, mut signalled) = (Asked::default(), false);
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        for dir in dirs {
-            if stop.asked() {
-                break;
+        let mut waiting = dirs.iter().enumerate();
+        let mut free: Vec<usize> = (0..slots).rev().collect();
+        let mut running = JoinSet::new();
+        let mut gate = Instant::now();
+        loop {
+            while !asked.stop.asked() && !free.is_empty() && Instant::now() >= gate {
+                let (Some((n, dir)), Some(slot)) = (waiting.next(), free.pop()) else { break };
+                tell(Moment::Started(n));
+                let (dir, launcher, asked) = (dir.clone(), Arc::clone(launcher), asked.clone());
+                running.spawn_blocking(move || (n, slot, job(&dir, slot, &*launcher, &asked)));
+                gate += pace.stagger;
             }
-            let (path, own, flag) = (dir.to_owned(), bars.clone(), stop.clone());
-            let mut job = tokio::task::spawn_blocking(move || job(&path, &own, &flag));
-            let outcome = loop {
-                tokio::select! {
-                    outcome = &mut job => break outcome,
-                    () = signals.next() => {
-                        if stop.asked() {
-                            std::process::exit(INTERRUPTED);
+            let more = !asked.stop.asked() && waiting.len() > 0;
+            if running.is_empty() && !more {
+                return Ok(signalled);
+            }
+            tokio::select! {
+                Some(ended) = running.join_next() => match ended {
+                    Ok((n, slot, outcome)) => {
+                        if pace.fail_fast && outcome.is_err() {
+                            asked.stop.ask();
                         }
-                        stop.ask();
-                        bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
+                        free.push(slot);
+                        tell(Moment::Ended(n, outcome));
                     }
+                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                },
+                () = signals.next() => {
+                    if signalled {
+                        asked.kill.ask();
+                        tokio::time::sleep(MOMENT).await;
+                        std::process::exit(INTERRUPTED);
+                    }
+                    signalled = true;
+                    asked.stop.ask();
+                    bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
                 }
-            };
-            match outcome {
-                Ok(outcome) => done(dir, outcome),
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+                () = sleep_until(gate), if more && !free.is_empty() => {}
             }
         }
-        Ok(())
     })
 }
 
-/// Does one job, in a process of its own if it needs one, with the commands around it that its configuration wants.
-fn job(dir: &Path, bars: &MultiProgress, stop: &Stop) -> Result<Report, WorkerError> {
+/// Does one job, with the commands around it that its configuration wants.
+fn job(dir: &Path, slot: usize, launcher: &dyn Launcher, asked: &Asked) -> Result<Report, WorkerError> {
     let process = Process::open(dir).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
     callbacks::run(&process, "on_job_start", dir, "running");
-    let outcome = match process.is_apart() && std::env::var_os(child::MARK).is_none() {
-        true => child::work(dir, &process, stop),
-        false => worker::work(dir, bars, stop),
-    };
+    let outcome = launcher.run(dir, slot, asked);
     callbacks::run(&process, "on_job_end", dir, callbacks::state(&outcome));
     outcome
 }

@@ -12,13 +12,32 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// The folder cannot be written.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder)?;
+    beside(path, content)?.persist(path)?;
+    Ok(())
+}
+
+/// As [`write_atomically`], and the file survives a power cut too.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
+    let file = beside(path, content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    fs::File::open(folder(path))?.sync_all()
+}
+
+/// A file in the folder of `path`, with a name of its own.
+fn beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder(path))?;
     file.write_all(content)?;
     // Such files are made for their owner alone; these are meant to be read by whoever may read the folder.
     set_readable(file.as_file())?;
-    file.persist(path)?;
-    Ok(())
+    Ok(file)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]

@@ -1,10 +1,9 @@
 //! `exp`: composes, freezes, runs and resumes experiments.
 //!
-//! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`process`], [`dispatch`], [`worker`], [`registry`];
-//! [`commands`] strings them together.
+//! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`process`], [`dispatch`], [`launch`], [`worker`], [`registry`];
+//! [`commands`] strings them together. A sweep is many runs: [`sweep_dir`].
 
 pub mod callbacks;
-pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod compose;
@@ -13,6 +12,7 @@ pub mod dispatch;
 pub mod files;
 pub mod frozen;
 pub mod git;
+pub mod launch;
 pub mod log;
 pub mod process;
 pub mod process_backend;
@@ -23,6 +23,7 @@ pub mod resume;
 pub mod run_dir;
 pub mod screen;
 pub mod status;
+pub mod sweep_dir;
 pub mod worker;
 
 pub use commands::Failure;

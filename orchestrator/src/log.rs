@@ -24,11 +24,12 @@ pub fn terminal(bars: &MultiProgress) -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(Terminal(bars.clone())))
 }
 
-/// Messages of a job, where its logging wants them: on the terminal, in the log of its directory, which grows.
+/// Messages of a job, where its logging wants them: on the terminal if there is a `screen`, in the log of its directory,
+/// which grows.
 ///
 /// # Errors
 /// The log cannot be opened.
-pub fn of_job(bars: &MultiProgress, run: &Path, logging: &Logging) -> io::Result<Dispatch> {
+pub fn of_job(screen: Option<&MultiProgress>, run: &Path, logging: &Logging) -> io::Result<Dispatch> {
     let level = |name: &str| match name {
         "DEBUG" => LevelFilter::DEBUG,
         "INFO" => LevelFilter::INFO,
@@ -45,7 +46,7 @@ pub fn of_job(bars: &MultiProgress, run: &Path, logging: &Logging) -> io::Result
         let lines = Lines { format: logging.format.clone() };
         tracing_subscriber::fmt::layer().event_format(lines).with_ansi(false).with_writer(Arc::new(file))
     });
-    let to_terminal = logging.console.then(|| Terminal(bars.clone()));
+    let to_terminal = screen.filter(|_| logging.console).map(|bars| Terminal(bars.clone()));
     Ok(Dispatch::new(tracing_subscriber::registry().with(to_terminal).with(to_file).with(kept)))
 }
 

@@ -29,16 +29,16 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Keeps events in a run directory, with progress among `bars`; `again` if somebody worked there before.
+    /// Keeps events in a run directory, with progress on `screen`; `again` if somebody worked there before.
     ///
     /// # Errors
     /// A file cannot be opened.
-    pub fn open(dir: &Path, bars: &MultiProgress, again: bool) -> io::Result<Recorder> {
+    pub fn open(dir: &Path, screen: Option<&MultiProgress>, again: bool) -> io::Result<Recorder> {
         Ok(Recorder {
             again,
             metrics: Rows::open(dir.join(METRICS))?,
             system: Rows::open(dir.join(SYSTEM))?,
-            progress: Progress::new(bars.clone()),
+            progress: Progress::new(screen.cloned()),
         })
     }
 
@@ -127,9 +127,9 @@ fn is_row_until(line: &str, step: u64) -> bool {
     row.and_then(|row| row.get("step")?.as_u64()).is_some_and(|of| of <= step)
 }
 
-/// A bar on a terminal, lines elsewhere.
+/// A bar on a terminal, lines elsewhere, nothing without a screen.
 struct Progress {
-    bars: MultiProgress,
+    screen: Option<MultiProgress>,
     bar: Option<ProgressBar>,
     plain: bool,
     batch: u64,
@@ -140,17 +140,17 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(bars: MultiProgress) -> Progress {
+    fn new(screen: Option<MultiProgress>) -> Progress {
         let now = Instant::now();
         let plain = !io::stderr().is_terminal();
-        Progress { bars, bar: None, plain, batch: 0, steps: 0, first: 0, started: now, printed: now }
+        Progress { screen, bar: None, plain, batch: 0, steps: 0, first: 0, started: now, printed: now }
     }
 
     fn start(&mut self, step: u64, steps: u64, batch: u64) {
         let now = Instant::now();
         (self.first, self.steps, self.batch, self.started, self.printed) = (step, steps, batch, now, now);
-        if !self.plain {
-            let bar = self.bars.add(ProgressBar::new(steps).with_position(step));
+        if let Some(bars) = self.screen.as_ref().filter(|_| !self.plain) {
+            let bar = bars.add(ProgressBar::new(steps).with_position(step));
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}  {eta} left");
             if let Ok(style) = style {
                 bar.set_style(style.progress_chars("=> "));
@@ -164,7 +164,7 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.set_position(step);
             bar.set_message(format!("{rate:.0} step/s  loss {loss:.4}"));
-        } else if self.printed.elapsed() >= PLAIN_LINES || step == self.steps {
+        } else if self.screen.is_some() && (self.printed.elapsed() >= PLAIN_LINES || step == self.steps) {
             self.printed = Instant::now();
             let left = (self.steps - step) as f64 / rate.max(1e-9);
             let images = rate * self.batch as f64;

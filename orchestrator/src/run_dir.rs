@@ -11,7 +11,6 @@ use exp_api::Job;
 
 use crate::compose::{Composed, Part, View, to_yaml};
 use crate::files::write_atomically;
-use crate::git;
 use crate::process::Process;
 use crate::status::{State, Status};
 
@@ -48,11 +47,18 @@ pub enum Place {
 }
 
 impl RunDir {
-    /// Makes the directory of a composed run and writes its configuration and spec.
+    /// Makes the directory of a composed run and writes its configuration and spec, and the files of `code`, which say
+    /// what the code was.
     ///
     /// # Errors
     /// The place is taken, or cannot be written.
-    pub fn freeze(place: &Place, composed: &mut Composed, job: &Job, process: &Process) -> Result<RunDir, FreezeError> {
+    pub fn freeze(
+        place: &Place,
+        composed: &mut Composed,
+        job: &Job,
+        process: &Process,
+        code: &[(&str, String)],
+    ) -> Result<RunDir, FreezeError> {
         let dir = create(place)?;
         let absolute = dir.canonicalize().map_err(|source| failed(&dir, source))?;
         composed.set_output_dir(&absolute);
@@ -67,14 +73,10 @@ impl RunDir {
             run.write(&folder.join("hydra.yaml"), &hydra)?;
             run.write(&folder.join("overrides.yaml"), &overrides_yaml(&composed.task_overrides))?;
         }
-        for (name, content) in git::snapshot(&composed.world.cwd) {
-            run.write(&run.0.join(name), &content)?;
+        for (name, content) in code {
+            run.write(&run.0.join(name), content)?;
         }
-        if *process != Process::default() {
-            let path = run.0.join(Process::FILE);
-            let text = serde_json::to_string_pretty(process).map_err(|error| failed(&path, error.into()))?;
-            run.write(&path, &text)?;
-        }
+        run.write_process(process)?;
         run.write_job(job)?;
         Status::here(State::Created).write(run.path()).map_err(|source| failed(run.path(), source))?;
         Ok(run)
@@ -95,13 +97,14 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Makes the directory of a sweep and writes its configuration, `multirun.yaml`.
+    /// Makes the directory of a sweep and writes its configuration, `multirun.yaml`, and what happens around it.
     ///
     /// # Errors
     /// The place is taken, or cannot be written.
-    pub fn for_sweep(place: &Place, master: &Composed) -> Result<RunDir, FreezeError> {
+    pub fn for_sweep(place: &Place, master: &Composed, process: &Process) -> Result<RunDir, FreezeError> {
         let run = RunDir(create(place)?);
         run.write(&run.0.join("multirun.yaml"), &master.print(&View { part: Part::All, ..View::default() })?)?;
+        run.write_process(process)?;
         Ok(run)
     }
 
@@ -118,6 +121,16 @@ impl RunDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Writes how the process is to be, if it is an unusual one.
+    fn write_process(&self, process: &Process) -> Result<(), FreezeError> {
+        if *process == Process::default() {
+            return Ok(());
+        }
+        let path = self.0.join(Process::FILE);
+        let text = serde_json::to_string_pretty(process).map_err(|error| failed(&path, error.into()))?;
+        self.write(&path, &text)
     }
 
     fn write(&self, path: &Path, text: &str) -> Result<(), FreezeError> {

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,6 +45,20 @@ pub struct Status {
     pub step: Option<u64>,
     /// Why it ended, if not by reaching its end.
     pub cause: Option<String>,
+    /// How its process ended, if it was one of its own.
+    pub exit: Option<Exit>,
+}
+
+/// How a process ended, as the one that started it saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exit {
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// The most memory that it had at a time.
+    pub peak_rss_mib: u64,
 }
 
 /// A process on a machine.
@@ -76,7 +91,7 @@ impl Status {
 
     /// The status of this process in a state.
     pub fn here(state: State) -> Status {
-        Status { state, owner: Owner::here(), started: None, ended: None, step: None, cause: None }
+        Status { state, owner: Owner::here(), started: None, ended: None, step: None, cause: None, exit: None }
     }
 
     /// The status of a run directory; none if it cannot be read.
@@ -98,7 +113,7 @@ impl Status {
 /// however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock was not given.
@@ -144,9 +159,34 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let owner = Owner::here();
-        let line = format!("process {} on {} (boot {})\n", owner.pid, owner.host, owner.boot_id);
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(line.as_bytes())).map_err(failed)?;
-        Ok(Lock { _file: file })
+        sign(&mut file).map_err(failed)?;
+        Ok(Lock { file })
     }
+
+    /// The lock that this process was started with, as its standard input.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn inherited() -> io::Result<Lock> {
+        let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        sign(&mut file)?;
+        Ok(Lock { file })
+    }
+
+    /// The same right for a process that is about to be started, which has it beside this one.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    pub fn share(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+/// Writes into a lock who has it.
+fn sign(file: &mut File) -> io::Result<()> {
+    let owner = Owner::here();
+    let line = format!("process {} on {} (boot {})\n", owner.pid, owner.host, owner.boot_id);
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(line.as_bytes())
 }

@@ -44,12 +44,12 @@ pub enum WorkerError {
     },
 }
 
-/// Does the job of `dir` to its end, to `stop`, or to an error; `status.json` says which.
+/// Does the job of `dir`, whose lock the caller has, to its end, to `stop`, or to an error; `status.json` says which.
+/// Progress is shown on `screen`.
 ///
 /// # Errors
 /// See [`WorkerError`]; the first three leave the directory as it was.
-pub fn work(dir: &Path, bars: &MultiProgress, stop: &Stop) -> Result<Report, WorkerError> {
-    let _lock = Lock::take(dir)?;
+pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -> Result<Report, WorkerError> {
     let job = Job::open(dir)?;
     let backend = registry::find(&job.spec.backend.name)?;
     let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
@@ -57,9 +57,9 @@ pub fn work(dir: &Path, bars: &MultiProgress, stop: &Stop) -> Result<Report, Wor
     let mut status = Status { started: Some(now()), ..Status::here(State::Running) };
     status.write(dir).map_err(failed)?;
     let logging = Process::open(dir).map_err(failed)?.logging;
-    let dispatch = log::of_job(bars, dir, &logging).map_err(failed)?;
+    let dispatch = log::of_job(screen, dir, &logging).map_err(failed)?;
     let outcome = tracing::dispatcher::with_default(&dispatch, || {
-        let mut recorder = Recorder::open(dir, bars, again).map_err(failed)?;
+        let mut recorder = Recorder::open(dir, screen, again).map_err(failed)?;
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
         recorder.close();
         let outcome = outcome.and_then(|report| {

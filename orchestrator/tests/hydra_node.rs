@@ -144,6 +144,8 @@ fn the_doctor_names_engines_and_keys_without_effect() {
     let scratch = Scratch::new();
     let calm = scratch.ok(&["doctor"]).out;
     assert!(calm.contains("\n  burn    cpu     burn") && calm.ends_with("Keys without effect\n  none\n"), "{calm}");
+    let ours = scratch.ok(&["doctor", "hydra/launcher=local", "hydra.launcher.n_jobs=3"]).out;
+    assert!(ours.ends_with("Keys without effect\n  none\n"), "{ours}");
     let words = [
         "doctor",
         "hydra/launcher=joblib",
@@ -155,7 +157,7 @@ fn the_doctor_names_engines_and_keys_without_effect() {
     let told = scratch.ok(&words).out;
     for part in [
         "\n  hydra/launcher=joblib: one run ignores it",
-        "\n  hydra.launcher.n_jobs (command line: `hydra.launcher.n_jobs=3`): only the basic launcher",
+        "\n  hydra.launcher.n_jobs (command line: `hydra.launcher.n_jobs=3`): only basic, local and inline",
         "\n  hydra.hydra_logging.root.level (command line",
         "\n  hydra.callbacks.git._target_ (command line",
     ] {

@@ -4,19 +4,11 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use support::{Ended, Running, Scratch, json, rows, text};
-
-/// Says what it is, and finds nothing wrong with any spec.
-const CALM: &str = r#"
-describe() { echo '{"protocol":1,"name":"echo","devices":[{"name":"cpu","description":"a shell"}]}'; }
-problems='[]'
-# A job is printed with its spec last, each key on a line of its own.
-check() { printf '{"spec":'; sed -n '/^  "spec": {/,$p' "$1" | sed '1s/.*/{/; $d'; printf ',"problems":%s}\n' "$problems"; }
-"#;
+use support::echo::{CALM, Echo};
+use support::{Ended, Running, json, rows, text};
 
 /// Three steps, as a well-behaved backend reports them.
 const THREE_STEPS: &str = r#"
@@ -36,28 +28,7 @@ worker() {
 }
 "#;
 
-/// An empty directory with an executable `exp-echo` aside, which is these shell functions.
-struct Echo {
-    scratch: Scratch,
-    backends: tempfile::TempDir,
-}
-
 impl Echo {
-    fn new(functions: &[&str]) -> Echo {
-        let echo = Echo { scratch: Scratch::new(), backends: tempfile::tempdir().unwrap() };
-        let script = format!("#!/bin/sh\n{}\n\"$@\"\n", functions.concat());
-        let path = echo.backends.path().join("exp-echo");
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        echo
-    }
-
-    fn start(&self, words: &[&str]) -> Running {
-        let mut command = self.scratch.command(words);
-        command.env("EXP_BACKENDS", self.backends.path());
-        Running::of(command)
-    }
-
     fn start_run(&self) -> Running {
         self.start(&["backend.name=echo", "train.steps=3", "hydra.run.dir=run"])
     }

@@ -147,7 +147,7 @@ fn a_sweep_runs_each_point() {
     let scratch = Scratch::new();
     let ended = scratch.ok(&tiny(&["-m", "loss.lambda=0.1,0.5", "hydra.sweep.dir=sweep"]));
     ended.says(&["#0 : ", "#1 : ", "loss.lambda=0.1\n", "loss.lambda=0.5\n"]);
-    assert_eq!(names(&scratch.path("sweep")), ["0", "1", "multirun.yaml"]);
+    assert_eq!(names(&scratch.path("sweep")), [".lock", "0", "1", "journal.jsonl", "multirun.yaml", "sweep.json"]);
     for (job, lambda) in [("0", 0.1), ("1", 0.5)] {
         let dir = scratch.path("sweep").join(job);
         assert_eq!(json(dir.join("spec.json"))["spec"]["loss"]["lambda"], lambda);

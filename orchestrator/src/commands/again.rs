@@ -13,8 +13,9 @@ use crate::cli::Cli;
 use crate::compose::{Library, Mode, Node, Override, World, extract};
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
+use crate::sweep_dir::SweepDir;
 use crate::worker::WorkerError;
-use crate::{frozen, resume};
+use crate::{frozen, git, resume};
 
 /// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them.
 fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
@@ -29,8 +30,11 @@ fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Res
     Ok((before, wanted, tree))
 }
 
-/// Goes on with a run, perhaps changed in what may change.
+/// Goes on with a run, perhaps changed in what may change; or with a sweep.
 pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    if SweepDir::is_one(dir) {
+        return super::sweep::resume(dir, cli);
+    }
     let (before, wanted, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &wanted, &tree, &cli.flags.allow)?;
     if wanted != before.spec {
@@ -82,6 +86,12 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
     let mut composed = composed(cli, library, world, &hydra, Mode::Run)?;
     composed.become_job(tree, words);
     let process = Process::of(&composed)?;
-    let run = RunDir::freeze(&place(&composed)?, &mut composed, &Job { task: Task::Train, spec }, &process)?;
+    let run = RunDir::freeze(
+        &place(&composed)?,
+        &mut composed,
+        &Job { task: Task::Train, spec },
+        &process,
+        &git::snapshot(&world.cwd),
+    )?;
     run_one(run.path())
 }

@@ -17,7 +17,7 @@ const WITHOUT_EFFECT: [(&str, &str); 9] = [
     ("job_logging.disable_existing_loggers", "there are no loggers beside the job's own"),
     ("job_logging.formatters.colorlog", "the terminal has its own form; only the format of the log file counts"),
     ("sweeper.max_batch_size", "all jobs of a sweep are composed and checked before the first one starts"),
-    ("launcher", "only the basic launcher is here; a sweep with another one is refused"),
+    ("launcher", "only basic, local and inline are here; a sweep with another launcher is refused"),
     ("sweeper", "only the basic sweeper is here; a sweep with another one is refused"),
     ("env", "it has no meaning"),
 ];
@@ -27,14 +27,20 @@ pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     answer(engines())?;
     let composed = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     let mut found = Vec::new();
-    for (group, own) in [("hydra/launcher", "basic"), ("hydra/sweeper", "basic")] {
-        let chosen = composed.choices.get(group).and_then(Option::as_deref).unwrap_or(own);
-        if chosen != own {
-            found.push(format!("{group}={chosen}: one run ignores it, as in Hydra; a sweep with it is refused"));
+    let mut heeded = Vec::new();
+    for (group, own) in [("launcher", &["basic", "local", "inline"][..]), ("sweeper", &["basic"])] {
+        let chosen = composed.choices.get(&format!("hydra/{group}")).and_then(Option::as_deref).unwrap_or("basic");
+        match own.contains(&chosen) {
+            true if chosen != "basic" => heeded.push(group),
+            true => {}
+            false => found
+                .push(format!("hydra/{group}={chosen}: one run ignores it, as in Hydra; a sweep with it is refused")),
         }
     }
-    if let Some(hydra) = composed.tree.child("hydra") {
-        in_vain(hydra, &mut Vec::new(), &mut found);
+    for (key, child) in composed.tree.child("hydra").and_then(Node::as_map).into_iter().flatten() {
+        if !heeded.iter().any(|group| *group == key.to_string()) {
+            in_vain(child, &mut vec![key.to_string()], &mut found);
+        }
     }
     if found.is_empty() {
         found.push("none".to_owned());

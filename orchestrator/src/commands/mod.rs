@@ -1,6 +1,7 @@
 //! What each command does, as a sequence of stages.
 //!
-//! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, `again` takes up a
+//! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, whose
+//! jobs `sweep` runs, `again` takes up a
 //! directory that is already there, `why` explains a value,
 //! `info`, `help`, `doctor`, `data` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
 
@@ -13,6 +14,7 @@ mod info;
 mod multirun;
 mod run;
 mod spec;
+mod sweep;
 mod why;
 
 use std::path::Path;
@@ -21,6 +23,7 @@ use crate::cli::{Cli, Command, Flags};
 use crate::compose::{Library, Place as Conf, Problem, Problems, SearchPath, World};
 use crate::conf;
 use crate::run_dir::FreezeError;
+use crate::sweep_dir::SweepError;
 use crate::worker::WorkerError;
 
 /// Why a command did not do what it was asked to.
@@ -35,6 +38,9 @@ pub enum Failure {
     /// A job failed, or could not begin.
     #[error("error: {0}")]
     Job(#[from] WorkerError),
+    /// A sweep cannot be taken up.
+    #[error("error: {0}")]
+    NoSweep(#[from] SweepError),
     /// Some jobs of a sweep failed.
     #[error("{0}")]
     Sweep(String),
@@ -61,9 +67,10 @@ impl Failure {
         match self {
             Failure::Configuration(_) | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Compose(_)) => 2,
             Failure::Job(WorkerError::Locked(_) | WorkerError::NoJob(_) | WorkerError::NoBackend(_)) => 2,
+            Failure::NoSweep(SweepError::Locked(_) | SweepError::Unfinished(_)) => 2,
             Failure::Job(_) | Failure::Sweep(_) => 1,
             Failure::Data(_) => 2,
-            Failure::Freeze(FreezeError::Write { .. }) | Failure::System(_) => 3,
+            Failure::Freeze(FreezeError::Write { .. }) | Failure::NoSweep(_) | Failure::System(_) => 3,
             Failure::Interrupted(_) => 130,
         }
     }

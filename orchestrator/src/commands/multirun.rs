@@ -1,9 +1,8 @@
-//! One run for each point of a sweep, one after another.
+//! One run for each point of a sweep: from the command line to a directory of frozen runs, which `sweep` then runs.
 
 use std::path::PathBuf;
 
 use exp_api::{Job, Task};
-use indicatif::MultiProgress;
 
 use super::Failure;
 use super::run::{composed, warn};
@@ -13,10 +12,11 @@ use crate::compose::sweep::{Grid, expand};
 use crate::compose::{Composed, Library, Mode, Problem, Problems, Request, World, compose, text};
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
-use crate::screen::{answer, tell};
-use crate::{callbacks, dispatch, log, report};
+use crate::screen::answer;
+use crate::sweep_dir::{Entry, Manifest, SweepDir};
+use crate::{git, launch};
 
-/// Composes and checks all jobs, then runs them; or only lists them.
+/// Composes and checks all jobs, then freezes and runs them; or only lists them.
 pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let master = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     warn(&master);
@@ -24,67 +24,59 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     if cli.flags.dry_run {
         return dry_run(cli, library, world, &master, &grid);
     }
-    check_plugins(&master)?;
+    let launcher = plugins(&master)?;
     let around = Process::of(&master)?;
-    // All are composed and checked before the first one starts.
-    let mut jobs = Vec::new();
-    for (number, point) in grid.points().enumerate() {
+    let threads = share(launcher.slots());
+    let prepared = |number: usize, point: Vec<String>| -> Result<_, Failure> {
         let composed = job(cli, library, world, &master, point, number)?;
-        let spec = typed(&composed)?;
+        let spec = typed(&composed, threads)?;
         let process = Process::of(&composed)?;
-        jobs.push((composed, Job { task: Task::Train, spec }, process));
+        Ok((composed, Job { task: Task::Train, spec }, process))
+    };
+    // All are composed and checked before anything is written. They are made anew then: thousands of them would fill the
+    // memory.
+    for (number, point) in grid.points().enumerate() {
+        prepared(number, point)?;
     }
     let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));
-    let sweep = RunDir::for_sweep(&place, &master)?;
-    let mut dirs = Vec::new();
-    for (mut composed, job, process) in jobs {
+    let sweep = RunDir::for_sweep(&place, &master, &around)?;
+    let code = git::snapshot(&world.cwd);
+    let mut jobs = Vec::new();
+    for (number, point) in grid.points().enumerate() {
+        let (mut composed, job, process) = prepared(number, point)?;
         let place = Place::Automatic(sweep.path().join(composed.text("hydra.sweep.subdir")?));
-        let words = composed.task_overrides.join(" ");
-        dirs.push((RunDir::freeze(&place, &mut composed, &job, &process)?, words));
+        let run = RunDir::freeze(&place, &mut composed, &job, &process, &code)?;
+        let dir = run.path().strip_prefix(sweep.path()).unwrap_or(run.path()).to_owned();
+        jobs.push(Entry { dir, words: composed.task_overrides.join(" ") });
     }
-    callbacks::run(&around, "on_multirun_start", sweep.path(), "running");
-    let ended = run_sweep(&dirs);
-    callbacks::run(&around, "on_multirun_end", sweep.path(), if ended.is_ok() { "done" } else { "failed" });
-    ended
+    let sweep = SweepDir::create(sweep.path(), &Manifest { launcher, jobs })?;
+    let all = sweep.left(false);
+    super::sweep::run(sweep, &all)
 }
 
-/// Other launchers and sweepers than Hydra's own compose, but there is nothing here that does their work.
-fn check_plugins(master: &Composed) -> Result<(), Problems> {
+/// The launcher, if what the configuration wants is here. Other sweepers than Hydra's own compose, but there is nothing
+/// that does their work.
+fn plugins(master: &Composed) -> Result<launch::Choice, Problems> {
     let mut problems = Problems::default();
-    for (group, own) in [("launcher", "BasicLauncher"), ("sweeper", "BasicSweeper")] {
-        let path = format!("hydra.{group}._target_");
-        let node = master.tree.at(&path);
-        let target = node.map(|node| text(&node.value)).unwrap_or_default();
-        if !target.ends_with(own) {
-            let trail = node.map(|node| node.trail.clone()).unwrap_or_default();
-            let problem = Problem::new(format!("no {group} does here what `{target}` does in Python"));
-            problems.0.push(problem.key(path).trail(&trail).hint(format!("hydra/{group}=basic")));
-        }
+    let launcher = problems.collect_all(launch::Choice::of(master));
+    let path = "hydra.sweeper._target_";
+    let node = master.tree.at(path);
+    let target = node.map(|node| text(&node.value)).unwrap_or_default();
+    if !target.ends_with("BasicSweeper") {
+        let trail = node.map(|node| node.trail.clone()).unwrap_or_default();
+        let problem = Problem::new(format!("no sweeper does here what `{target}` does in Python"));
+        problems.0.push(problem.key(path).trail(&trail).hint("hydra/sweeper=basic"));
     }
-    problems.or_ok(())
+    match launcher {
+        Some(launcher) => problems.or_ok(launcher),
+        None => Err(problems),
+    }
 }
 
-fn run_sweep(dirs: &[(RunDir, String)]) -> Result<(), Failure> {
-    let bars = MultiProgress::new();
-    let (mut number, mut failed, mut interrupted) = (0, Vec::new(), false);
-    tracing::dispatcher::with_default(&log::terminal(&bars), || {
-        let announced = dirs.iter().enumerate().map(|(n, (dir, words))| {
-            tell(format_args!("#{n} : {words}"));
-            dir.path()
-        });
-        dispatch::run_all(announced, &bars, |dir, outcome| {
-            match outcome {
-                Ok(report) if report.interrupted => interrupted = true,
-                Ok(report) => tell(report::summary(dir, &report)),
-                Err(error) => failed.push(format!("#{number} failed: {error}\n  {}", dir.display())),
-            }
-            number += 1;
-        })
-    })?;
-    if interrupted {
-        return Err(Failure::Interrupted(format!("{number} of {} jobs were started", dirs.len())));
-    }
-    if failed.is_empty() { Ok(()) } else { Err(Failure::Sweep(failed.join("\n"))) }
+/// The threads that each of several jobs gets of this machine's; one job gets what its engine chooses.
+fn share(jobs: usize) -> Option<u64> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (jobs > 1).then(|| (cores / jobs).max(1) as u64)
 }
 
 /// Composes every job and prints its overrides; starts nothing. Any Hydra tree will do, also one that is no training.
@@ -94,7 +86,7 @@ fn dry_run(cli: &Cli, library: &Library, world: &World, master: &Composed, grid:
         let words = point.join(" ");
         let composed = job(cli, library, world, master, point, number)?;
         if typing {
-            typed(&composed)?;
+            typed(&composed, None)?;
         }
         answer(format_args!("#{number} : {words}\n"))?;
     }

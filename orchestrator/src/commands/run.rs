@@ -1,6 +1,7 @@
 //! One run, from the command line to its end.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use exp_api::{Job, Task};
 use indicatif::MultiProgress;
@@ -10,10 +11,12 @@ use super::multirun::multirun;
 use super::spec::typed;
 use crate::cli::{Cfg, Cli};
 use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
+use crate::dispatch::Moment;
+use crate::launch::{Inline, Launcher, child};
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::{self, answer, tell};
-use crate::{callbacks, dispatch, log, report};
+use crate::{callbacks, dispatch, git, log, report};
 
 /// Prints the composed configuration.
 pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
@@ -48,14 +51,14 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
-    let job = Job { task: Task::Train, spec: typed(&composed)? };
+    let job = Job { task: Task::Train, spec: typed(&composed, None)? };
     let process = Process::of(&composed)?;
     if cli.flags.dry_run {
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
     let place = place(&composed)?;
-    let run = RunDir::freeze(&place, &mut composed, &job, &process)?;
+    let run = RunDir::freeze(&place, &mut composed, &job, &process, &git::snapshot(&world.cwd))?;
     run_one(run.path())
 }
 
@@ -81,12 +84,15 @@ fn is_multirun(composed: &Composed) -> bool {
 /// Does the job of a directory, with signals beside it.
 pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
     let bars = MultiProgress::new();
+    let screen = (!child::is_quiet()).then(|| bars.clone());
+    let launcher: Arc<dyn Launcher> = Arc::new(Inline { screen });
     let (mut ended, mut state) = (Ok(()), "failed");
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");
     tracing::dispatcher::with_default(&log::terminal(&bars), || {
         tell(dir.display());
-        dispatch::run_all([dir], &bars, |dir, outcome| {
+        dispatch::run_all(&[dir.to_owned()], &launcher, &bars, |moment| {
+            let Moment::Ended(_, outcome) = moment else { return };
             state = callbacks::state(&outcome);
             match outcome {
                 Ok(report) if report.interrupted => {

@@ -7,10 +7,14 @@ use exp_api::spec::{Cifar10Spec, DatasetSpec, ImagesSpec, RunSpec};
 use crate::compose::{Composed, Node, Problem, Problems, extract};
 use crate::registry;
 
-/// The spec of a composed run, checked by its backend, with what depends on this machine filled in.
-pub(super) fn typed(composed: &Composed) -> Result<RunSpec, Problems> {
+/// The spec of a composed run, checked by its backend, with what depends on this machine filled in. It gets `threads`,
+/// its share of the machine, if it does not say which threads or devices it wants.
+pub(super) fn typed(composed: &Composed, threads: Option<u64>) -> Result<RunSpec, Problems> {
     let job = composed.job()?;
-    let spec = absolute(extract::run_spec(&job)?, &composed.world.cwd);
+    let mut spec = absolute(extract::run_spec(&job)?, &composed.world.cwd);
+    if spec.backend.devices.is_none() {
+        spec.backend.threads = spec.backend.threads.or(threads);
+    }
     checked(spec, &job)
 }
 

@@ -10,6 +10,7 @@ use exp_api::schema::{Field, Kind, Variant};
 use exp_api::spec::RunSpec;
 use figment::value::{Dict, Empty, Map as Profiles, Num, Value as Typed};
 use figment::{Figment, Metadata, Profile, Provider};
+use serde::de::DeserializeOwned;
 
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Trail};
@@ -23,15 +24,30 @@ pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
     let mut walk = Walk::default();
     walk.group("", tree, RunSpec::FIELDS);
     walk.problems.or_ok(())?;
+    let spec = extracted(tree)?;
+    let mut cut = Problems::default();
+    lengths("", tree, &serde_json::to_value(&spec).unwrap_or_default(), &mut cut);
+    cut.or_ok(spec)
+}
+
+/// What the map at `path`, a tree without interpolations, says of one of several options, by its key `name`.
+///
+/// # Errors
+/// Everything in which it departs from the schema.
+pub fn variant<T: DeserializeOwned>(path: &str, tree: &Node, variants: &[Variant]) -> Result<T, Problems> {
+    let mut walk = Walk::default();
+    walk.variant(path, tree, variants);
+    walk.problems.or_ok(())?;
+    extracted(tree)
+}
+
+/// A tree that follows its schema, as its type.
+fn extracted<T: DeserializeOwned>(tree: &Node) -> Result<T, Problems> {
     let mut by_origin = BTreeMap::new();
     leaves(&mut Vec::new(), tree, &mut by_origin);
     let providers = by_origin.into_values();
     let figment = providers.fold(Figment::new(), |figment, written: Written| figment.merge(written));
-    let spec =
-        figment.extract().map_err(|errors| Problems(errors.into_iter().map(|error| unseen(tree, &error)).collect()))?;
-    let mut cut = Problems::default();
-    lengths("", tree, &serde_json::to_value(&spec).unwrap_or_default(), &mut cut);
-    cut.or_ok(spec)
+    figment.extract().map_err(|errors| Problems(errors.into_iter().map(|error| unseen(tree, &error)).collect()))
 }
 
 /// Reports the lists that are longer than what they became: serde reads an array of fixed length and drops the rest.

@@ -173,6 +173,11 @@ impl Problems {
     pub fn collect<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.0.push(problem)).ok()
     }
+
+    /// Keeps the value of a success, collects all problems of a failure.
+    pub fn collect_all<T>(&mut self, result: Result<T, Problems>) -> Option<T> {
+        result.map_err(|problems| self.0.extend(problems.0)).ok()
+    }
 }
 
 impl From<Problem> for Problems {

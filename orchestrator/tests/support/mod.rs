@@ -2,6 +2,8 @@
 //! what it left behind.
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+pub mod echo;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,90 @@
+//! Which launcher a configuration asks for: the node `hydra.launcher`, typed.
+
+use std::sync::Arc;
+
+use exp_api::schema::{Field, Variant};
+use indicatif::MultiProgress;
+use serde::{Deserialize, Serialize};
+
+use super::{Inline, Launcher, Local};
+use crate::compose::{Composed, Problem, Problems, extract, text};
+
+/// A launcher with its options, as the manifest of a sweep keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum Choice {
+    /// In the process of the sweep.
+    Inline,
+    /// Child processes on this machine.
+    Local(Local),
+}
+
+impl Choice {
+    /// The launchers that are here, and their keys.
+    pub const VARIANTS: &[Variant] =
+        &[Variant { name: "inline", fields: NONE }, Variant { name: "local", fields: Local::FIELDS }];
+
+    /// What the `hydra` node of a composed configuration asks for. Hydra's own `basic` means child processes, one at a
+    /// time.
+    ///
+    /// # Errors
+    /// A launcher that is not here, and all that is wrong with its options.
+    pub fn of(composed: &Composed) -> Result<Choice, Problems> {
+        let path = "hydra.launcher";
+        let node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
+        let Some(target) = node.at("_target_") else { return extract::variant(path, &node, Choice::VARIANTS) };
+        let class = text(&target.value);
+        if class.ends_with("BasicLauncher") {
+            return Ok(Choice::Local(Local::default()));
+        }
+        let problem = Problem::new(format!("no launcher does here what `{class}` does in Python"));
+        Err(problem.key(format!("{path}._target_")).trail(&target.trail).hint("hydra/launcher=local").into())
+    }
+
+    /// The launcher itself, which shows progress among `bars` if its jobs are not processes of their own.
+    pub fn launcher(&self, bars: &MultiProgress) -> Arc<dyn Launcher> {
+        match self {
+            Choice::Inline => Arc::new(Inline { screen: Some(bars.clone()) }),
+            Choice::Local(local) => Arc::new(local.clone()),
+        }
+    }
+
+    /// Jobs at a time on this machine.
+    pub fn slots(&self) -> usize {
+        match self {
+            Choice::Inline => 1,
+            Choice::Local(local) => local.slots(),
+        }
+    }
+}
+
+/// The keys of a launcher without options.
+const NONE: &[Field] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::load_yaml;
+
+    fn read(yaml: &str) -> Result<Choice, Problems> {
+        let node = load_yaml(&"conf/x.yaml".into(), yaml).expect("a tree");
+        extract::variant("hydra.launcher", &node, Choice::VARIANTS)
+    }
+
+    #[test]
+    fn options_are_typed_and_all_problems_come_at_once() {
+        let whole = "{name: local, n_jobs: 3, gpus: [0], timeout_s: 1.5, retries: 1, fail_fast: true, stagger_s: 0}";
+        let options =
+            Local { n_jobs: Some(3), gpus: vec![0], timeout_s: Some(1.5), retries: 1, fail_fast: true, stagger_s: 0.0 };
+        assert_eq!(read(whole), Ok(Choice::Local(options)));
+        assert_eq!(read("{name: inline}"), Ok(Choice::Inline));
+        let wrong = "{name: local, n_jobs: 0, gpus: [], retrys: 1, fail_fast: false, stagger_s: -1}";
+        let problems = read(wrong).expect_err("wrong").to_string();
+        for part in
+            ["hydra.launcher.n_jobs: expected a whole number of at least 1", "did you mean `retries`?", "stagger_s"]
+        {
+            assert!(problems.contains(part), "{problems}");
+        }
+        assert!(read("{name: lokal}").expect_err("unknown").to_string().contains("did you mean `local`?"));
+    }
+}

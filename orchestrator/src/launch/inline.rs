@@ -1,0 +1,39 @@
+//! Jobs in this process, one after another: for jobs so small that a process would cost more than they do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use exp_api::Report;
+use indicatif::MultiProgress;
+
+use super::child::{self, Conditions};
+use super::{Asked, Launcher, Pace};
+use crate::process::Process;
+use crate::status::Lock;
+use crate::worker::{self, WorkerError};
+
+/// Does jobs in this process. One whose environment or directory differs from this one's gets a process all the same.
+pub struct Inline {
+    /// Where progress is shown; nowhere in a process whose launcher shows the outcome.
+    pub screen: Option<MultiProgress>,
+}
+
+impl Launcher for Inline {
+    fn pace(&self) -> Pace {
+        Pace { slots: 1, stagger: Duration::ZERO, fail_fast: false }
+    }
+
+    fn run(&self, dir: &Path, _: usize, asked: &Asked) -> Result<Report, WorkerError> {
+        let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
+        if child::is_one() {
+            let lock = Lock::inherited().map_err(failed)?;
+            return worker::work(dir, &lock, self.screen.as_ref(), &asked.stop);
+        }
+        let lock = Lock::take(dir)?;
+        let process = Process::open(dir).map_err(failed)?;
+        if process.is_apart() {
+            return child::work(dir, &lock, &process, &Conditions::default(), asked);
+        }
+        worker::work(dir, &lock, self.screen.as_ref(), &asked.stop)
+    }
+}

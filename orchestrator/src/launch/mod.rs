@@ -1,0 +1,53 @@
+//! Launchers: how a job gets a process.
+//!
+//! In: the directory of a run and a slot. Out: the outcome of its job. A launcher never composes, and it does not choose
+//! what comes next: that is [`crate::dispatch`]. The trait is open; what `hydra/launcher` can name stands in [`Choice`].
+
+pub mod child;
+mod choice;
+mod inline;
+mod local;
+
+use std::path::Path;
+use std::time::Duration;
+
+use exp_api::{Report, Stop};
+
+pub use choice::Choice;
+pub use inline::Inline;
+pub use local::Local;
+
+use crate::worker::WorkerError;
+
+/// Brings jobs to their outcome.
+pub trait Launcher: Send + Sync {
+    /// How its jobs follow one another.
+    fn pace(&self) -> Pace;
+
+    /// Does the job of `dir` to its end, to what is asked, or to an error. Blocking, on a thread of its own; of the jobs
+    /// that run at one time each has another `slot`, counted from 0.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    fn run(&self, dir: &Path, slot: usize, asked: &Asked) -> Result<Report, WorkerError>;
+}
+
+/// How jobs follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How many run at a time.
+    pub slots: usize,
+    /// The least time between two starts.
+    pub stagger: Duration,
+    /// Whether the first failure stops the others.
+    pub fail_fast: bool,
+}
+
+/// What the jobs that run are asked for. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// To stop at the next step, with a checkpoint.
+    pub stop: Stop,
+    /// To end at once.
+    pub kill: Stop,
+}

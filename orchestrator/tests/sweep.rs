@@ -1,0 +1,172 @@
+//! Sweeps: jobs in processes of their own, what becomes of them, and going on.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::echo::{CALM, Echo};
+use support::{Ended, Scratch, assert_same, json, names, text, tiny};
+
+/// A worker that does as `params.how` of its job says, and counts its starts beside the job's directory.
+const MOODY: &str = r#"
+worker() {
+    how=$(sed -n 's/.*"how": "\([a-z]*\)".*/\1/p' "$1/spec.json")
+    echo >> "$1/../starts-$how"
+    case $how in
+        exit) echo 'I give up' >&2; exit 3 ;;
+        segv) kill -SEGV $$ ;;
+        kill) kill -KILL $PPID; sleep 1 ;;
+        silent) exit 0 ;;
+        late) read -r line; exit 0 ;;
+        diverged) echo '{"failed":"the loss is not finite at step 2"}'; exit 1 ;;
+        flood) head -c 3000000 /dev/zero | tr '\0' '\n' >&2 ;;
+        left|right)
+            for _ in 1 2 3 4 5 6 7 8 9 10; do
+                [ -e "$1/../starts-left" ] && [ -e "$1/../starts-right" ] && break
+                sleep 0.5
+            done
+            [ -e "$1/../starts-left" ] && [ -e "$1/../starts-right" ] || exit 4 ;;
+        flaky) [ -e "$1/../mended" ] || exit 5 ;;
+    esac
+    echo '{"done":{"step":3,"interrupted":false,"figures":[["fd_pixel",1.5]],"grid":null}}'
+}
+"#;
+
+fn sweep(echo: &Echo, hows: &str, more: &[&str]) -> Ended {
+    let how = format!("+params.how={hows}");
+    let words = ["-m", "backend.name=echo", "train.steps=3", "hydra.sweep.dir=sweep", &how];
+    echo.start(&[&words, more].concat()).ended()
+}
+
+fn states(sweep: &Path) -> Vec<String> {
+    let jobs = names(sweep).into_iter().filter(|name| name.chars().all(|c| c.is_ascii_digit()));
+    jobs.map(|job| json(sweep.join(job).join("status.json"))["state"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_death_of_one_is_told_and_does_not_touch_the_others() {
+    let echo = Echo::new(&[CALM, MOODY]);
+    let more = ["hydra/launcher=local", "hydra.launcher.n_jobs=2", "hydra.launcher.timeout_s=1.5"];
+    let ended = sweep(&echo, "good,exit,segv,kill,silent,late,diverged,flood,fine", &more);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let dir = echo.scratch.path("sweep");
+    let failed = ["done", "failed", "failed", "failed", "failed", "failed", "failed", "done", "done"];
+    assert_eq!(states(&dir), failed);
+    let causes = [
+        "exit status: 3",
+        "signal: 11 (SIGSEGV)",
+        "its process ended with signal: 9 (SIGKILL) and no result",
+        "exit status: 0 and no report",
+        "it was not done after 1.5 s",
+        "the loss is not finite at step 2",
+    ];
+    // What failed stands at the end once more, in the order of the jobs.
+    let (_, end) = ended.err.split_once("9 jobs: 3 done, 6 failed\n").unwrap();
+    let mut rest = end;
+    for (n, cause) in causes.iter().enumerate() {
+        assert!(json(dir.join((n + 1).to_string()).join("status.json"))["cause"].as_str().unwrap().contains(cause));
+        rest = rest.split_once(&format!("#{} : ", n + 1)).unwrap().1;
+        rest = rest.split_once(cause).unwrap_or_else(|| panic!("`{cause}` is missing in {rest}")).1;
+    }
+    assert!(rest.contains("exp resume sweep --retry-failed"), "{rest}");
+    let exit = json(dir.join("3/status.json"))["exit"].clone();
+    assert_eq!((&exit["code"], &exit["signal"]), (&serde_json::Value::Null, &9.into()));
+    assert!(exit["peak_rss_mib"].is_number());
+}
+
+#[test]
+fn as_many_run_at_a_time_as_there_are_slots() {
+    let echo = Echo::new(&[CALM, MOODY]);
+    let ended = sweep(&echo, "left,right", &["hydra/launcher=local", "hydra.launcher.n_jobs=2"]);
+    assert_eq!(ended.code, Some(0), "each waits for the other: {ended:#?}");
+    let echo = Echo::new(&[CALM, MOODY]);
+    let one = sweep(&echo, "exit,good", &["hydra/launcher=local", "hydra.launcher.fail_fast=true"]);
+    assert_eq!(one.code, Some(1));
+    assert_eq!(states(&echo.scratch.path("sweep")), ["failed", "created"], "{one:#?}");
+}
+
+#[test]
+fn a_sweep_goes_on_with_what_is_left() {
+    let echo = Echo::new(&[CALM, MOODY]);
+    let dir = echo.scratch.path("sweep");
+    assert_eq!(sweep(&echo, "good,flaky,fine", &[]).code, Some(1));
+    let resume = |more: &[&str]| echo.start(&[&["resume", "sweep"], more].concat()).ended();
+    let nothing = resume(&[]);
+    nothing.says(&["sweep: 0 of 3 jobs are left", "3 jobs: 2 done, 1 failed"]);
+    assert_eq!(nothing.code, Some(1));
+    fs::write(dir.join("mended"), "").unwrap();
+    let again = resume(&["--retry-failed"]);
+    again.says(&["sweep: 1 of 3 jobs are left", "#1 : ", "3 jobs: 3 done"]);
+    assert_eq!((again.code, states(&dir)), (Some(0), vec!["done".to_owned(); 3]));
+    let starts = ["good", "flaky", "fine"].map(|how| text(dir.join(format!("starts-{how}"))).lines().count());
+    assert_eq!(starts, [1, 2, 1], "what is done is not done again");
+    assert_eq!(resume(&["train.steps=9"]).code, Some(2), "a sweep goes on as it was frozen");
+}
+
+#[test]
+fn tries_are_repeated_as_often_as_is_asked() {
+    let echo = Echo::new(&[CALM, MOODY]);
+    let ended = sweep(&echo, "flaky", &["hydra/launcher=local", "hydra.launcher.retries=2"]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(text(echo.scratch.path("sweep/starts-flaky")).lines().count(), 3);
+}
+
+const LONG: [&str; 6] = [
+    "-m",
+    "seed=1,2,3",
+    "train.steps=40",
+    "train.checkpoint_every=5",
+    "train.eval_every=null",
+    "hydra.sweep.dir=sweep",
+];
+
+/// The same sweep, never disturbed.
+fn undisturbed() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.ok(&tiny(&LONG));
+    scratch
+}
+
+#[test]
+fn a_signal_stops_a_sweep_that_then_goes_on_as_if_nothing_had_happened() {
+    let (scratch, wanted) = (Scratch::new(), undisturbed());
+    let mut running = scratch.start(&tiny(&LONG));
+    running.until_rows(&scratch.path("sweep/1"), 3);
+    running.signal("INT");
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    ended.says(&["to go on: exp resume sweep"]);
+    assert_eq!(states(&scratch.path("sweep")), ["done", "interrupted", "created"]);
+    scratch.ok(&["resume", "sweep"]).says(&["sweep: 2 of 3 jobs are left", "3 jobs: 3 done"]);
+    for job in ["0", "1", "2"] {
+        assert_same(&scratch.path("sweep").join(job), &wanted.path("sweep").join(job));
+    }
+}
+
+#[test]
+fn jobs_outlive_a_sweep_that_is_killed_and_nothing_is_done_twice() {
+    let (scratch, wanted) = (Scratch::new(), undisturbed());
+    let mut running = scratch.start(&tiny(&LONG));
+    running.until_rows(&scratch.path("sweep/0"), 2);
+    running.kill_9();
+    // The job that ran goes on by itself; whoever takes the sweep up waits for it.
+    scratch.ok(&["resume", "sweep"]).says(&["3 jobs: 3 done"]);
+    for job in ["0", "1", "2"] {
+        let dir = scratch.path("sweep").join(job);
+        assert_same(&dir, &wanted.path("sweep").join(job));
+        assert!(!text(dir.join("exp.log")).contains("resumed"), "job {job} was begun twice");
+    }
+}
+
+#[test]
+fn tiny_jobs_need_no_process() {
+    let scratch = Scratch::new();
+    scratch.ok(&tiny(&["-m", "seed=1,2", "hydra/launcher=inline", "hydra.sweep.dir=sweep"])).says(&["2 jobs: 2 done"]);
+    assert_eq!(json(scratch.path("sweep/0/status.json"))["exit"], serde_json::Value::Null);
+    let apart = Scratch::new();
+    apart.ok(&tiny(&["-m", "seed=1,2", "hydra.sweep.dir=sweep"]));
+    assert_eq!(json(apart.path("sweep/0/status.json"))["exit"]["code"], 0);
+    assert_same(&scratch.path("sweep/1"), &apart.path("sweep/1"));
+}
