@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use exp_api::protocol::{Checked, Description, FromWorker, ToWorker, VERSION};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, RunSpec, Stop, Task};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::ChildStdin;
@@ -96,6 +97,7 @@ impl ProcessBackend {
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| self.failed(error.to_string()))?;
+        let group = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         let (Some(output), Some(mut input)) = (child.stdout.take(), child.stdin.take()) else {
             return Err(self.failed("its streams are not there".to_owned()));
         };
@@ -131,7 +133,12 @@ impl ProcessBackend {
         };
         // Its input ends with this: a worker that waits for more has nothing left to wait for.
         drop(input);
-        Ok((last, child.wait().await?))
+        let status = child.wait().await?;
+        // What it started and left running ends with it. Its number is nobody else's as long as its group has a member.
+        if let Some(group) = group {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        Ok((last, status))
     }
 
     fn failed(&self, reason: String) -> BackendError {

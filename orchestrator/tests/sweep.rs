@@ -28,6 +28,7 @@ worker() {
                 sleep 0.5
             done
             [ -e "$1/../starts-left" ] && [ -e "$1/../starts-right" ] || exit 4 ;;
+        parent) sleep 300 >/dev/null 2>&1 & echo $! > "$1/../left-behind" ;;
         flaky) [ -e "$1/../mended" ] || exit 5 ;;
     esac
     echo '{"done":{"step":3,"interrupted":false,"figures":[["fd_pixel",1.5]],"grid":null}}'
@@ -103,6 +104,20 @@ fn a_sweep_goes_on_with_what_is_left() {
     let starts = ["good", "flaky", "fine"].map(|how| text(dir.join(format!("starts-{how}"))).lines().count());
     assert_eq!(starts, [1, 2, 1], "what is done is not done again");
     assert_eq!(resume(&["train.steps=9"]).code, Some(2), "a sweep goes on as it was frozen");
+}
+
+#[test]
+fn what_a_job_leaves_behind_ends_with_it() {
+    let echo = Echo::new(&[CALM, MOODY]);
+    assert_eq!(sweep(&echo, "parent", &[]).code, Some(0));
+    let pid = text(echo.scratch.path("sweep/left-behind"));
+    let stat = || fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    // Killed, it may wait for a moment until the system has taken note.
+    let start = std::time::Instant::now();
+    while !stat().is_empty() && !stat().contains(") Z ") {
+        assert!(start.elapsed().as_secs() < 60, "it still runs: {}", stat());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn run_jobs(sweep: &mut SweepDir, left: &[usize]) -> Result<(), Failure> {
                 };
                 match outcome {
                     Ok(report) if report.interrupted => {}
-                    Ok(report) => tell(report::summary(&dirs[i], &report)),
+                    Ok(report) => tell(format_args!("#{} {}", left[i], report::summary(&dirs[i], &report))),
                     Err(error) => warn(format_args!("#{} failed: {error}\n  {}", left[i], dirs[i].display())),
                 }
                 let written = sweep.note(left[i], state);
