@@ -7,9 +7,14 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use exp_api::protocol::{Checked, Description, FromWorker, VERSION};
-use exp_api::{Backend, Event, EventSink, Job, Report, Stop};
+use exp_api::{Backend, Event, Job, Report, Stop};
 use exp_burn::BurnBackend;
 use serde_json::json;
+
+#[path = "support/kept.rs"]
+mod kept;
+
+use kept::{Kept, folder_with};
 
 /// A job of a fraction of a second, with two replicas and a checkpoint on its way.
 fn job() -> Job {
@@ -88,31 +93,6 @@ fn follow(dir: &Path) -> (Vec<Event>, FromWorker, usize) {
     }
     assert!(child.wait().unwrap().success());
     (events, last.expect("an outcome"), flushes)
-}
-
-/// Keeps events.
-#[derive(Default)]
-struct Kept {
-    events: Vec<Event>,
-    flushes: usize,
-}
-
-impl EventSink for Kept {
-    fn emit(&mut self, event: Event) -> std::io::Result<()> {
-        self.events.push(event);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.flushes += 1;
-        Ok(())
-    }
-}
-
-fn folder_with(job: &Job) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(Job::FILE), job.to_text().unwrap()).unwrap();
-    dir
 }
 
 /// What a rerun repeats: all but the clock's rows.

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::hash::sha256;
 
 /// Why weights cannot be used.
 #[derive(Debug, Error)]
@@ -71,7 +72,7 @@ impl Weights {
     pub fn open(path: &Path, sum: Option<&str>) -> Result<Weights, WeightsError> {
         let bytes = std::fs::read(path).map_err(|source| WeightsError::Unreadable { path: path.to_owned(), source })?;
         if let Some(expected) = sum {
-            let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let found = sha256(&bytes);
             if !found.eq_ignore_ascii_case(expected) {
                 return Err(WeightsError::Sum { path: path.to_owned(), found, expected: expected.to_owned() });
             }
@@ -86,6 +87,11 @@ impl Weights {
         SafeTensors::deserialize(&bytes).map_err(failed)?;
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(failed)?;
         Ok(Weights { path: path.to_owned(), start: 8 + header, bytes, metadata })
+    }
+
+    /// The SHA-256 of the file in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        sha256(&self.bytes)
     }
 
     /// Whether there is a readable file at `path`.
@@ -125,6 +131,8 @@ impl Weights {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
     use safetensors::tensor::TensorView;
 

@@ -1,7 +1,8 @@
 //! The manifest of a checkpoint: which files it has, and what they must hold.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::hash::sha256;
 
 /// The content of `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +51,7 @@ impl Manifest {
     fn expected_seal(&self) -> String {
         let open = Manifest { seal: String::new(), ..self.clone() };
         // Plain numbers and texts always have a JSON form.
-        sha256(&serde_json::to_vec(&open).unwrap_or_default())
+        sha256(serde_json::to_vec(&open).unwrap_or_default())
     }
 
     /// A figure, if it was measured.
@@ -64,8 +65,4 @@ impl FileEntry {
     pub fn of(content: &[u8]) -> FileEntry {
         FileEntry { bytes: content.len() as u64, sha256: sha256(content) }
     }
-}
-
-fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }

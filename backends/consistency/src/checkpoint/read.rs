@@ -74,13 +74,17 @@ fn best(run: &Path, steps: &[u64], figure: Option<&str>) -> Result<u64, String> 
     let Some(name) = figure.or_else(first) else {
         return Err(format!("no checkpoint of {} was measured: train.eval_every says when one is", run.display()));
     };
-    let scored = manifests.iter().filter_map(|manifest| Some((manifest.step, manifest.figure(name)?)));
-    let found = scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step);
-    found.ok_or_else(|| {
+    lowest(&manifests, name).ok_or_else(|| {
         let known: BTreeSet<&str> = manifests.iter().flat_map(|m| &m.figures).map(|(name, _)| name.as_str()).collect();
         let known: Vec<&str> = known.into_iter().collect();
         format!("no checkpoint of {} has the figure `{name}`; there are {}", run.display(), known.join(", "))
     })
+}
+
+/// The step at which a figure was lowest.
+pub(super) fn lowest(manifests: &[Manifest], name: &str) -> Option<u64> {
+    let scored = manifests.iter().filter_map(|manifest| Some((manifest.step, manifest.figure(name)?)));
+    scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step)
 }
 
 /// The steps that have a checkpoint, rising.

@@ -1,12 +1,12 @@
 //! Writing and thinning out checkpoints.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::manifest::FileEntry;
-use super::read::{list, manifest_of};
+use super::read::{list, lowest, manifest_of};
 use super::{CheckpointError, FOLDER, HostTensor, Manifest, encode};
 
 /// Writes the checkpoint of `step` into the run directory `run`, whole or not at all.
@@ -46,17 +46,11 @@ pub fn prune(run: &Path, step: u64, keep: u64) -> Result<(), CheckpointError> {
     }
     let mut steps = list(run)?;
     steps.retain(|&other| other <= step);
-    let mut best: HashMap<String, (f64, u64)> = HashMap::new();
-    for &step in &steps {
-        for (name, value) in manifest_of(run, step).map(|manifest| manifest.figures).unwrap_or_default() {
-            let least = best.entry(name).or_insert((f64::INFINITY, step));
-            if value < least.0 {
-                *least = (value, step);
-            }
-        }
-    }
+    let manifests: Vec<Manifest> = steps.iter().filter_map(|&step| manifest_of(run, step).ok()).collect();
+    let names = manifests.iter().flat_map(|manifest| &manifest.figures).map(|(name, _)| name);
+    let best: HashSet<u64> = names.filter_map(|name| lowest(&manifests, name)).collect();
     let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
-    for step in steps[..old].iter().filter(|&step| !best.values().any(|(_, best)| best == step)) {
+    for step in steps[..old].iter().filter(|&step| !best.contains(step)) {
         remove(&run.join(FOLDER).join(step.to_string()))?;
     }
     Ok(())

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use sha2::{Digest, Sha256};
 
 use super::{Dataset, Shape};
+use crate::hash::sha256;
 
 /// Changes whenever pictures are decoded, scaled or kept in another way.
 const VERSION: u32 = 1;
@@ -24,8 +24,7 @@ pub fn directory() -> Option<PathBuf> {
 
 /// The name of the copy of a source with this fingerprint, treated in this way.
 pub(super) fn key(fingerprint: &str, how: &str) -> String {
-    let hash = Sha256::digest(format!("{VERSION} {fingerprint} {how}"));
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(format!("{VERSION} {fingerprint} {how}"))
 }
 
 /// The copy in `dir`, if there is a sound one.
@@ -44,10 +43,9 @@ pub(super) fn load(dir: &Path, key: &str, shape: Shape) -> Option<Dataset> {
 /// Keeps a copy in `dir`. It appears whole or not at all.
 pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
     let labels: Vec<u8> = data.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
-    let Shape { channels, height, width } = data.shape();
     let written = || -> Option<()> {
         let pixels =
-            TensorView::new(Dtype::U8, vec![data.len(), channels, height, width], data.bytes(0..data.len())).ok()?;
+            TensorView::new(Dtype::U8, data.shape().batch(data.len()).to_vec(), data.bytes(0..data.len())).ok()?;
         let labels = TensorView::new(Dtype::U16, vec![data.len()], &labels).ok()?;
         let skipped = serde_json::to_string(data.skipped()).ok()?;
         let notes = HashMap::from([("skipped".to_owned(), skipped)]);

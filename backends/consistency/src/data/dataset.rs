@@ -24,6 +24,11 @@ impl Shape {
     pub fn values(self) -> usize {
         self.channels * self.height * self.width
     }
+
+    /// The sizes of a tensor of `count` images, `[N,C,H,W]`.
+    pub fn batch(self, count: usize) -> [usize; 4] {
+        [count, self.channels, self.height, self.width]
+    }
 }
 
 impl fmt::Display for Shape {
@@ -106,6 +111,12 @@ impl Dataset {
     /// When there is no such image.
     pub fn signed(&self, index: usize) -> impl Iterator<Item = f32> {
         self.image(index).iter().map(|&value| signed(value))
+    }
+
+    /// The numbers of all images, so many at a time.
+    pub fn blocks(&self, size: usize) -> impl Iterator<Item = Range<usize>> {
+        let count = self.len();
+        (0..count).step_by(size).map(move |first| first..(first + size).min(count))
     }
 
     /// The first `n` images in their own order, never flipped; all of them when there are fewer.

@@ -51,9 +51,8 @@ fn eight_bits(level: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest, Sha256};
-
     use super::*;
+    use crate::hash::sha256;
 
     #[test]
     fn levels_become_their_share_of_the_interval() -> Result<(), DataError> {
@@ -89,7 +88,7 @@ mod tests {
     fn the_notice_names_the_files_as_they_are() {
         let notice = include_str!("LICENSES.md");
         for file in [SHEET, LABELS.as_bytes()] {
-            let digest: String = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = sha256(file);
             assert!(notice.contains(&digest), "LICENSES.md does not hold {digest}");
         }
     }

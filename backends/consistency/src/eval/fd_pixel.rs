@@ -27,9 +27,8 @@ impl FdPixel {
     pub fn new(data: &Dataset) -> Result<FdPixel, EvalError> {
         let shape = data.shape();
         let mut moments = Moments::new(features(shape)?);
-        for first in (0..data.len()).step_by(BLOCK) {
-            let images = data.range(first..(first + BLOCK).min(data.len())).images;
-            moments.extend(&pooled(&images, shape))?;
+        for block in data.blocks(BLOCK) {
+            moments.extend(&pooled(&data.range(block).images, shape))?;
         }
         Ok(FdPixel { shape, reference: moments.gaussian()? })
     }

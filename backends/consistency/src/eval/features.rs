@@ -4,8 +4,6 @@
 
 use exp_api::spec::{InceptionSpec, Metric};
 
-use sha2::{Digest, Sha256};
-
 use super::inception::{FEATURES, Inception, Stored, Wanted};
 use super::resize::{Resize, SIDE};
 use crate::data::Shape;
@@ -29,7 +27,8 @@ pub enum Features<T> {
 }
 
 impl<T: Tensor> Features<T> {
-    /// The network of a metric; none for one that needs none.
+    /// The network of a metric, and what tells its features from all others: the metric and the hash of its weights. None
+    /// for a metric that needs none.
     ///
     /// # Errors
     /// Weights that are missing or do not fit.
@@ -38,10 +37,12 @@ impl<T: Tensor> Features<T> {
         metric: Metric,
         spec: &InceptionSpec,
         shape: Shape,
-    ) -> Result<Option<Features<T>>, WeightsError> {
+    ) -> Result<Option<(Features<T>, String)>, WeightsError> {
         let resize = match metric {
             Metric::FdPixel | Metric::Pae => return Ok(None),
-            Metric::FdRandom => return Ok(Some(Features::Random(random(engine, shape.channels)))),
+            Metric::FdRandom => {
+                return Ok(Some((Features::Random(random(engine, shape.channels)), identity(metric, ""))));
+            }
             Metric::FidTf => Resize::Tf,
             Metric::FidPil => Resize::Pil,
             Metric::FidTorch => Resize::Torch,
@@ -50,19 +51,7 @@ impl<T: Tensor> Features<T> {
         let path = spec.weights.as_deref().unwrap_or_default();
         let file = Weights::open(path.as_ref(), spec.sha256.as_deref())?;
         let network = Inception::new(engine, |wanted| stored(&file, wanted))?;
-        Ok(Some(Features::Inception(resize, Box::new(network))))
-    }
-
-    /// What tells these features from all others: the metric, and the hash of its weights.
-    ///
-    /// # Errors
-    /// Weights that cannot be read any more.
-    pub fn identity(metric: Metric, spec: &InceptionSpec) -> std::io::Result<String> {
-        let hash = match &spec.weights {
-            Some(path) if metric != Metric::FdRandom => Sha256::digest(std::fs::read(path)?).to_vec(),
-            _ => Vec::new(),
-        };
-        Ok(hash.iter().fold(format!("{} ", metric.word()), |text, byte| text + &format!("{byte:02x}")))
+        Ok(Some((Features::Inception(resize, Box::new(network)), identity(metric, &file.sha256()))))
     }
 
     /// How many features an image has.
@@ -89,7 +78,7 @@ impl<T: Tensor> Features<T> {
         let features = match self {
             Features::Random(kernels) => {
                 let signed: Vec<f32> = pixels.iter().map(|&value| f32::from(value) / 127.5 - 1.0).collect();
-                let x = engine.upload(&[count, shape.channels, shape.height, shape.width], &signed);
+                let x = engine.upload(&shape.batch(count), &signed);
                 let h = kernels.iter().fold(x, |h, kernel| h.conv2d(kernel, None, 2, 1).relu());
                 let [batch, width, ..] = image_shape(&h.shape());
                 h.mean(&[2, 3]).reshape(&[batch, width])
@@ -102,6 +91,10 @@ impl<T: Tensor> Features<T> {
         };
         features.to_host().into_iter().map(f64::from).collect()
     }
+}
+
+fn identity(metric: Metric, weights: &str) -> String {
+    format!("{} {weights}", metric.word())
 }
 
 /// Kernels that keep the size of a rectified signal: normal with variance 2 / fan-in (He et al. 2015).
@@ -142,7 +135,7 @@ mod tests {
     #[test]
     fn random_features_are_the_same_for_everyone() {
         let open = || Features::open(&OracleEngine, Metric::FdRandom, &none(), SHAPE).expect("no weights");
-        let features = open().expect("a network");
+        let (features, _) = open().expect("a network");
         let image = |shift: f64| {
             (0..64).map(|i| (127.0 + 60.0 * (f64::from(i) * 0.3).sin() + shift) as u8).collect::<Vec<u8>>()
         };
@@ -150,7 +143,7 @@ mod tests {
         assert_eq!(both.len(), 2 * features.dimensions());
         assert_eq!(both[..128], features.of(&OracleEngine, &image(0.0), SHAPE)[..]);
         assert_ne!(both[..128], both[128..]);
-        assert_eq!(both, open().expect("a network").of(&OracleEngine, &[image(0.0), image(25.0)].concat(), SHAPE));
+        assert_eq!(both, open().expect("a network").0.of(&OracleEngine, &[image(0.0), image(25.0)].concat(), SHAPE));
     }
 
     #[test]

@@ -36,8 +36,7 @@ pub fn errors(
             base.iter().zip(noise).map(|(value, z)| value + sigma as f32 * z).collect()
         };
         let x = noised(&clean, 0);
-        let blocks = (0..data.len()).step_by(BLOCK);
-        let blocks = blocks.map(|first| data.range(first..(first + BLOCK).min(data.len())).images);
+        let blocks = data.blocks(BLOCK).map(|block| data.range(block).images);
         let wanted = ideal::of_blocks(blocks, &x, size, sigma);
         let drawn = denoise(&x, sigma);
         let mut sum = vec![0.0f64; x.len()];

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Gaussian;
 use crate::data::{Dataset, cache_directory};
 use crate::files::whole;
+use crate::hash::hex;
 use crate::npz::{self, Array};
 
 /// Changes whenever features are computed in another way.
@@ -54,8 +55,7 @@ pub fn kept(data: &Dataset, looker: &str) -> Option<PathBuf> {
     let mut hash = Sha256::new();
     hash.update(format!("{VERSION} {looker} {}\0", data.shape()));
     hash.update(data.bytes(0..data.len()));
-    let name: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(cache_directory()?.join("statistics").join(name + ".npz"))
+    Some(cache_directory()?.join("statistics").join(hex(hash.finalize()) + ".npz"))
 }
 
 #[cfg(test)]

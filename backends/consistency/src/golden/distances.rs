@@ -118,8 +118,7 @@ pub(super) fn ideal_denoiser<E: Engine>(engine: &E, case: &Case) -> Result<(), S
         let (_, noisy) = case.image(&format!("sigma{sigma}/x"))?;
         let found =
             ideal::of_blocks(data.chunks(7 * shape.values()).map(<[f32]>::to_vec), &noisy, shape.values(), level);
-        let [channels, height, width] = [shape.channels, shape.height, shape.width];
-        let found = engine.upload(&[noisy.len() / shape.values(), channels, height, width], &found);
+        let found = engine.upload(&shape.batch(noisy.len() / shape.values()), &found);
         case.close_tensor(name, &found)?;
     }
     Ok(())

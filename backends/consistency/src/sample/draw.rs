@@ -47,8 +47,7 @@ impl<T: Tensor> Sampler<'_, T> {
     /// The images with these numbers, NCHW. Image i is the same whatever else is drawn, up to how an engine rounds
     /// batches of different sizes; the caller splits long ranges.
     pub fn draw<E: Engine<T = T>>(&self, engine: &E, spec: &SampleSpec, images: Range<u64>) -> Vec<f32> {
-        let Shape { channels, height, width } = self.shape;
-        let shape = [(images.end - images.start) as usize, channels, height, width];
+        let shape = self.shape.batch((images.end - images.start) as usize);
         let noise = |stage| engine.upload(&shape, &normals(spec.seed, stage, images.clone(), self.shape.values()));
         let drawn = Drawn {
             labels: self.labels(engine, spec, images.clone()),
@@ -82,8 +81,7 @@ impl<T: Tensor> Sampler<'_, T> {
     ) -> Option<T> {
         let data = self.data.filter(|_| spec.method == Method::Intermediate)?;
         let start: Vec<f32> = images.flat_map(|i| data.signed((i % data.len() as u64) as usize)).collect();
-        let Shape { channels, height, width } = self.shape;
-        Some(engine.upload(&[start.len() / self.shape.values(), channels, height, width], &start))
+        Some(engine.upload(&self.shape.batch(start.len() / self.shape.values()), &start))
     }
 
     /// One image for each that standard normal `noise(stage)` `[B,C,H,W]` holds.

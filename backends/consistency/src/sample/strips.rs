@@ -40,7 +40,7 @@ impl<T: Tensor> Sampler<'_, T> {
             let ends = [row, row + ROWS].map(|image| &first[image as usize * size..][..size]);
             let between: Vec<f32> =
                 (0..COLUMNS).flat_map(|step| turned(ends, step as f64 / (COLUMNS - 1) as f64)).collect();
-            let shape = [COLUMNS as usize, self.shape.channels, self.shape.height, self.shape.width];
+            let shape = self.shape.batch(COLUMNS as usize);
             let noise = |stage| match stage {
                 0 => engine.upload(&shape, &between),
                 _ => engine.upload(&shape, &normals(spec.seed, stage, row..row + 1, size).repeat(COLUMNS as usize)),

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use exp_api::spec::{RunSpec, Save, Source, Which};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
-use super::gallery::Gallery;
+use super::gallery::{Gallery, failed, save};
 use super::init::average;
 use crate::engine::Engine;
 use crate::files::whole;
 use crate::npz;
 use crate::params::Params;
-use crate::picture::{Picture, PictureError, legible_scale, quantised};
+use crate::picture::{Picture, legible_scale, quantised};
 
 /// Images of a part.
 const PART: u64 = 1024;
@@ -48,7 +48,7 @@ impl<E: Engine> Drawing<'_, E> {
         let shape = self.gallery.shape;
         match self.spec.sample.save {
             Save::Png => self.each_image(|number, image| {
-                self.save(&format!("{number:06}.png"), Picture::grid(image, shape, 1, 1))
+                save(Picture::grid(image, shape, 1, 1), &self.dir.join(format!("{number:06}.png")))
             })?,
             Save::Npz => self.npz().map_err(|error| failed(&self.dir.join("images.npz"), error))?,
             Save::Grid => {}
@@ -57,7 +57,7 @@ impl<E: Engine> Drawing<'_, E> {
         let images: Vec<u8> = self.first(shown)?;
         let columns = (shown as f64).sqrt().ceil() as usize;
         let grid = "grid.png";
-        self.save(grid, Picture::grid(&images, shape, columns, legible_scale(shape)))?;
+        save(Picture::grid(&images, shape, columns, legible_scale(shape)), &self.dir.join(grid))?;
         self.gallery.show_strips(&theta, &self.spec.sample, self.dir)?;
         let parts = self.dir.join(PARTS);
         fs::remove_dir_all(&parts).map_err(|error| failed(&parts, error))?;
@@ -120,11 +120,6 @@ impl<E: Engine> Drawing<'_, E> {
         Ok(images)
     }
 
-    fn save(&self, name: &str, picture: Result<Picture, PictureError>) -> Result<(), BackendError> {
-        let path = self.dir.join(name);
-        picture.and_then(|picture| picture.save(&path)).map_err(|error| failed(&path, error))
-    }
-
     /// `images.npz` with `arr_0` `[N,H,W,C]` in 8 bits, which is what evaluation suites read.
     fn npz(&self) -> io::Result<()> {
         let shape = self.gallery.shape;
@@ -143,8 +138,4 @@ impl<E: Engine> Drawing<'_, E> {
             archive.finish()
         })
     }
-}
-
-fn failed(path: &Path, error: impl std::fmt::Display) -> BackendError {
-    BackendError::Files(format!("{}: {error}", path.display()))
 }

@@ -11,7 +11,7 @@ use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
 use crate::net::Network;
 use crate::params::Params;
-use crate::picture::{Picture, legible_scale, panels, quantised};
+use crate::picture::{Picture, PictureError, legible_scale, panels, quantised};
 use crate::sample::{Sampler, strips};
 use crate::tensor::Tensor;
 
@@ -52,13 +52,12 @@ impl<E: Engine> Gallery<'_, E> {
 
     /// The torso's denoised images of `x` at one noise level.
     pub(super) fn denoised(&self, theta: &Params<E::T>, x: &[f32], sigma: f64) -> Vec<f32> {
-        let Shape { channels, height, width } = self.shape;
         let batches: Vec<&[f32]> = x.chunks(BATCH as usize * self.shape.values()).collect();
         let parts = self.replicas.split(batches.len(), |engine, range| {
             let theta = Replicas::adopt(engine, theta);
             let sampler = self.sampler(&theta);
             let one = |batch: &&[f32]| {
-                let x = engine.upload(&[batch.len() / self.shape.values(), channels, height, width], batch);
+                let x = engine.upload(&self.shape.batch(batch.len() / self.shape.values()), batch);
                 sampler.torso(&x, sigma, None).to_host()
             };
             batches[range].iter().flat_map(one).collect::<Vec<f32>>()
@@ -71,17 +70,14 @@ impl<E: Engine> Gallery<'_, E> {
     pub(super) fn show_strips(&self, theta: &Params<E::T>, spec: &SampleSpec, dir: &Path) -> Result<(), BackendError> {
         let engine = self.replicas.first();
         let sampler = self.sampler(theta);
-        let save = |name: &str, images: &[f32]| {
-            let path = dir.join(name);
-            let picture = Picture::grid(&quantised(images), self.shape, COLUMNS_OF_STRIPS, legible_scale(self.shape));
-            picture
-                .and_then(|picture| picture.save(&path))
-                .map_err(|error| BackendError::Files(format!("{}: {error}", path.display())))
+        let strip = |name: &str, images: &[f32]| {
+            let scale = legible_scale(self.shape);
+            save(Picture::grid(&quantised(images), self.shape, COLUMNS_OF_STRIPS, scale), &dir.join(name))
         };
-        engine.scope(|| save("interpolation.png", &sampler.interpolations(engine, spec)))?;
+        engine.scope(|| strip("interpolation.png", &sampler.interpolations(engine, spec)))?;
         match spec.method {
             Method::OneStep | Method::TwoStep | Method::Multistep => {
-                engine.scope(|| save("trajectory.png", &sampler.trajectories(engine, spec)))
+                engine.scope(|| strip("trajectory.png", &sampler.trajectories(engine, spec)))
             }
             Method::Heun | Method::Intermediate => Ok(()),
         }
@@ -99,16 +95,25 @@ impl<E: Engine> Gallery<'_, E> {
         methods: &[Method],
         path: &Path,
     ) -> Result<(), BackendError> {
-        let failed = |error: crate::picture::PictureError| BackendError::Files(format!("{}: {error}", path.display()));
         let mut shown = Vec::new();
         for &method in methods {
             let images = self.draw(theta, &SampleSpec { method, ..spec.clone() }, 0..PANEL);
-            let picture =
-                Picture::grid(&quantised(&images), self.shape, COLUMNS, legible_scale(self.shape)).map_err(failed)?;
+            let picture = Picture::grid(&quantised(&images), self.shape, COLUMNS, legible_scale(self.shape))
+                .map_err(|error| failed(path, error))?;
             shown.push((caption(method, self.network.has_head()), picture));
         }
-        panels(&shown).save(path).map_err(failed)
+        save(Ok(panels(&shown)), path)
     }
+}
+
+/// Writes a picture, if it could be made, to `path`.
+pub(super) fn save(picture: Result<Picture, PictureError>, path: &Path) -> Result<(), BackendError> {
+    picture.and_then(|picture| picture.save(path)).map_err(|error| failed(path, error))
+}
+
+/// What is wrong with a file that is to be written.
+pub(super) fn failed(path: &Path, error: impl std::fmt::Display) -> BackendError {
+    BackendError::Files(format!("{}: {error}", path.display()))
 }
 
 fn caption(method: Method, head: bool) -> &'static str {

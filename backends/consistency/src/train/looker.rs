@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use exp_api::BackendError;
-use exp_api::spec::{Beside, EvalSpec, InceptionSpec, Metric};
+use exp_api::spec::{Beside, EvalSpec, Metric};
 
 use super::Replicas;
 use crate::data::{Dataset, Shape};
@@ -54,8 +54,12 @@ impl<T: Tensor> Looker<T> {
     ) -> Result<Option<Looker<T>>, BackendError> {
         let features = Features::open(replicas.first(), metric, &eval.inception, data.shape())
             .map_err(|error| BackendError::Files(error.to_string()))?;
-        let Some(features) = features else { return Ok(None) };
-        let reference = reference(replicas, &features, metric, data, &eval.inception)?;
+        let Some((features, identity)) = features else { return Ok(None) };
+        let given = eval.inception.statistics.as_ref().filter(|_| metric != Metric::FdRandom);
+        let reference = match given {
+            Some(path) => statistics::load(Path::new(path), features.dimensions()).map_err(BackendError::Files)?,
+            None => of_data(replicas, &features, &identity, data)?,
+        };
         let kept = if eval.beside.is_empty() { 0 } else { data.len().min(KEPT) };
         let real = rows(replicas, &features, data.bytes(0..kept), data.shape());
         let (beside, shape) = (eval.beside.clone(), data.shape());
@@ -111,26 +115,20 @@ pub(super) fn ranks(name: &str) -> bool {
     name != "pae_variance" && !name.starts_with("pae/") && !plain.ends_with(OF_MEANS) && !rising
 }
 
-/// What drawn images are compared with: statistics that were given, that were kept, or of the data set.
-fn reference<E: Engine>(
+/// The statistics of the data set: those that were kept, or taken now and kept.
+fn of_data<E: Engine>(
     replicas: &Replicas<E>,
     features: &Features<E::T>,
-    metric: Metric,
+    identity: &str,
     data: &Dataset,
-    spec: &InceptionSpec,
 ) -> Result<Gaussian, BackendError> {
-    if let Some(path) = spec.statistics.as_ref().filter(|_| metric != Metric::FdRandom) {
-        return statistics::load(Path::new(path), features.dimensions()).map_err(BackendError::Files);
-    }
-    let identity = Features::<E::T>::identity(metric, spec).map_err(|error| BackendError::Files(error.to_string()))?;
-    let kept = statistics::kept(data, &identity);
+    let kept = statistics::kept(data, identity);
     if let Some(found) = kept.as_deref().and_then(|path| statistics::load(path, features.dimensions()).ok()) {
         return Ok(found);
     }
     let mut moments = Moments::new(features.dimensions());
-    for first in (0..data.len()).step_by(BLOCK) {
-        let pixels = data.bytes(first..(first + BLOCK).min(data.len()));
-        add(&mut moments, &rows(replicas, features, pixels, data.shape()), features.dimensions())?;
+    for block in data.blocks(BLOCK) {
+        add(&mut moments, &rows(replicas, features, data.bytes(block), data.shape()), features.dimensions())?;
     }
     let found = moments.gaussian().map_err(failed)?;
     if let Some(path) = kept {

@@ -8,7 +8,7 @@ use exp_api::spec::{LossKind, Method, RunSpec, Source, Which};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 use serde::{Deserialize, Serialize};
 
-use super::gallery::Gallery;
+use super::gallery::{Gallery, failed};
 use super::init::average;
 use super::judge::Judge;
 use crate::engine::Engine;
@@ -56,8 +56,7 @@ impl<E: Engine> Measuring<'_, E> {
             events.emit(Event::Log { level: Level::Info, message })?;
             measured.done.push((method, self.judge.figures(self.gallery, &theta, &self.spec.sample, method)?));
             let text = serde_json::to_string_pretty(&measured).unwrap_or_default();
-            whole(&path, |file| file.write_all(text.as_bytes()))
-                .map_err(|error| BackendError::Files(format!("{}: {error}", path.display())))?;
+            whole(&path, |file| file.write_all(text.as_bytes())).map_err(|error| failed(&path, error))?;
         }
         let done = measured.done.into_iter();
         let mut figures: Vec<_> = done.flat_map(|(method, figures)| named(self.spec, method, figures)).collect();

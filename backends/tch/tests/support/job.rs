@@ -1,10 +1,13 @@
 //! A short job, and who keeps its events.
 
-use std::fs;
-
-use exp_api::{Backend, Event, EventSink, Job};
+use exp_api::{Backend, Job};
 use exp_tch::TchBackend;
 use serde_json::{Value, json};
+
+#[path = "../../../burn/tests/support/kept.rs"]
+mod kept;
+
+pub use kept::{Kept, folder_with};
 
 /// A job of a fraction of a second, with two replicas and a checkpoint on its way.
 pub fn job() -> Job {
@@ -27,29 +30,4 @@ pub fn job() -> Job {
     }
     let spec = serde_json::from_value(spec).expect("a spec of this version");
     Job { task: exp_api::Task::Train, spec: TchBackend.resolve(spec) }
-}
-
-/// Keeps events.
-#[derive(Default)]
-pub struct Kept {
-    pub events: Vec<Event>,
-    pub flushes: usize,
-}
-
-impl EventSink for Kept {
-    fn emit(&mut self, event: Event) -> std::io::Result<()> {
-        self.events.push(event);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.flushes += 1;
-        Ok(())
-    }
-}
-
-pub fn folder_with(job: &Job) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join(Job::FILE), job.to_text().unwrap()).unwrap();
-    dir
 }

@@ -12,6 +12,7 @@ use walkdir::WalkDir;
 
 use super::archive::{damaged, tar, unreadable, whole, zip};
 use crate::data::DataError;
+use crate::hash::hex;
 
 /// Where files are.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ impl Container {
             let path = std::path::absolute(&file).unwrap_or(file);
             hash.update(format!("{}\0{}\0{}\0", path.display(), kind.len(), changed.as_nanos()));
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(hash.finalize()))
     }
 }
 
