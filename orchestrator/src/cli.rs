@@ -3,7 +3,7 @@
 //! Words with `=`, or beginning with `~`, are overrides; a bare first word is a command; the words after a command
 //! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
@@ -104,6 +104,9 @@ pub struct Flags {
     /// With resume, of a sweep: also try the jobs again that failed.
     #[arg(long)]
     pub retry_failed: bool,
+    /// With --multirun: do not repeat what a finished run has done.
+    #[arg(long, requires = "multirun")]
+    pub skip_done: bool,
     /// Run once more what a run directory holds, in a new directory; overrides change its frozen spec.
     #[arg(long, value_name = "DIR", group = "what")]
     pub experimental_rerun: Option<PathBuf>,
@@ -186,6 +189,18 @@ pub enum Cfg {
     Hydra,
     /// Both.
     All,
+}
+
+impl Flags {
+    /// The flags that say where configuration is, alone.
+    pub fn of_configuration(name: Option<&str>, path: Option<&Path>, dir: Option<&Path>) -> Flags {
+        Flags {
+            config_name: name.map(str::to_owned),
+            config_path: path.map(Path::to_owned),
+            config_dir: dir.map(Path::to_owned),
+            ..Flags::default()
+        }
+    }
 }
 
 impl Cli {

@@ -1,15 +1,16 @@
 //! The one asynchronous loop: jobs on threads of their own, signals beside them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exp_api::Report;
+use exp_api::{Report, Stop};
 use indicatif::MultiProgress;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::callbacks;
 use crate::launch::{Asked, Launcher};
@@ -21,69 +22,86 @@ use crate::worker::WorkerError;
 const INTERRUPTED: i32 = 130;
 /// What the processes of jobs get to be killed in before this one ends.
 const MOMENT: Duration = Duration::from_millis(200);
+/// How often the jobs that run are looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
-/// What happens to the jobs, each by its place in the list.
-pub enum Moment {
-    /// A job is about to start.
-    Started(usize),
-    /// It came to its outcome.
-    Ended(usize, Result<Report, WorkerError>),
+/// Where jobs come from and their outcomes go. A job is known by its number.
+pub trait Jobs {
+    /// The next job, which starts now, and its run directory; none if there is no other.
+    fn next(&mut self) -> Option<(usize, PathBuf)>;
+
+    /// A job came to its outcome.
+    fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>);
+
+    /// Those of the running jobs that are not worth going on.
+    fn hopeless(&mut self) -> Vec<usize> {
+        Vec::new()
+    }
 }
 
-/// Does the jobs of `dirs` in order, as many at a time as the launcher has slots. The first signal asks the jobs that run
-/// to stop at their next step and leaves the others; the second one ends all at once. `tell` gets what happens, as it
-/// does. Gives back whether a signal came.
+/// Does jobs in order, `slots` at a time. The first signal asks the jobs that run to stop at their next step and leaves
+/// the others; the second one ends all at once. Gives back whether a signal came.
 ///
 /// # Errors
 /// The signals cannot be listened to.
 pub fn run_all(
-    dirs: &[PathBuf],
+    jobs: &mut dyn Jobs,
+    slots: usize,
     launcher: &Arc<dyn Launcher>,
     bars: &MultiProgress,
-    mut tell: impl FnMut(Moment),
 ) -> std::io::Result<bool> {
     let pace = launcher.pace();
-    let slots = pace.slots.min(dirs.len().max(1));
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(slots).build()?;
-    let (asked, mut signalled) = (Asked::default(), false);
+    let (kill, mut stopping, mut signalled) = (Stop::default(), false, false);
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let mut waiting = dirs.iter().enumerate();
         let mut free: Vec<usize> = (0..slots).rev().collect();
         let mut running = JoinSet::new();
-        let mut gate = Instant::now();
+        let mut stops: BTreeMap<usize, Stop> = BTreeMap::new();
+        let (mut gate, mut over) = (Instant::now(), false);
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            while !asked.stop.asked() && !free.is_empty() && Instant::now() >= gate {
-                let (Some((n, dir)), Some(slot)) = (waiting.next(), free.pop()) else { break };
-                tell(Moment::Started(n));
-                let (dir, launcher, asked) = (dir.clone(), Arc::clone(launcher), asked.clone());
-                running.spawn_blocking(move || (n, slot, job(&dir, slot, &*launcher, &asked)));
+            while !stopping && !over && !free.is_empty() && Instant::now() >= gate {
+                let (Some((job, dir)), Some(slot)) = (jobs.next(), free.pop()) else {
+                    over = true;
+                    break;
+                };
+                let asked = Asked { stop: Stop::default(), kill: kill.clone() };
+                stops.insert(job, asked.stop.clone());
+                let launcher = Arc::clone(launcher);
+                running.spawn_blocking(move || (job, slot, run(&dir, slot, &*launcher, &asked)));
                 gate += pace.stagger;
             }
-            let more = !asked.stop.asked() && waiting.len() > 0;
+            let more = !stopping && !over;
             if running.is_empty() && !more {
                 return Ok(signalled);
             }
             tokio::select! {
                 Some(ended) = running.join_next() => match ended {
-                    Ok((n, slot, outcome)) => {
+                    Ok((job, slot, outcome)) => {
+                        stops.remove(&job);
                         if pace.fail_fast && outcome.is_err() {
-                            asked.stop.ask();
+                            stopping = true;
+                            stops.values().for_each(Stop::ask);
                         }
                         free.push(slot);
-                        tell(Moment::Ended(n, outcome));
+                        jobs.ended(job, outcome);
                     }
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
                 },
                 () = signals.next() => {
                     if signalled {
-                        asked.kill.ask();
+                        kill.ask();
                         tokio::time::sleep(MOMENT).await;
                         std::process::exit(INTERRUPTED);
                     }
-                    signalled = true;
-                    asked.stop.ask();
+                    (signalled, stopping) = (true, true);
+                    stops.values().for_each(Stop::ask);
                     bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
+                }
+                _ = looks.tick(), if !running.is_empty() => {
+                    jobs.hopeless().iter().filter_map(|job| stops.get(job)).for_each(Stop::ask);
                 }
                 () = sleep_until(gate), if more && !free.is_empty() => {}
             }
@@ -92,7 +110,7 @@ pub fn run_all(
 }
 
 /// Does one job, with the commands around it that its configuration wants.
-fn job(dir: &Path, slot: usize, launcher: &dyn Launcher, asked: &Asked) -> Result<Report, WorkerError> {
+fn run(dir: &Path, slot: usize, launcher: &dyn Launcher, asked: &Asked) -> Result<Report, WorkerError> {
     let process = Process::open(dir).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
     callbacks::run(&process, "on_job_start", dir, "running");
     let outcome = launcher.run(dir, slot, asked);

@@ -1,29 +1,35 @@
 //! `exp`: composes, freezes, runs and resumes experiments.
 //!
-//! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`process`], [`dispatch`], [`launch`], [`worker`], [`registry`];
-//! [`commands`] strings them together. A sweep is many runs: [`sweep_dir`].
+//! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`process`], [`dispatch`], [`launch`], [`work`], [`worker`], [`registry`];
+//! [`commands`] strings them together. A sweep is many runs: [`sweep`], [`sweep_dir`].
 
 pub mod callbacks;
 pub mod cli;
+pub mod command;
 pub mod commands;
 pub mod compose;
 pub mod conf;
 pub mod dispatch;
 pub mod files;
+pub mod finished;
 pub mod frozen;
 pub mod git;
 pub mod launch;
 pub mod log;
+pub mod output;
 pub mod process;
 pub mod process_backend;
 pub mod recorder;
 pub mod registry;
 pub mod report;
 pub mod resume;
+pub mod rows;
 pub mod run_dir;
 pub mod screen;
 pub mod status;
+pub mod sweep;
 pub mod sweep_dir;
+pub mod work;
 pub mod worker;
 
 pub use commands::Failure;

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::compose::{Composed, Node, Problem, Problems, Value};
 
+/// The log of a run, if its configuration does not say another.
+pub const LOG: &str = "exp.log";
+
 /// The process of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +49,7 @@ impl Default for Logging {
             level: "INFO".to_owned(),
             debug: Vec::new(),
             console: true,
-            file: Some("exp.log".to_owned()),
+            file: Some(LOG.to_owned()),
             format: "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s".to_owned(),
         }
     }
@@ -67,7 +70,7 @@ impl Process {
     ///
     /// # Errors
     /// All that has no value or no meaning.
-    pub fn of(composed: &Composed) -> Result<Process, Problems> {
+    pub fn of(composed: &mut Composed) -> Result<Process, Problems> {
         let mut problems = Problems::default();
         let mut read = |path: &str| {
             let found = problems.collect(composed.resolve(&format!("hydra.{path}"))).flatten();
@@ -76,9 +79,9 @@ impl Process {
         let [chdir, env_set, env_copy, verbose, callbacks] =
             ["job.chdir", "job.env_set", "job.env_copy", "verbose", "callbacks"].map(&mut read);
         // The directory is not known yet; what is written as lying in it is kept as seen from it.
-        let mut here = composed.clone();
-        here.set_output_dir(Path::new(""));
-        let logging = problems.collect(here.resolve("hydra.job_logging")).flatten();
+        let before = composed.set_output_dir(Some(Node::builtin(Value::str(""))));
+        let logging = problems.collect(composed.resolve("hydra.job_logging")).flatten();
+        composed.set_output_dir(before);
         let process = Process {
             chdir: chdir.value == Value::Bool(true),
             // What is copied from the environment is there anyway.

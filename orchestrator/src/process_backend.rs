@@ -1,6 +1,6 @@
 //! A backend that is an executable, driven over its standard streams; see [`exp_api::protocol`].
 
-use std::io::Write;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -33,7 +33,8 @@ impl ProcessBackend {
     /// It does not start, does not answer, or speaks another version.
     pub fn open(path: &Path) -> Result<ProcessBackend, RegistryError> {
         let refused = |reason: String| RegistryError::NoAnswer { path: path.display().to_string(), reason };
-        let description: Description = ask(path, &["describe".as_ref()]).map_err(refused)?;
+        let mut answers: Vec<Description> = ask(path, &["describe".into()]).map_err(refused)?;
+        let description = answers.pop().ok_or_else(|| refused("it does not say what it is".to_owned()))?;
         if description.protocol != VERSION {
             let reason = format!("it speaks version {} of the protocol, not {VERSION}", description.protocol);
             return Err(refused(reason));
@@ -41,12 +42,22 @@ impl ProcessBackend {
         Ok(ProcessBackend { path: path.to_owned(), description })
     }
 
-    fn checked(&self, spec: &RunSpec) -> Result<Checked, String> {
-        let mut file = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
-        let job = Job { task: Task::Train, spec: spec.clone() };
-        let text = job.to_text().map_err(|error| error.to_string())?;
-        file.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
-        ask(&self.path, &["check".as_ref(), file.path().as_os_str()])
+    /// Asks about many specs in one call.
+    fn checked(&self, specs: &[RunSpec]) -> Result<Vec<Checked>, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut words = vec!["check".into()];
+        for (n, spec) in specs.iter().enumerate() {
+            let job = Job { task: Task::Train, spec: spec.clone() };
+            let text = job.to_text().map_err(|error| error.to_string())?;
+            let file = folder.path().join(format!("{n}.json"));
+            std::fs::write(&file, text).map_err(|error| error.to_string())?;
+            words.push(file.into_os_string());
+        }
+        let answers: Vec<Checked> = ask(&self.path, &words)?;
+        match answers.len() == specs.len() {
+            true => Ok(answers),
+            false => Err(format!("{} answers for {} specs", answers.len(), specs.len())),
+        }
     }
 }
 
@@ -61,14 +72,18 @@ impl Backend for ProcessBackend {
 
     fn resolve(&self, spec: RunSpec) -> RunSpec {
         // An executable that cannot answer says so in `check`, which follows.
-        self.checked(&spec).map_or(spec, |checked| checked.spec)
+        self.prepare(vec![spec.clone()]).pop().map_or(spec, |checked| checked.spec)
     }
 
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
-        match self.checked(spec) {
-            Ok(checked) => checked.problems,
-            Err(reason) => vec![Problem::new("backend.name", format!("{} failed: {reason}", self.path.display()))],
-        }
+        self.prepare(vec![spec.clone()]).pop().map(|checked| checked.problems).unwrap_or_default()
+    }
+
+    fn prepare(&self, specs: Vec<RunSpec>) -> Vec<Checked> {
+        self.checked(&specs).unwrap_or_else(|reason| {
+            let problem = Problem::new("backend.name", format!("{} failed: {reason}", self.path.display()));
+            specs.into_iter().map(|spec| Checked { spec, problems: vec![problem.clone()] }).collect()
+        })
     }
 
     fn run(&self, dir: &Path, _: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
@@ -153,11 +168,12 @@ async fn tell(input: &mut ChildStdin, message: ToWorker) {
     let _ = input.write_all(&line).await;
 }
 
-/// Runs one call and reads its one answer.
-fn ask<T: DeserializeOwned>(path: &Path, words: &[&std::ffi::OsStr]) -> Result<T, String> {
+/// Runs one call and reads its answers, one a line.
+fn ask<T: DeserializeOwned>(path: &Path, words: &[OsString]) -> Result<Vec<T>, String> {
     let output = Command::new(path).args(words).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim()));
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| format!("its answer is not understood: {error}"))
+    let answers = serde_json::Deserializer::from_slice(&output.stdout).into_iter();
+    answers.collect::<Result<_, _>>().map_err(|error| format!("its answer is not understood: {error}"))
 }

@@ -1,16 +1,14 @@
 //! What a running job reports, kept: rows to `metrics.jsonl` and `system.jsonl`, messages to the log, progress to the
 //! terminal.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use exp_api::{Event, EventSink, Level};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use serde_json::{Map, Value};
 
-use crate::files::write_atomically;
+use crate::rows::Rows;
 use crate::screen;
 
 /// The rows that a rerun repeats.
@@ -54,8 +52,8 @@ impl EventSink for Recorder {
     fn emit(&mut self, event: Event) -> io::Result<()> {
         match event {
             Event::Started { step, steps, batch } => {
-                self.metrics.cut(step)?;
-                self.system.cut(step)?;
+                self.metrics.cut(|of| of <= step)?;
+                self.system.cut(|of| of <= step)?;
                 if self.again {
                     let why = if step == 0 { ", since there is no sound checkpoint" } else { "" };
                     tracing::info!("resumed from step {step}{why}");
@@ -67,10 +65,10 @@ impl EventSink for Recorder {
                 self.progress.advance(step, loss);
                 Ok(())
             }
-            Event::Metrics { step, values } => self.metrics.append(step, values),
+            Event::Metrics { step, values } => self.metrics.append(step, &values),
             Event::System { step, mut values } => {
                 values.extend(memory_mib());
-                self.system.append(step, values)
+                self.system.append(step, &values)
             }
             Event::Log { level: Level::Info, message } => {
                 tracing::info!("{message}");
@@ -84,47 +82,8 @@ impl EventSink for Recorder {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.metrics.file.sync_data()
+        self.metrics.flush()
     }
-}
-
-/// A file of JSON objects, one a line, each with its `step`.
-struct Rows {
-    path: PathBuf,
-    file: File,
-}
-
-impl Rows {
-    fn open(path: PathBuf) -> io::Result<Rows> {
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        Ok(Rows { path, file })
-    }
-
-    /// One write a row: a reader never sees half of one, unless the disk fills up.
-    fn append(&mut self, step: u64, values: Vec<(String, f64)>) -> io::Result<()> {
-        let mut row = Map::new();
-        row.insert("step".to_owned(), step.into());
-        row.extend(values.into_iter().map(|(name, value)| (name, Value::from(value))));
-        let mut line = serde_json::to_vec(&row)?;
-        line.push(b'\n');
-        self.file.write_all(&line)
-    }
-
-    /// Removes the rows after `step`, and one that was cut off.
-    fn cut(&mut self, step: u64) -> io::Result<()> {
-        let text = std::fs::read_to_string(&self.path)?;
-        let kept: String = text.split_inclusive('\n').take_while(|line| is_row_until(line, step)).collect();
-        if kept.len() < text.len() {
-            write_atomically(&self.path, kept.as_bytes())?;
-            self.file = OpenOptions::new().append(true).open(&self.path)?;
-        }
-        Ok(())
-    }
-}
-
-fn is_row_until(line: &str, step: u64) -> bool {
-    let row: Option<Map<String, Value>> = serde_json::from_str(line).ok().filter(|_| line.ends_with('\n'));
-    row.and_then(|row| row.get("step")?.as_u64()).is_some_and(|of| of <= step)
 }
 
 /// A bar on a terminal, lines elsewhere, nothing without a screen.
@@ -185,23 +144,4 @@ fn memory_mib() -> Vec<(String, f64)> {
         Some((name.to_owned(), value / 1024.0))
     };
     [("rss_mib", "VmRSS:"), ("peak_rss_mib", "VmHWM:")].into_iter().filter_map(field).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_after_the_checkpoint_are_cut() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut rows = Rows::open(dir.path().join(METRICS)).unwrap();
-        for step in [10, 20, 30] {
-            rows.append(step, vec![("loss".to_owned(), 0.5)]).unwrap();
-        }
-        rows.file.write_all(b"{\"step\":40,\"lo").unwrap();
-        rows.cut(20).unwrap();
-        rows.append(30, vec![]).unwrap();
-        let text = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
-        assert_eq!(text, "{\"step\":10,\"loss\":0.5}\n{\"step\":20,\"loss\":0.5}\n{\"step\":30}\n");
-    }
 }

@@ -1,7 +1,9 @@
 //! Backends by name. The only place that names an engine.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use exp_api::Backend;
 use exp_burn::BurnBackend;
@@ -42,6 +44,25 @@ pub enum RegistryError {
         /// What it did instead.
         reason: String,
     },
+}
+
+/// Backends by name, each found and asked what it is at most once.
+#[derive(Default)]
+pub struct Registry(RefCell<BTreeMap<String, Rc<dyn Backend>>>);
+
+impl Registry {
+    /// As [`find`].
+    ///
+    /// # Errors
+    /// As [`find`].
+    pub fn find(&self, name: &str) -> Result<Rc<dyn Backend>, RegistryError> {
+        if let Some(known) = self.0.borrow().get(name) {
+            return Ok(Rc::clone(known));
+        }
+        let found: Rc<dyn Backend> = find(name)?.into();
+        self.0.borrow_mut().insert(name.to_owned(), Rc::clone(&found));
+        Ok(found)
+    }
 }
 
 /// The backend of this name: built in, or else the executable `exp-<name>` in EXP_BACKENDS, beside `exp`, or on PATH.

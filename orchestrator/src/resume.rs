@@ -68,5 +68,5 @@ fn compare(
 /// Another process works on the run, or it cannot be written.
 pub fn refreeze(dir: &Path, job: &Job) -> Result<(), crate::Failure> {
     let _lock = crate::status::Lock::take(dir).map_err(crate::worker::WorkerError::from)?;
-    Ok(crate::run_dir::RunDir::open(dir).write_job(job)?)
+    Ok(crate::run_dir::RunDir::open(dir).write_work(&job.clone().into())?)
 }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use exp_api::Job;
 
-use crate::compose::{Composed, Part, View, to_yaml};
+use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
 use crate::files::write_atomically;
 use crate::process::Process;
 use crate::status::{State, Status};
+use crate::work::Work;
 
 /// A directory with a job in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,37 +48,44 @@ pub enum Place {
 }
 
 impl RunDir {
-    /// Makes the directory of a composed run and writes its configuration and spec, and the files of `code`, which say
-    /// what the code was.
+    /// Makes an empty directory.
     ///
     /// # Errors
     /// The place is taken, or cannot be written.
+    pub fn create(place: &Place) -> Result<RunDir, FreezeError> {
+        create(place).map(RunDir)
+    }
+
+    /// Writes into an empty directory the configuration and the work of a composed run, and the files of `code`, which say
+    /// what the code was.
+    ///
+    /// # Errors
+    /// It cannot be written.
     pub fn freeze(
-        place: &Place,
+        self,
         composed: &mut Composed,
-        job: &Job,
+        work: &Work,
         process: &Process,
         code: &[(&str, String)],
     ) -> Result<RunDir, FreezeError> {
-        let dir = create(place)?;
-        let absolute = dir.canonicalize().map_err(|source| failed(&dir, source))?;
-        composed.set_output_dir(&absolute);
-        let run = RunDir(dir);
+        let absolute = self.0.canonicalize().map_err(|source| failed(&self.0, source))?;
+        composed.set_output_dir(Some(Node::builtin(Value::str(absolute.to_string_lossy()))));
+        let run = self;
         // A null output_subdir means no copies of the configuration, as in Hydra.
         if let Some(folder) = composed.text("hydra.output_subdir").ok().filter(|name| name != "None") {
             let folder = run.0.join(folder);
             fs::create_dir_all(&folder).map_err(|source| failed(&folder, source))?;
             let config = composed.print(&View { part: Part::Job, ..View::default() })?;
             let hydra = composed.print(&View { part: Part::Hydra, ..View::default() })?;
-            run.write(&folder.join("config.yaml"), &config)?;
-            run.write(&folder.join("hydra.yaml"), &hydra)?;
-            run.write(&folder.join("overrides.yaml"), &overrides_yaml(&composed.task_overrides))?;
+            put(&folder.join("config.yaml"), &config)?;
+            put(&folder.join("hydra.yaml"), &hydra)?;
+            put(&folder.join("overrides.yaml"), &overrides_yaml(&composed.task_overrides))?;
         }
         for (name, content) in code {
-            run.write(&run.0.join(name), content)?;
+            put(&run.0.join(name), content)?;
         }
         run.write_process(process)?;
-        run.write_job(job)?;
+        run.write_work(work)?;
         Status::here(State::Created).write(run.path()).map_err(|source| failed(run.path(), source))?;
         Ok(run)
     }
@@ -87,13 +95,13 @@ impl RunDir {
         RunDir(dir.to_owned())
     }
 
-    /// Makes a directory with nothing but a job in it.
+    /// Makes a directory with nothing but `spec.json` in it.
     ///
     /// # Errors
     /// The place is taken, or cannot be written.
-    pub fn with_job(place: &Place, job: &Job) -> Result<RunDir, FreezeError> {
+    pub fn with_work(place: &Place, work: &Work) -> Result<RunDir, FreezeError> {
         let run = RunDir(create(place)?);
-        run.write_job(job)?;
+        run.write_work(work)?;
         Ok(run)
     }
 
@@ -103,7 +111,7 @@ impl RunDir {
     /// The place is taken, or cannot be written.
     pub fn for_sweep(place: &Place, master: &Composed, process: &Process) -> Result<RunDir, FreezeError> {
         let run = RunDir(create(place)?);
-        run.write(&run.0.join("multirun.yaml"), &master.print(&View { part: Part::All, ..View::default() })?)?;
+        put(&run.0.join("multirun.yaml"), &master.print(&View { part: Part::All, ..View::default() })?)?;
         run.write_process(process)?;
         Ok(run)
     }
@@ -112,10 +120,10 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn write_job(&self, job: &Job) -> Result<(), FreezeError> {
+    pub fn write_work(&self, work: &Work) -> Result<(), FreezeError> {
         let path = self.0.join(Job::FILE);
-        let text = job.to_text().map_err(|error| failed(&path, error.into()))?;
-        self.write(&path, &text)
+        let text = work.to_text().map_err(|error| failed(&path, error.into()))?;
+        write_atomically(&path, text.as_bytes()).map_err(|source| failed(&path, source))
     }
 
     /// Where it is.
@@ -130,12 +138,13 @@ impl RunDir {
         }
         let path = self.0.join(Process::FILE);
         let text = serde_json::to_string_pretty(process).map_err(|error| failed(&path, error.into()))?;
-        self.write(&path, &text)
+        put(&path, &text)
     }
+}
 
-    fn write(&self, path: &Path, text: &str) -> Result<(), FreezeError> {
-        write_atomically(path, text.as_bytes()).map_err(|source| failed(path, source))
-    }
+/// Writes a file of a directory that is no run yet: it becomes one by its status, which comes last.
+fn put(path: &Path, text: &str) -> Result<(), FreezeError> {
+    fs::write(path, text).map_err(|source| failed(path, source))
 }
 
 /// Creates the directory; of two processes that ask for one automatic place, each gets its own.
@@ -172,7 +181,6 @@ fn create(place: &Place) -> Result<PathBuf, FreezeError> {
 
 /// The list of overrides as YAML.
 fn overrides_yaml(overrides: &[String]) -> String {
-    use crate::compose::{Node, Value};
     let items = overrides.iter().map(|word| Node::builtin(Value::str(word))).collect();
     to_yaml(&Node::builtin(Value::List(items)))
 }

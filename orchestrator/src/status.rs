@@ -57,8 +57,8 @@ pub struct Exit {
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// The most memory that it had at a time.
-    pub peak_rss_mib: u64,
+    /// The most memory that it had at a time; unknown if nobody was there at its end.
+    pub peak_rss_mib: Option<u64>,
 }
 
 /// A process on a machine.

@@ -1,9 +1,11 @@
 //! The directory of a sweep: which jobs there are, and which of them are over.
 //!
-//! `sweep.json`, the manifest, is written once, when the directories of all jobs are frozen and before the first job
-//! starts. `journal.jsonl` gets a line for each job that comes to an outcome. The `status.json` of a job is the truth; the
-//! journal spares a sweep of ten thousand jobs the reading of each. Nothing is launched here.
+//! `sweep.json`, the manifest, is written once, before the first job starts; the jobs of a grid are in it, all frozen.
+//! `journal.jsonl` gets a line for each job that a search adds, for each that is handed to a queue, and for each that comes to an
+//! outcome. The `status.json` of a job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
+//! Nothing is launched here.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::files::write_durably;
 use crate::launch::Choice;
 use crate::status::{Lock, LockError, State, Status};
+use crate::sweep::Search;
 
-/// How often the journal is flushed to the device at most: what is lost of it is read from the jobs again.
+/// How often the journal is flushed to the device at most: what is lost of outcomes is read from the jobs again.
 const FLUSH: Duration = Duration::from_secs(1);
 
 /// The content of `sweep.json`.
@@ -24,26 +27,71 @@ const FLUSH: Duration = Duration::from_secs(1);
 pub struct Manifest {
     /// What brings the jobs to their outcome.
     pub launcher: Choice,
-    /// The jobs; the place in the list is a job's number, for ever.
+    /// What chooses jobs; none: all are in the list.
+    pub search: Option<Search>,
+    /// What the jobs are composed of.
+    pub recipe: Recipe,
+    /// The jobs that were known at the start; the place in the list is a job's number, for ever.
     pub jobs: Vec<Entry>,
 }
 
+/// What the jobs of a sweep are composed of.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The overrides of the command line.
+    pub overrides: Vec<String>,
+    /// The directory in which it was typed.
+    pub cwd: PathBuf,
+    /// The flag `--config-name`.
+    pub config_name: Option<String>,
+    /// The flag `--config-path`.
+    pub config_path: Option<PathBuf>,
+    /// The flag `--config-dir`.
+    pub config_dir: Option<PathBuf>,
+    /// The configuration files that were read, each with the sha256 of its text.
+    pub files: BTreeMap<String, String>,
+}
+
 /// A job of a sweep.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Its run directory, as seen from the sweep's.
     pub dir: PathBuf,
     /// Its overrides.
     pub words: String,
+    /// Where in the space of a search it lies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub point: Vec<f64>,
 }
 
 /// A line of `journal.jsonl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    /// A job that a search added; its number follows that of the one before it.
+    Added(Entry),
+    /// A job was handed to a queue, which knows it by this name.
+    Queued { job: usize, ticket: String },
+    /// A job came to an outcome.
+    Ended(Outcome),
+}
+
+/// The outcome of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
-    job: usize,
-    state: State,
+pub struct Outcome {
+    /// The job.
+    pub job: usize,
+    /// Where it came to.
+    pub state: State,
+    /// The figure that a search looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Whether it was given up because others did better: it is not to go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
 }
 
 /// Why a directory cannot be taken up as a sweep.
@@ -69,8 +117,12 @@ pub enum SweepError {
 pub struct SweepDir {
     path: PathBuf,
     manifest: Manifest,
+    entries: Vec<Entry>,
     /// What is known of each job; nothing of one that has not started.
     states: Vec<Option<State>>,
+    /// The outcomes that were noted, in their order.
+    outcomes: Vec<Outcome>,
+    tickets: BTreeMap<usize, String>,
     journal: File,
     flushed: Instant,
     _lock: Lock,
@@ -122,14 +174,11 @@ impl SweepDir {
             // A kill or a full disk cut the last line off.
             journal.write_all(b"\n").map_err(failed(&file))?;
         }
-        let mut states = vec![None; manifest.jobs.len()];
-        for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
-            if let Some(state) = states.get_mut(line.job) {
-                *state = Some(line.state);
-            }
-        }
-        let path = path.to_owned();
-        let mut sweep = SweepDir { path, manifest, states, journal, flushed: Instant::now(), _lock: lock };
+        let (entries, states) = (manifest.jobs.clone(), vec![None; manifest.jobs.len()]);
+        let (path, flushed) = (path.to_owned(), Instant::now());
+        let (outcomes, tickets) = (Vec::new(), BTreeMap::new());
+        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, tickets, journal, flushed, _lock: lock };
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|line| sweep.learn(line));
         for n in 0..sweep.states.len() {
             if sweep.states[n] != Some(State::Done) {
                 let status = Status::read(&sweep.dir(n)).map(|status| status.state);
@@ -139,19 +188,50 @@ impl SweepDir {
         Ok(sweep)
     }
 
+    fn learn(&mut self, line: Line) {
+        match line {
+            Line::Added(entry) => {
+                self.entries.push(entry);
+                self.states.push(None);
+            }
+            Line::Queued { job, ticket } => drop(self.tickets.insert(job, ticket)),
+            Line::Ended(outcome) => {
+                if let Some(state) = self.states.get_mut(outcome.job) {
+                    *state = Some(outcome.state);
+                    self.outcomes.push(outcome);
+                }
+            }
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its jobs.
+    /// What was written down before its first job.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
+    /// How many jobs there are so far.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no job.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A job.
+    pub fn entry(&self, n: usize) -> &Entry {
+        &self.entries[n]
+    }
+
     /// The run directory of a job.
     pub fn dir(&self, n: usize) -> PathBuf {
-        self.path.join(&self.manifest.jobs[n].dir)
+        self.path.join(&self.entries[n].dir)
     }
 
     /// How many jobs are in a state; `None` counts those that have not started.
@@ -164,31 +244,80 @@ impl SweepDir {
         (0..self.states.len()).filter(move |&n| self.states[n] == Some(state))
     }
 
+    /// The outcomes that were noted, in their order.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// The jobs that were given up.
+    pub fn given_up(&self) -> impl Iterator<Item = usize> + '_ {
+        self.outcomes.iter().filter(|outcome| outcome.given_up).map(|outcome| outcome.job)
+    }
+
+    /// By which name a queue knows a job.
+    pub fn ticket(&self, n: usize) -> Option<&str> {
+        self.tickets.get(&n).map(String::as_str)
+    }
+
     /// The jobs that are still to be brought to an outcome: those that have not started or were cut short, and with
     /// `failed` those that failed.
     pub fn left(&self, failed: bool) -> Vec<usize> {
+        let given_up: Vec<usize> = self.given_up().collect();
         let over = |n: &usize| match self.states[*n] {
             Some(State::Done) => true,
             Some(State::Failed) => !failed,
-            _ => false,
+            _ => given_up.contains(n),
         };
         (0..self.states.len()).filter(|n| !over(n)).collect()
     }
 
-    /// Notes the outcome of a job.
+    /// Adds a job, and gives back its number.
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn note(&mut self, job: usize, state: State) -> io::Result<()> {
-        self.states[job] = Some(state);
-        let mut line = serde_json::to_vec(&Line { job, state })?;
-        line.push(b'\n');
-        self.journal.write_all(&line)?;
+    pub fn add(&mut self, entry: Entry) -> io::Result<usize> {
+        self.write(Line::Added(entry))?;
+        self.journal.sync_data()?;
+        Ok(self.entries.len() - 1)
+    }
+
+    /// Notes by which names a queue knows jobs.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn queued(&mut self, tickets: impl IntoIterator<Item = (usize, String)>) -> io::Result<()> {
+        for (job, ticket) in tickets {
+            self.write(Line::Queued { job, ticket })?;
+        }
+        self.journal.sync_data()
+    }
+
+    /// Notes an outcome.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn note(&mut self, outcome: Outcome) -> io::Result<()> {
+        self.write(Line::Ended(outcome))?;
         if self.flushed.elapsed() >= FLUSH {
             self.flushed = Instant::now();
             self.journal.sync_data()?;
         }
         Ok(())
+    }
+
+    fn write(&mut self, line: Line) -> io::Result<()> {
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        self.journal.write_all(&text)?;
+        self.learn(line);
+        Ok(())
+    }
+}
+
+impl Outcome {
+    /// A plain one.
+    pub fn of(job: usize, state: State) -> Outcome {
+        Outcome { job, state, value: None, given_up: false }
     }
 }
 
@@ -198,12 +327,13 @@ mod tests {
     use crate::launch::Local;
 
     fn sweep(root: &Path, jobs: usize) -> SweepDir {
-        let entry = |n: usize| Entry { dir: n.to_string().into(), words: format!("seed={n}") };
+        let entry = |n: usize| Entry { dir: n.to_string().into(), words: format!("seed={n}"), point: Vec::new() };
         let launcher = Choice::Local(Local::default());
         for n in 0..jobs {
             std::fs::create_dir(root.join(n.to_string())).unwrap();
         }
-        SweepDir::create(root, &Manifest { launcher, jobs: (0..jobs).map(entry).collect() }).unwrap()
+        let jobs = (0..jobs).map(entry).collect();
+        SweepDir::create(root, &Manifest { launcher, search: None, recipe: Recipe::default(), jobs }).unwrap()
     }
 
     #[test]
@@ -212,8 +342,8 @@ mod tests {
         let mut first = sweep(root.path(), 5);
         assert_eq!(first.left(false), [0, 1, 2, 3, 4]);
         assert!(matches!(SweepDir::open(root.path()), Err(SweepError::Locked(_))), "two run one sweep");
-        first.note(1, State::Done).unwrap();
-        first.note(2, State::Failed).unwrap();
+        first.note(Outcome::of(1, State::Done)).unwrap();
+        first.note(Outcome::of(2, State::Failed)).unwrap();
         drop(first);
         // Ended after the sweep did, and a status that its job alone wrote down.
         for (n, state) in [(0, State::Done), (2, State::Failed), (3, State::Running), (4, State::Created)] {
@@ -229,11 +359,31 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         drop(sweep(root.path(), 3));
         let file = root.path().join(SweepDir::JOURNAL);
-        std::fs::write(&file, "{\"job\":0,\"state\":\"done\"}\n{\"job\":1,\"sta").unwrap();
+        std::fs::write(&file, "{\"ended\":{\"job\":0,\"state\":\"done\"}}\n{\"ended\":{\"job\":1,\"sta").unwrap();
         let mut again = SweepDir::open(root.path()).unwrap();
         assert_eq!(again.left(false), [1, 2]);
-        again.note(2, State::Done).unwrap();
+        again.note(Outcome::of(2, State::Done)).unwrap();
         drop(again);
         assert_eq!(SweepDir::open(root.path()).unwrap().left(false), [1]);
+    }
+
+    #[test]
+    fn a_search_is_taken_up_with_its_whole_history() {
+        let root = tempfile::tempdir().unwrap();
+        let mut first = sweep(root.path(), 0);
+        for n in 0..3 {
+            let entry = Entry { dir: n.to_string().into(), words: format!("x={n}"), point: vec![0.1 * f64::from(n)] };
+            std::fs::create_dir(root.path().join(&entry.dir)).unwrap();
+            assert_eq!(first.add(entry).unwrap(), n as usize);
+        }
+        let done = Outcome { value: Some(0.25), ..Outcome::of(2, State::Done) };
+        let behind = Outcome { value: Some(0.5), given_up: true, ..Outcome::of(0, State::Interrupted) };
+        first.note(done).unwrap();
+        first.note(behind).unwrap();
+        first.queued([(1, "7_1".to_owned())]).unwrap();
+        drop(first);
+        let again = SweepDir::open(root.path()).unwrap();
+        assert_eq!((again.outcomes(), again.left(true)), (&[done, behind][..], vec![1]));
+        assert_eq!((again.entry(2).point[0], again.ticket(1)), (0.2, Some("7_1")));
     }
 }

@@ -1,4 +1,4 @@
-//! Does the job of a directory: from `spec.json` to `report.json`, and nothing of how it came to be.
+//! Does the job of a training backend: from `spec.json` to `report.json`, and nothing of how it came to be.
 
 use std::path::{Path, PathBuf};
 
@@ -64,7 +64,7 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
         recorder.close();
         let outcome = outcome.and_then(|report| {
             if !report.interrupted {
-                write_report(dir, &report).map_err(failed)?;
+                write_report(dir, &report.figures).map_err(failed)?;
             }
             Ok(report)
         });
@@ -90,10 +90,12 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
     outcome
 }
 
-/// The figures as one flat object.
-fn write_report(dir: &Path, report: &Report) -> std::io::Result<()> {
-    let figures: Map<String, Value> =
-        report.figures.iter().map(|(name, value)| (name.clone(), Value::from(*value))).collect();
+/// Writes the figures of a job as one flat object.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn write_report(dir: &Path, figures: &[(String, f64)]) -> std::io::Result<()> {
+    let figures: Map<String, Value> = figures.iter().map(|(name, value)| (name.clone(), Value::from(*value))).collect();
     let text = serde_json::to_string_pretty(&figures)? + "\n";
     write_atomically(&dir.join(REPORT), text.as_bytes())
 }

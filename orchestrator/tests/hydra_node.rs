@@ -118,7 +118,7 @@ fn plugins_compose_and_say_what_they_cannot_do() {
     scratch.ok(&["--cfg", "hydra", "-p", "hydra.launcher.n_jobs", "hydra/launcher=joblib"]).says(&["-1"]);
     let refused = scratch.exp(&tiny(&["-m", "seed=1,2", "hydra/launcher=submitit_slurm", "hydra/sweeper=optuna"]));
     assert_eq!(refused.code, Some(2));
-    refused.says(&["SlurmLauncher` does in Python", "OptunaSweeper` does in Python", "hint: hydra/sweeper=basic"]);
+    refused.says(&["SlurmLauncher` does in Python", "OptunaSweeper` does in Python", "hint: hydra/sweeper=tpe"]);
     assert!(!scratch.path("multirun").exists());
     let wrong = scratch.exp(&tiny(&["+hydra.callbacks.mine.on_job_strt='true'"]));
     wrong.says(&["hydra.callbacks.mine.on_job_strt: there is no event", "did you mean `on_job_start`?"]);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::Checked;
 use crate::{EventSink, Job, RunSpec};
 
 /// Trains what a frozen spec describes. Sees its job, a channel out and a flag in; never reads `conf/`, argv or the
@@ -22,6 +23,12 @@ pub trait Backend: Send + Sync {
 
     /// Everything wrong with this spec on this machine, found before anything is written.
     fn check(&self, spec: &RunSpec) -> Vec<Problem>;
+
+    /// Both for many specs: [`Backend::resolve`], then [`Backend::check`].
+    fn prepare(&self, specs: Vec<RunSpec>) -> Vec<Checked> {
+        let prepared = specs.into_iter().map(|spec| self.resolve(spec));
+        prepared.map(|spec| Checked { problems: self.check(&spec), spec }).collect()
+    }
 
     /// Does the job in directory `dir`: to completion, to `stop`, or to the first error. Blocking.
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError>;

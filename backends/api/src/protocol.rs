@@ -1,10 +1,10 @@
-//! The protocol of a backend that is an executable: `describe`, `check FILE` and `worker DIR`, JSON lines on the
+//! The protocol of a backend that is an executable: `describe`, `check FILE...` and `worker DIR`, JSON lines on the
 //! standard streams.
 //!
 //! | call | prints | reads |
 //! |---|---|---|
 //! | `describe` | one [`Description`] | |
-//! | `check FILE` | one [`Checked`] for the job in FILE | |
+//! | `check FILE...` | one [`Checked`] a line for the job in each FILE, in order | |
 //! | `worker DIR` | [`FromWorker`] lines, the last one `done` or `failed` | [`ToWorker`] lines |
 //!
 //! Standard error is free for a person. A worker that loses its standard input stops as if asked to.
@@ -75,9 +75,11 @@ pub fn serve(backend: &dyn Backend) -> u8 {
         ["describe"] => {
             print_line(&Description { protocol: VERSION, name: backend.name().to_owned(), devices: backend.devices() })
         }
-        ["check", file] => check(backend, Path::new(file)),
+        ["check", first, ref rest @ ..] => {
+            std::iter::once(&first).chain(rest).try_for_each(|file| check(backend, Path::new(file)))
+        }
         ["worker", dir] => worker(backend, Path::new(dir)),
-        _ => Err(std::io::Error::other("usage: describe | check FILE | worker DIR")),
+        _ => Err(std::io::Error::other("usage: describe | check FILE... | worker DIR")),
     };
     match answered {
         Ok(()) => 0,

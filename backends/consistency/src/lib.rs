@@ -10,7 +10,7 @@ pub mod engine;
 pub mod eval;
 mod files;
 pub mod golden;
-mod hash;
+pub mod hash;
 pub mod loss;
 pub mod net;
 mod npz;

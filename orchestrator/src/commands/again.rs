@@ -10,30 +10,41 @@ use super::Failure;
 use super::run::{composed, place, run_one};
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
-use crate::compose::{Library, Mode, Node, Override, World, extract};
+use crate::compose::{Library, Mode, Node, Override, Problem, World, extract};
 use crate::process::Process;
+use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
 use crate::sweep_dir::SweepDir;
+use crate::work::Work;
 use crate::worker::WorkerError;
 use crate::{frozen, git, resume};
 
 /// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them.
 fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
+    if let Ok(Work::Command(_)) = Work::open(dir) {
+        let message = format!("{} is the run of a program, which goes on as it was frozen", dir.display());
+        return Err(Problem::new(message).hint(format!("exp resume {}", dir.display())).into());
+    }
     let mut tree = frozen::load(dir)?;
     let before = Job::open(dir).map_err(WorkerError::from)?;
     frozen::edit(&mut tree, words, library, world)?;
     let mut wanted = absolute(extract::run_spec(&tree)?, &world.cwd);
     // A run that has begun has weights of its own: those that it started from may be gone.
     let source = wanted.init_from.take();
-    let mut wanted = checked(wanted, &tree)?;
+    let trees = [tree];
+    let mut wanted = checked(vec![wanted], &trees, &Registry::default())?.remove(0);
     wanted.init_from = source;
+    let [tree] = trees;
     Ok((before, wanted, tree))
 }
 
 /// Goes on with a run, perhaps changed in what may change; or with a sweep.
 pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     if SweepDir::is_one(dir) {
-        return super::sweep::resume(dir, cli);
+        return super::sweep::resume(dir, cli, world);
+    }
+    if cli.overrides.is_empty() && matches!(Work::open(dir), Ok(Work::Command(_))) {
+        return run_one(dir);
     }
     let (before, wanted, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &wanted, &tree, &cli.flags.allow)?;
@@ -70,7 +81,7 @@ fn of_checkpoint(
     resume::check(&before.spec, &spec, &tree, &cli.flags.allow)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
     let (name, task) = job(&spec, source);
-    let run = RunDir::with_job(&Place::Automatic(dir.join(name)), &Job { task, spec })?;
+    let run = RunDir::with_work(&Place::Automatic(dir.join(name)), &Job { task, spec }.into())?;
     run_one(run.path())
 }
 
@@ -85,13 +96,9 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
     // The primary configuration gives the `hydra` node, the frozen spec everything else.
     let mut composed = composed(cli, library, world, &hydra, Mode::Run)?;
     composed.become_job(tree, words);
-    let process = Process::of(&composed)?;
-    let run = RunDir::freeze(
-        &place(&composed)?,
-        &mut composed,
-        &Job { task: Task::Train, spec },
-        &process,
-        &git::snapshot(&world.cwd),
-    )?;
+    let process = Process::of(&mut composed)?;
+    let work = Job { task: Task::Train, spec }.into();
+    let code = git::snapshot(&world.cwd);
+    let run = RunDir::create(&place(&composed)?)?.freeze(&mut composed, &work, &process, &code)?;
     run_one(run.path())
 }

@@ -1,9 +1,9 @@
 //! What each command does, as a sequence of stages.
 //!
-//! [`execute`] chooses; `run` composes and runs once, `multirun` once for each point of a sweep, whose
-//! jobs `sweep` runs, `again` takes up a
-//! directory that is already there, `why` explains a value,
-//! `info`, `help`, `doctor`, `data` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that its backend accepts.
+//! [`execute`] chooses. `run` composes and runs once. `multirun` makes a sweep: `jobs` freezes its jobs, `sweep` runs them;
+//! `search` chooses them one after another. `again` takes up a directory that is already there, `why` explains a value,
+//! `info`, `help`, `doctor`, `data` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that
+//! its backend accepts.
 
 mod again;
 mod complete;
@@ -11,8 +11,10 @@ mod data;
 mod doctor;
 mod help;
 mod info;
+mod jobs;
 mod multirun;
 mod run;
+mod search;
 mod spec;
 mod sweep;
 mod why;

@@ -1,107 +1,135 @@
-//! One run for each point of a sweep: from the command line to a directory of frozen runs, which `sweep` then runs.
+//! A sweep from the command line: its jobs composed, checked and frozen, which `sweep` then runs; or `search` makes them one
+//! after another.
 
-use std::path::PathBuf;
-
-use exp_api::{Job, Task};
+use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::jobs::Maker;
 use super::run::{composed, warn};
-use super::spec::typed;
+use super::{search, sweep};
 use crate::cli::Cli;
 use crate::compose::sweep::{Grid, expand};
-use crate::compose::{Composed, Library, Mode, Problem, Problems, Request, World, compose, text};
+use crate::compose::{Composed, Library, Mode, Problems, World};
+use crate::launch;
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::answer;
-use crate::sweep_dir::{Entry, Manifest, SweepDir};
-use crate::{git, launch};
+use crate::sweep::{Choice, Space};
+use crate::sweep_dir::{Entry, Manifest, Recipe, SweepDir};
 
-/// Composes and checks all jobs, then freezes and runs them; or only lists them.
+/// How many jobs are checked at a time: a backend may be a process, and a composed job takes memory.
+const TOGETHER: usize = 32;
+
+/// Makes a sweep and runs it; or only lists it.
 pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let master = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
+    let mut master = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     warn(&master);
-    let grid = expand(&master.sweep_words(), library, 0)?;
-    if cli.flags.dry_run {
-        return dry_run(cli, library, world, &master, &grid);
-    }
-    let launcher = plugins(&master)?;
-    let around = Process::of(&master)?;
-    let threads = share(launcher.slots());
-    let prepared = |number: usize, point: Vec<String>| -> Result<_, Failure> {
-        let composed = job(cli, library, world, &master, point, number)?;
-        let spec = typed(&composed, threads)?;
-        let process = Process::of(&composed)?;
-        Ok((composed, Job { task: Task::Train, spec }, process))
-    };
-    // All are composed and checked before anything is written. They are made anew then: thousands of them would fill the
-    // memory.
-    for (number, point) in grid.points().enumerate() {
-        prepared(number, point)?;
-    }
-    let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));
-    let sweep = RunDir::for_sweep(&place, &master, &around)?;
-    let code = git::snapshot(&world.cwd);
-    let mut jobs = Vec::new();
-    for (number, point) in grid.points().enumerate() {
-        let (mut composed, job, process) = prepared(number, point)?;
-        let place = Place::Automatic(sweep.path().join(composed.text("hydra.sweep.subdir")?));
-        let run = RunDir::freeze(&place, &mut composed, &job, &process, &code)?;
-        let dir = run.path().strip_prefix(sweep.path()).unwrap_or(run.path()).to_owned();
-        jobs.push(Entry { dir, words: composed.task_overrides.join(" ") });
-    }
-    let sweep = SweepDir::create(sweep.path(), &Manifest { launcher, jobs })?;
-    let all = sweep.left(false);
-    super::sweep::run(sweep, &all)
-}
-
-/// The launcher, if what the configuration wants is here. Other sweepers than Hydra's own compose, but there is nothing
-/// that does their work.
-fn plugins(master: &Composed) -> Result<launch::Choice, Problems> {
     let mut problems = Problems::default();
-    let launcher = problems.collect_all(launch::Choice::of(master));
-    let path = "hydra.sweeper._target_";
-    let node = master.tree.at(path);
-    let target = node.map(|node| text(&node.value)).unwrap_or_default();
-    if !target.ends_with("BasicSweeper") {
-        let trail = node.map(|node| node.trail.clone()).unwrap_or_default();
-        let problem = Problem::new(format!("no sweeper does here what `{target}` does in Python"));
-        problems.0.push(problem.key(path).trail(&trail).hint("hydra/sweeper=basic"));
+    let launcher = problems.collect_all(launch::Choice::of(&master));
+    let sweeper = problems.collect_all(Choice::of(&master));
+    if cli.flags.dry_run {
+        // Also a tree that is written for plugins of Hydra can be looked at.
+        return dry_run(cli, library, world, &master, sweeper);
     }
-    match launcher {
-        Some(launcher) => problems.or_ok(launcher),
-        None => Err(problems),
+    let (Some(launcher), Some(sweeper)) = (launcher, sweeper) else { return Err(problems.into()) };
+    let slots = sweeper.search.as_ref().map_or(launcher.slots(), |search| search.slots(launcher.slots()));
+    let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), slots)?;
+    let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));
+    let around = Process::of(&mut master)?;
+    let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
+    if let Some(search) = sweeper.search {
+        let space = Space::of(&master.sweep_words(), library)?;
+        search::probe(&maker, &search, &space)?;
+        library.read_all();
+        let manifest =
+            Manifest { launcher, search: Some(search.clone()), recipe: recipe(cli, library, world), jobs: vec![] };
+        let sweep = SweepDir::create(&make()?, &manifest)?;
+        return search::run(sweep, &[], &maker, &space, &search);
     }
+    let grid = expand(&master.sweep_words(), library, 0)?;
+    let (Place::Named(wanted) | Place::Automatic(wanted)) = &place;
+    let there = wanted.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
+    let dir = make()?;
+    let jobs = frozen(&maker, &grid, &dir).inspect_err(|_| clear(&dir, &there))?;
+    let manifest = Manifest { launcher, search: None, recipe: recipe(cli, library, world), jobs };
+    let sweep = SweepDir::create(&dir, &manifest)?;
+    let all = sweep.left(false);
+    sweep::run(sweep, &all)
 }
 
-/// The threads that each of several jobs gets of this machine's; one job gets what its engine chooses.
-fn share(jobs: usize) -> Option<u64> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (jobs > 1).then(|| (cores / jobs).max(1) as u64)
-}
-
-/// Composes every job and prints its overrides; starts nothing. Any Hydra tree will do, also one that is no training.
-fn dry_run(cli: &Cli, library: &Library, world: &World, master: &Composed, grid: &Grid) -> Result<(), Failure> {
-    let typing = master.tree.child("backend").is_some();
-    for (number, point) in grid.points().enumerate() {
-        let words = point.join(" ");
-        let composed = job(cli, library, world, master, point, number)?;
-        if typing {
-            typed(&composed, None)?;
+/// All jobs of a grid, frozen in the directory of their sweep. None of them has started when the last one has been checked.
+fn frozen(maker: &Maker, grid: &Grid, dir: &Path) -> Result<Vec<Entry>, Failure> {
+    let (mut entries, mut batch) = (Vec::new(), Vec::new());
+    let freeze = |batch: &mut Vec<Composed>, entries: &mut Vec<Entry>| -> Result<(), Failure> {
+        let works = maker.typed(batch)?;
+        entries.extend(maker.freeze(dir, std::mem::take(batch), &works)?);
+        Ok(())
+    };
+    for point in grid.points() {
+        batch.extend(maker.compose(point, entries.len() + batch.len())?);
+        if batch.len() == TOGETHER {
+            freeze(&mut batch, &mut entries)?;
         }
-        answer(format_args!("#{number} : {words}\n"))?;
     }
-    Ok(())
+    freeze(&mut batch, &mut entries)?;
+    Ok(entries)
 }
 
-fn job(
+/// Takes away a directory that was made for nothing, and the empty ones around it, below one that was `there` before.
+fn clear(dir: &Path, there: &Path) {
+    // What cannot be taken away is left: the error that is told is why the sweep was not made.
+    let _ = std::fs::remove_dir_all(dir);
+    for folder in dir.ancestors().skip(1).take_while(|folder| *folder != there) {
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+/// What the jobs are made of, to be found again from any directory.
+fn recipe(cli: &Cli, library: &Library, world: &World) -> Recipe {
+    let absolute = |path: &Path| world.cwd.join(path);
+    let found = world.cwd.join("conf");
+    let config_path = cli.flags.config_path.as_deref().map(absolute);
+    Recipe {
+        overrides: cli.overrides.clone(),
+        cwd: world.cwd.clone(),
+        config_name: cli.flags.config_name.clone(),
+        config_path: config_path.or_else(|| found.is_dir().then_some(found)),
+        config_dir: cli.flags.config_dir.as_deref().map(absolute),
+        files: library.hashes(),
+    }
+}
+
+/// Composes every job and prints its overrides, or the first one of a search; starts nothing. Any Hydra tree will do, also
+/// one that is no training.
+fn dry_run(
     cli: &Cli,
     library: &Library,
     world: &World,
     master: &Composed,
-    point: Vec<String>,
-    number: usize,
-) -> Result<Composed, Problems> {
-    let overrides: Vec<String> = master.hydra_overrides.iter().cloned().chain(point).collect();
-    let config_name = cli.flags.config_name.as_deref().unwrap_or("config");
-    compose(&Request { library, config_name, overrides: &overrides, mode: Mode::Run, job: Some(number), world })
+    sweeper: Option<Choice>,
+) -> Result<(), Failure> {
+    let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
+    let maker = Maker::new(&cli.flags, library, world, master, filter, 1)?;
+    let typing = master.tree.child("backend").is_some();
+    if let Some(search) = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref()) {
+        let space = Space::of(&master.sweep_words(), library)?;
+        let job = search::first(&maker, search, &space)?;
+        if typing {
+            maker.typed(std::slice::from_ref(&job))?;
+        }
+        let rest = search.n_trials - 1;
+        let text = format!("#0 : {}\n{rest} more, chosen by {}\n", job.task_overrides.join(" "), search.name);
+        return Ok(answer(text)?);
+    }
+    let mut number = 0;
+    for point in expand(&master.sweep_words(), library, 0)?.points() {
+        let words = point.join(" ");
+        let Some(job) = maker.compose(point, number)? else { continue };
+        if typing {
+            maker.typed(std::slice::from_ref(&job))?;
+        }
+        answer(format_args!("#{number} : {words}\n"))?;
+        number += 1;
+    }
+    Ok(())
 }

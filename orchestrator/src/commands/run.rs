@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use exp_api::{Job, Task};
+use exp_api::Report;
 use indicatif::MultiProgress;
 
 use super::Failure;
@@ -11,11 +11,13 @@ use super::multirun::multirun;
 use super::spec::typed;
 use crate::cli::{Cfg, Cli};
 use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
-use crate::dispatch::Moment;
+use crate::dispatch::Jobs;
 use crate::launch::{Inline, Launcher, child};
 use crate::process::Process;
+use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::{self, answer, tell};
+use crate::worker::WorkerError;
 use crate::{callbacks, dispatch, git, log, report};
 
 /// Prints the composed configuration.
@@ -51,14 +53,14 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
-    let job = Job { task: Task::Train, spec: typed(&composed, None)? };
-    let process = Process::of(&composed)?;
+    let work = typed(std::slice::from_ref(&composed), None, &Registry::default())?.remove(0);
+    let process = Process::of(&mut composed)?;
     if cli.flags.dry_run {
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
     let place = place(&composed)?;
-    let run = RunDir::freeze(&place, &mut composed, &job, &process, &git::snapshot(&world.cwd))?;
+    let run = RunDir::create(&place)?.freeze(&mut composed, &work, &process, &git::snapshot(&world.cwd))?;
     run_one(run.path())
 }
 
@@ -86,25 +88,50 @@ pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
     let bars = MultiProgress::new();
     let screen = (!child::is_quiet()).then(|| bars.clone());
     let launcher: Arc<dyn Launcher> = Arc::new(Inline { screen });
-    let (mut ended, mut state) = (Ok(()), "failed");
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");
+    let mut one = One { dir: Some(dir), outcome: None };
     tracing::dispatcher::with_default(&log::terminal(&bars), || {
         tell(dir.display());
-        dispatch::run_all(&[dir.to_owned()], &launcher, &bars, |moment| {
-            let Moment::Ended(_, outcome) = moment else { return };
-            state = callbacks::state(&outcome);
-            match outcome {
-                Ok(report) if report.interrupted => {
-                    ended = Err(Failure::Interrupted(format!("to go on: exp resume {}", dir.display())));
-                }
-                Ok(report) => tell(report::summary(dir, &report)),
-                Err(error) => ended = Err(error.into()),
-            }
-        })
+        dispatch::run_all(&mut one, 1, &launcher, &bars)
     })?;
+    let (state, ended) = match one.outcome {
+        // Stopped before it began.
+        None => ("interrupted", Err(interrupted(dir))),
+        Some(outcome) => (callbacks::state(&outcome), told(dir, outcome)),
+    };
     callbacks::run(&process, "on_run_end", dir, state);
     ended
+}
+
+/// Says how a job ended.
+fn told(dir: &Path, outcome: Result<Report, WorkerError>) -> Result<(), Failure> {
+    let report = outcome?;
+    if report.interrupted {
+        return Err(interrupted(dir));
+    }
+    tell(report::summary(dir, &report));
+    Ok(())
+}
+
+fn interrupted(dir: &Path) -> Failure {
+    Failure::Interrupted(format!("to go on: exp resume {}", dir.display()))
+}
+
+/// One job.
+struct One<'a> {
+    dir: Option<&'a Path>,
+    outcome: Option<Result<Report, WorkerError>>,
+}
+
+impl Jobs for One<'_> {
+    fn next(&mut self) -> Option<(usize, PathBuf)> {
+        self.dir.take().map(|dir| (0, dir.to_owned()))
+    }
+
+    fn ended(&mut self, _: usize, outcome: Result<Report, WorkerError>) {
+        self.outcome = Some(outcome);
+    }
 }
 
 /// Composes what a command line asks for.

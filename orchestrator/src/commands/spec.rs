@@ -3,29 +3,57 @@
 use std::path::Path;
 
 use exp_api::spec::{Cifar10Spec, DatasetSpec, ImagesSpec, RunSpec};
+use exp_api::{Job, Task};
 
+use crate::command::Command;
 use crate::compose::{Composed, Node, Problem, Problems, extract};
-use crate::registry;
+use crate::registry::Registry;
+use crate::work::Work;
 
-/// The spec of a composed run, checked by its backend, with what depends on this machine filled in. It gets `threads`,
-/// its share of the machine, if it does not say which threads or devices it wants.
-pub(super) fn typed(composed: &Composed, threads: Option<u64>) -> Result<RunSpec, Problems> {
-    let job = composed.job()?;
-    let mut spec = absolute(extract::run_spec(&job)?, &composed.world.cwd);
-    if spec.backend.devices.is_none() {
-        spec.backend.threads = spec.backend.threads.or(threads);
+/// What composed runs are to do: specs that their backends accept, with what depends on this machine filled in, or
+/// programs. A spec gets `threads`, its share of the machine, if it does not say which threads or devices it wants.
+pub(super) fn typed(runs: &[Composed], threads: Option<u64>, registry: &Registry) -> Result<Vec<Work>, Problems> {
+    let mut works: Vec<Option<Work>> = Vec::new();
+    let (mut specs, mut trees) = (Vec::new(), Vec::new());
+    for run in runs {
+        let tree = run.job()?;
+        works.push(match Command::is_wanted(&tree) {
+            true => Some(Work::Command(Command::of(&tree, &run.world.cwd)?)),
+            false => {
+                let mut spec = absolute(extract::run_spec(&tree)?, &run.world.cwd);
+                if spec.backend.devices.is_none() {
+                    spec.backend.threads = spec.backend.threads.or(threads);
+                }
+                specs.push(spec);
+                trees.push(tree);
+                None
+            }
+        });
     }
-    checked(spec, &job)
+    let mut specs = checked(specs, &trees, registry)?.into_iter();
+    let work = |work: Option<Work>| work.or_else(|| Some(Job { task: Task::Train, spec: specs.next()? }.into()));
+    Ok(works.into_iter().filter_map(work).collect())
 }
 
-/// The spec with what depends on this machine filled in, if the backend finds nothing wrong with it.
-pub(super) fn checked(spec: RunSpec, tree: &Node) -> Result<RunSpec, Problems> {
-    let backend =
-        registry::find(&spec.backend.name).map_err(|error| located(tree, "backend.name", error.to_string()))?;
-    let mut spec = backend.resolve(spec);
-    spec.schedule.horizon.get_or_insert(spec.train.steps);
-    let found = backend.check(&spec).into_iter();
-    Problems(found.map(|problem| located(tree, &problem.key, problem.message)).collect()).or_ok(spec)
+/// The specs with what depends on this machine filled in, if their backends find nothing wrong with them.
+pub(super) fn checked(mut specs: Vec<RunSpec>, trees: &[Node], registry: &Registry) -> Result<Vec<RunSpec>, Problems> {
+    for spec in &mut specs {
+        spec.schedule.horizon.get_or_insert(spec.train.steps);
+    }
+    // One call for those behind one another that have the same backend: it may be a process.
+    let mut done = Vec::new();
+    for same in specs.chunk_by(|a, b| a.backend.name == b.backend.name) {
+        let trees = &trees[done.len()..];
+        let backend = registry
+            .find(&same[0].backend.name)
+            .map_err(|error| located(&trees[0], "backend.name", error.to_string()))?;
+        for (checked, tree) in backend.prepare(same.to_vec()).into_iter().zip(trees) {
+            let found = checked.problems.into_iter();
+            let problems = found.map(|problem| located(tree, &problem.key, problem.message)).collect();
+            done.push(Problems(problems).or_ok(checked.spec)?);
+        }
+    }
+    Ok(done)
 }
 
 /// A problem of a backend, with the trail of its key.

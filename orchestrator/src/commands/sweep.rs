@@ -1,90 +1,182 @@
 //! The jobs of a sweep directory, from those that are left to the outcome of the whole: for a sweep that begins and for
 //! one that goes on.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use exp_api::Report;
 use indicatif::MultiProgress;
 
-use super::Failure;
-use crate::cli::Cli;
-use crate::compose::Problem;
-use crate::dispatch::Moment;
+use super::jobs::Maker;
+use super::run::composed;
+use super::{Failure, library, search};
+use crate::cli::{Cli, Flags};
+use crate::compose::{Mode, Problem, World};
+use crate::dispatch::Jobs;
 use crate::process::Process;
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
-use crate::sweep_dir::SweepDir;
+use crate::sweep::{Search, Space};
+use crate::sweep_dir::{Outcome, SweepDir};
+use crate::worker::WorkerError;
 use crate::{callbacks, dispatch, log, report};
 
 /// Goes on with a sweep as it was frozen: what is done stays, what was cut short goes on, what has not started starts.
-pub(super) fn resume(dir: &Path, cli: &Cli) -> Result<(), Failure> {
+pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure> {
     if let Some(word) = cli.overrides.first() {
         let message = format!("`{word}`: a sweep goes on as it was frozen; overrides are for one run");
         return Err(Problem::new(message).hint(format!("exp resume {}/0 {word}", dir.display())).into());
     }
     let sweep = SweepDir::open(dir)?;
     let left = sweep.left(cli.flags.retry_failed);
-    tell(format_args!("{}: {} of {} jobs are left", dir.display(), left.len(), sweep.manifest().jobs.len()));
-    run(sweep, &left)
+    let search = sweep.manifest().search.clone();
+    let missing = search.as_ref().map_or(0, |search| search.missing(sweep.len()));
+    tell(format_args!("{}: {} of {} jobs are left", dir.display(), left.len() + missing, sweep.len() + missing));
+    match search {
+        Some(search) if missing > 0 => resume_search(sweep, &left, &search, world),
+        _ => {
+            changed(&sweep, world).iter().for_each(|file| {
+                warn(format_args!("warning: {file} has changed since; the jobs go on as they were frozen"));
+            });
+            run(sweep, &left)
+        }
+    }
+}
+
+/// Goes on with a search: its jobs are composed as the first ones were.
+fn resume_search(sweep: SweepDir, left: &[usize], search: &Search, world: &World) -> Result<(), Failure> {
+    let changed = changed(&sweep, world);
+    if !changed.is_empty() {
+        let message = format!("since the search began, {} changed: its jobs could not be compared", changed.join(", "));
+        return Err(Problem::new(message).hint("start a search anew").into());
+    }
+    let recipe = sweep.manifest().recipe.clone();
+    let world = World { cwd: recipe.cwd.clone(), ..world.clone() };
+    let flags = flags(&sweep);
+    let library = library(&flags, &world)?;
+    let cli = Cli { command: crate::cli::Command::Run, overrides: recipe.overrides, flags };
+    let master = composed(&cli, &library, &world, &cli.overrides, Mode::Multirun)?;
+    let slots = search.slots(sweep.manifest().launcher.slots());
+    let maker = Maker::new(&cli.flags, &library, &world, &master, search.filter.as_deref(), slots)?;
+    let space = Space::of(&master.sweep_words(), &library)?;
+    library.read_all();
+    search::run(sweep, left, &maker, &space, search)
+}
+
+/// The flags of the command line that began a sweep.
+fn flags(sweep: &SweepDir) -> Flags {
+    let recipe = &sweep.manifest().recipe;
+    let [path, dir] = [&recipe.config_path, &recipe.config_dir].map(Option::as_deref);
+    Flags::of_configuration(recipe.config_name.as_deref(), path, dir)
+}
+
+/// The configuration files that have changed since a sweep began.
+fn changed(sweep: &SweepDir, world: &World) -> Vec<String> {
+    let recipe = &sweep.manifest().recipe;
+    let world = World { cwd: recipe.cwd.clone(), ..world.clone() };
+    match library(&flags(sweep), &world) {
+        Ok(library) => library.changed(&recipe.files),
+        Err(_) => vec!["the configuration directory".to_owned()],
+    }
 }
 
 /// Brings the jobs of `left` to their outcome, and tells that of the sweep.
 pub(super) fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
-    let around = Process::open(sweep.path())?;
-    callbacks::run(&around, "on_multirun_start", sweep.path(), "running");
-    let ended = run_jobs(&mut sweep, left);
-    callbacks::run(&around, "on_multirun_end", sweep.path(), if ended.is_ok() { "done" } else { "failed" });
+    around(&sweep.path().to_owned(), || {
+        let bars = MultiProgress::new();
+        let launcher = sweep.manifest().launcher.launcher(&bars);
+        let slots = sweep.manifest().launcher.slots();
+        let mut listed = Listed { sweep: &mut sweep, left: left.iter().copied().collect(), noted: Ok(()) };
+        let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
+            dispatch::run_all(&mut listed, slots, &launcher, &bars)
+        })?;
+        listed.noted?;
+        summary(&sweep, 0, signalled)
+    })
+}
+
+/// Does what a sweep does, with the commands around it that its configuration wants.
+pub(super) fn around(dir: &Path, sweep: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let process = Process::open(dir)?;
+    callbacks::run(&process, "on_multirun_start", dir, "running");
+    let ended = sweep();
+    callbacks::run(&process, "on_multirun_end", dir, if ended.is_ok() { "done" } else { "failed" });
     ended
 }
 
-fn run_jobs(sweep: &mut SweepDir, left: &[usize]) -> Result<(), Failure> {
-    let bars = MultiProgress::new();
-    let launcher = sweep.manifest().launcher.launcher(&bars);
-    let dirs: Vec<PathBuf> = left.iter().map(|&n| sweep.dir(n)).collect();
-    let mut noted = Ok(());
-    let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
-        dispatch::run_all(&dirs, &launcher, &bars, |moment| match moment {
-            Moment::Started(i) => tell(format_args!("#{} : {}", left[i], sweep.manifest().jobs[left[i]].words)),
-            Moment::Ended(i, outcome) => {
-                let state = match &outcome {
-                    Ok(report) if report.interrupted => State::Interrupted,
-                    Ok(_) => State::Done,
-                    Err(_) => State::Failed,
-                };
-                match outcome {
-                    Ok(report) if report.interrupted => {}
-                    Ok(report) => tell(format_args!("#{} {}", left[i], report::summary(&dirs[i], &report))),
-                    Err(error) => warn(format_args!("#{} failed: {error}\n  {}", left[i], dirs[i].display())),
-                }
-                let written = sweep.note(left[i], state);
-                noted = std::mem::replace(&mut noted, Ok(())).and(written);
-            }
-        })
-    })?;
-    noted?;
-    let total = sweep.manifest().jobs.len();
+/// The jobs that are left of a list.
+struct Listed<'a> {
+    sweep: &'a mut SweepDir,
+    left: VecDeque<usize>,
+    noted: io::Result<()>,
+}
+
+impl Jobs for Listed<'_> {
+    fn next(&mut self) -> Option<(usize, PathBuf)> {
+        let job = self.left.pop_front()?;
+        tell_started(self.sweep, job);
+        Some((job, self.sweep.dir(job)))
+    }
+
+    fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
+        let noted = self.sweep.note(Outcome::of(job, state(&outcome)));
+        self.noted = std::mem::replace(&mut self.noted, Ok(())).and(noted);
+        tell_ended(self.sweep, job, outcome);
+    }
+}
+
+/// The state in which an outcome leaves a job.
+pub(super) fn state(outcome: &Result<Report, WorkerError>) -> State {
+    match outcome {
+        Ok(report) if report.interrupted => State::Interrupted,
+        Ok(_) => State::Done,
+        Err(_) => State::Failed,
+    }
+}
+
+/// Says that a job starts.
+pub(super) fn tell_started(sweep: &SweepDir, job: usize) {
+    tell(format_args!("#{job} : {}", sweep.entry(job).words));
+}
+
+/// Says how a job ended.
+pub(super) fn tell_ended(sweep: &SweepDir, job: usize, outcome: Result<Report, WorkerError>) {
+    let dir = sweep.dir(job);
+    match outcome {
+        Ok(report) if report.interrupted => {}
+        Ok(report) => tell(format_args!("#{job} {}", report::summary(&dir, &report))),
+        Err(error) => warn(format_args!("#{job} failed: {error}\n  {}", dir.display())),
+    }
+}
+
+/// Says how a sweep ended, of which `missing` jobs were not made. What failed is said once more: a sweep is long, and this
+/// is where it is looked for.
+pub(super) fn summary(sweep: &SweepDir, missing: usize, signalled: bool) -> Result<(), Failure> {
+    let total = sweep.len() + missing;
     let (done, failed) = (sweep.count(Some(State::Done)), sweep.count(Some(State::Failed)));
+    let given_up = sweep.given_up().count();
+    let left = total.saturating_sub(done + failed + given_up);
     let mut text = format!("{total} jobs: {done} done");
-    if failed > 0 {
-        let _ = write!(text, ", {failed} failed");
+    for (count, word) in [(given_up, "given up"), (failed, "failed"), (left, "not done")] {
+        if count > 0 {
+            let _ = write!(text, ", {count} {word}");
+        }
     }
-    if done + failed < total {
-        let _ = write!(text, ", {} not done", total - done - failed);
-    }
-    // What failed is said once more: a sweep is long, and this is where it is looked for.
     for n in sweep.jobs_in(State::Failed) {
         let _ = write!(text, "\n{}", failure(sweep, n));
     }
     let place = sweep.path().display();
-    if done + failed < total {
+    if left > 0 {
         let _ = write!(text, "\nto go on: exp resume {place}");
     }
     if failed > 0 {
         let _ = write!(text, "\nto try the failed ones again: exp resume {place} --retry-failed");
     }
-    match (signalled, failed) {
+    match (signalled, failed + left) {
         (true, _) => Err(Failure::Interrupted(text)),
-        (false, 0) if done == total => {
+        (false, 0) => {
             tell(format_args!("{text}\n  sweep:  {place}"));
             Ok(())
         }
@@ -98,7 +190,7 @@ fn failure(sweep: &SweepDir, n: usize) -> String {
     let status = Status::read(&dir);
     let cause =
         status.as_ref().and_then(|status| status.cause.clone()).unwrap_or_else(|| "no cause is known".to_owned());
-    let peak = status.and_then(|status| status.exit).map(|exit| format!(" (at most {} MiB)", exit.peak_rss_mib));
-    let words = &sweep.manifest().jobs[n].words;
+    let peak = status.and_then(|status| status.exit?.peak_rss_mib).map(|peak| format!(" (at most {peak} MiB)"));
+    let words = &sweep.entry(n).words;
     format!("#{n} : {words}\n  failed: {cause}{}\n  run:    {}", peak.unwrap_or_default(), dir.display())
 }

@@ -1,7 +1,5 @@
 //! A composed configuration, and the views that `--cfg` prints.
 
-use std::path::Path;
-
 use indexmap::IndexMap;
 
 use super::defaults::{Branch, Load};
@@ -117,11 +115,10 @@ impl Composed {
         self.task_overrides = overrides;
     }
 
-    /// Writes where the run's files go into the `hydra` node.
-    pub fn set_output_dir(&mut self, dir: &Path) {
-        if let Some(hydra) = self.tree.child_mut("hydra") {
-            hydra_node::set(hydra, "runtime.output_dir", Value::str(dir.to_string_lossy()));
-        }
+    /// Writes where the run's files go into the `hydra` node; gives back what stood there.
+    pub fn set_output_dir(&mut self, dir: Option<Node>) -> Option<Node> {
+        let runtime = self.tree.child_mut("hydra")?.child_mut("runtime")?.as_map_mut()?;
+        runtime.insert(Key::from("output_dir"), dir?)
     }
 
     /// The part of the tree that a view shows.

@@ -1,9 +1,11 @@
 //! One configuration file: its package header, its defaults list, and its body.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use exp_consistency::hash::sha256;
 use indexmap::IndexMap;
 
 use super::defaults::Item;
@@ -57,17 +59,43 @@ pub struct Library {
     /// Where they are.
     pub search: SearchPath,
     read: RefCell<IndexMap<String, Option<Rc<Fragment>>>>,
+    hashes: RefCell<BTreeMap<String, String>>,
 }
 
 impl Library {
     /// A library that has read nothing yet.
     pub fn new(search: SearchPath) -> Self {
-        Self { search, read: RefCell::default() }
+        Self { search, read: RefCell::default(), hashes: RefCell::default() }
     }
 
     /// What is odd in the files read so far.
     pub fn warnings(&self) -> Vec<Warning> {
         self.read.borrow().values().flatten().flat_map(|fragment| fragment.warnings.clone()).collect()
+    }
+
+    /// Reads all files that can be read, so that what happens to them later changes nothing.
+    pub fn read_all(&self) {
+        for group in std::iter::once(String::new()).chain(self.search.all_groups()) {
+            for option in self.search.options(&group) {
+                let name = if group.is_empty() { option } else { format!("{group}/{option}") };
+                // A file that is wrong matters only to those that choose it.
+                drop(self.load(&name));
+            }
+        }
+    }
+
+    /// The names of the files read so far, each with the sha256 of its text.
+    pub fn hashes(&self) -> BTreeMap<String, String> {
+        self.hashes.borrow().clone()
+    }
+
+    /// Which files of these names have another text now, by their names for messages.
+    pub fn changed(&self, hashes: &BTreeMap<String, String>) -> Vec<String> {
+        let differs = |(name, hash): (&String, &String)| match self.search.read(name) {
+            Ok(Some(found)) => (sha256(&found.text) != *hash).then_some(found.shown),
+            Ok(None) | Err(_) => Some(format!("{name}.yaml")),
+        };
+        hashes.iter().filter_map(differs).collect()
     }
 
     /// The file of that name, `None` if there is none.
@@ -79,7 +107,10 @@ impl Library {
             return Ok(known.clone());
         }
         let fragment = match self.search.read(name)? {
-            Some(found) => Some(Rc::new(Fragment::parse(&found.shown.as_str().into(), &found.text)?)),
+            Some(found) => {
+                self.hashes.borrow_mut().insert(name.to_owned(), sha256(&found.text));
+                Some(Rc::new(Fragment::parse(&found.shown.as_str().into(), &found.text)?))
+            }
             None => None,
         };
         self.read.borrow_mut().insert(name.to_owned(), fragment.clone());

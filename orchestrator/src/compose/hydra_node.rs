@@ -72,6 +72,11 @@ const KEYS: &[(&str, Kind)] = &[
     ("verbose", Kind::Any),
 ];
 
+/// Whether a dotted path is a key that Hydra's own node lacks and that is understood here: it needs no `+`.
+pub fn is_ours(path: &str) -> bool {
+    path == "hydra.sweeper.where"
+}
+
 /// Whether a dotted path, `hydra` or below, is the node or one of its typed keys.
 pub fn declares(path: &str) -> bool {
     match path.strip_prefix("hydra") {

@@ -112,7 +112,10 @@ impl Grid {
 }
 
 /// The values of one override, as text.
-fn values(item: &Override, library: &Library, seed: u64) -> Result<Vec<String>, String> {
+///
+/// # Errors
+/// They cannot be listed.
+pub fn values(item: &Override, library: &Library, seed: u64) -> Result<Vec<String>, String> {
     let sweep = match &item.value {
         None => return Ok(vec!["null".to_owned()]),
         Some(Parsed::Element(element)) => return Ok(vec![element.to_text()]),

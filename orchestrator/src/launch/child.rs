@@ -1,25 +1,30 @@
-//! A job in a process of its own: `exp worker DIR`, with the environment and directory that its configuration asks for.
+//! A job in a process of its own, with the environment and directory that its configuration asks for: `exp worker DIR`, or
+//! the program that is its work.
 //!
 //! The child gets the lock of its run directory as its standard input. So the lock is held from before the process
 //! exists until its end, also if the process that started it dies: nothing else can begin the same job in between.
 
+use std::env::current_exe;
 use std::fs::OpenOptions;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use exp_api::Report;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use serde_json::{Map, Value};
 use wait4::Wait4;
 
 use super::Asked;
-use crate::process::Process;
+use crate::command::{self, Command as Program};
+use crate::output::Output;
+use crate::process::{LOG, Process};
 use crate::status::{Exit, Lock, Owner, State, Status};
-use crate::worker::{REPORT, WorkerError};
+use crate::work::Work;
+use crate::worker::{REPORT, WorkerError, write_report};
 
 /// How often a running job looks whether it is asked to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -65,54 +70,142 @@ pub fn work(
     conditions: &Conditions,
     asked: &Asked,
 ) -> Result<Report, WorkerError> {
+    let work = Work::open(dir)?;
     let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
     let absolute = dir.canonicalize().map_err(failed)?;
-    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+    match work {
+        Work::Job(_) => job(&absolute, lock, process, conditions, asked),
+        Work::Command(program) => self::program(&absolute, &program, lock, process, conditions, asked),
+    }
+    .map_err(failed)?;
+    told(dir)
+}
+
+/// Does a job of a backend by `exp worker`.
+fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, asked: &Asked) -> io::Result<()> {
+    // Its very file, also if another one has taken its place meanwhile.
+    let mut command = Command::new(if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_exe()? });
+    command.arg0("exp").arg("worker").arg(dir).stdin(lock.share()?).stdout(Stdio::null());
     // In a group of its own, a signal from the terminal reaches it once, through here.
-    command.arg("worker").arg(&absolute).stdin(lock.share().map_err(failed)?).stdout(Stdio::null()).process_group(0);
-    command.envs(&process.env_set).envs(conditions.env.iter().cloned());
+    command.process_group(0).envs(&process.env_set).envs(conditions.env.iter().cloned());
     command.env(MARK, if conditions.quiet { QUIET } else { "1" });
     if process.chdir {
-        command.current_dir(&absolute);
+        command.current_dir(dir);
     }
-    let log = process.logging.file.as_ref().map(|name| absolute.join(name));
+    let log = process.logging.file.as_ref().map(|name| dir.join(name));
     let mut said = 0;
     if conditions.quiet {
         command.stderr(Stdio::null());
         if let Some(path) = &log {
-            let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-            said = file.metadata().map_err(failed)?.len();
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
+            said = file.metadata()?.len();
             command.stderr(file);
         }
     }
-    let child = command.spawn().map_err(failed)?;
+    let child = command.spawn()?;
     let owner = Owner { pid: child.id(), ..Owner::here() };
-    let end = follow(child, conditions.timeout, asked).map_err(failed)?;
-    settle(dir, owner, &end, || log.and_then(|path| last_line(&path, said))).map_err(failed)?;
-    told(dir)
+    let end = follow(child, conditions.timeout, asked, || Ok(()))?;
+    settle(dir, owner, &end, || log.and_then(|path| last_line(&path, said)))
+}
+
+/// Runs a program that is a job, and keeps what it reports.
+fn program(
+    dir: &Path,
+    program: &Program,
+    lock: &Lock,
+    process: &Process,
+    conditions: &Conditions,
+    asked: &Asked,
+) -> io::Result<()> {
+    let resumed = Status::read(dir).is_some_and(|status| status.state != State::Created);
+    let mut command = program.prepare(dir, resumed)?;
+    // Its metrics are read from the log, so it has one.
+    let log = dir.join(process.logging.file.as_deref().unwrap_or(LOG));
+    let file = OpenOptions::new().create(true).append(true).open(&log)?;
+    let said = file.metadata()?.len();
+    command.stdin(lock.share()?).stdout(file.try_clone()?).stderr(file);
+    command.envs(&process.env_set).envs(conditions.env.iter().cloned());
+    if process.chdir {
+        command.current_dir(dir);
+    }
+    let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console)?;
+    let child = command.spawn()?;
+    let owner = Owner { pid: child.id(), ..Owner::here() };
+    let started = Some(jiff::Timestamp::now().to_string());
+    Status { owner: owner.clone(), started, ..Status::here(State::Running) }.write(dir)?;
+    let end = follow(child, conditions.timeout, asked, || output.read())?;
+    settle_program(dir, &mut output, owner, end, &log, said)
+}
+
+/// Writes down the outcome of a program that ended while nobody watched: whoever had started it was killed.
+///
+/// # Errors
+/// The directory cannot be read or written.
+pub fn adopt(dir: &Path, process: &Process) -> io::Result<()> {
+    let Some(status) = Status::read(dir).filter(|status| matches!(status.state, State::Created | State::Running))
+    else {
+        return Ok(());
+    };
+    let Some(code) = command::exit_code(dir) else { return Ok(()) };
+    let log = dir.join(process.logging.file.as_deref().unwrap_or(LOG));
+    let end =
+        End { status: ExitStatus::from_raw(code << 8), peak_rss_mib: None, stopped: false, late: None, done: None };
+    settle_program(dir, &mut Output::open(dir, &log, false)?, status.owner, end, &log, 0)
+}
+
+/// Writes down how a program ended, and its figures.
+fn settle_program(
+    dir: &Path,
+    output: &mut Output,
+    owner: Owner,
+    mut end: End,
+    log: &Path,
+    said: u64,
+) -> io::Result<()> {
+    output.read()?;
+    // The shell that keeps the exit code says so when a signal ended the program.
+    if let Some(signal) = end.status.code().map(|code| code - 128).filter(|signal| (1..=64).contains(signal)) {
+        end.status = ExitStatus::from_raw(signal);
+    }
+    if !output.figures.is_empty() {
+        write_report(dir, &output.figures)?;
+    }
+    end.done = end.status.success().then_some(output.step);
+    settle(dir, owner, &end, || last_line(log, said))
 }
 
 /// How a child came to its end.
 struct End {
     status: ExitStatus,
-    peak_rss_mib: u64,
+    /// Unknown of one that nobody waited for.
+    peak_rss_mib: Option<u64>,
     /// It was asked to stop, or made to.
     stopped: bool,
     /// It had taken longer than this.
     late: Option<Duration>,
+    /// That this is the end of its work, at this step; known of a program by its exit code alone.
+    done: Option<Option<u64>>,
 }
 
-/// Waits for a child, and passes on what it is asked for.
-fn follow(child: Child, timeout: Option<Duration>, asked: &Asked) -> std::io::Result<End> {
+/// Waits for a child, passes on what it is asked for, and calls `beat` now and then.
+fn follow(
+    child: Child,
+    timeout: Option<Duration>,
+    asked: &Asked,
+    mut beat: impl FnMut() -> io::Result<()>,
+) -> io::Result<End> {
     let (pid, start) = (Pid::from_child(&child), Instant::now());
     let ended = watch(pid);
-    let (mut stopped, mut late) = (false, None);
+    let (mut stopped, mut late, mut beating) = (false, None, Ok(()));
     // A process that is gone already is as well.
     let signal = |signal| {
-        let _ = kill_process(pid, signal);
+        let _ = kill_process_group(pid, signal);
     };
     while ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-        if asked.kill.asked() {
+        if beating.is_ok() {
+            beating = beat();
+        }
+        if asked.kill.asked() || beating.is_err() {
             stopped = true;
             let _ = kill_process_group(pid, Signal::KILL);
         } else if asked.stop.asked() && !stopped {
@@ -133,7 +226,8 @@ fn follow(child: Child, timeout: Option<Duration>, asked: &Asked) -> std::io::Re
     // It is not reaped yet, so its number is still that of its group and of no other.
     let _ = kill_process_group(pid, Signal::KILL);
     let used = child.wait4()?;
-    Ok(End { status: used.status, peak_rss_mib: used.rusage.maxrss >> 20, stopped, late })
+    beating?;
+    Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, late, done: None })
 }
 
 /// Says when a child has ended, and leaves it to be reaped.
@@ -150,13 +244,16 @@ fn watch(pid: Pid) -> Receiver<()> {
 }
 
 /// Writes into the status of a run how its process ended; and what that means, if the process did not say it itself.
-fn settle(dir: &Path, owner: Owner, end: &End, last_words: impl FnOnce() -> Option<String>) -> std::io::Result<()> {
+fn settle(dir: &Path, owner: Owner, end: &End, last_words: impl FnOnce() -> Option<String>) -> io::Result<()> {
     let said = Status::read(dir).filter(|status| status.owner == owner);
     let mut status = said.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
     let said_nothing = matches!(status.state, State::Created | State::Running);
     if let Some(timeout) = end.late.filter(|_| status.state != State::Done) {
         status.state = State::Failed;
         status.cause = Some(format!("it was not done after {} s", timeout.as_secs_f64()));
+    } else if let Some(step) = end.done {
+        status.state = State::Done;
+        status.step = step;
     } else if said_nothing && end.stopped && !end.status.success() {
         status.state = State::Interrupted;
     } else if said_nothing {
@@ -172,7 +269,7 @@ fn settle(dir: &Path, owner: Owner, end: &End, last_words: impl FnOnce() -> Opti
 }
 
 /// The last line of a log, of what was written to it from byte `from` on.
-fn last_line(path: &PathBuf, from: u64) -> Option<String> {
+fn last_line(path: &Path, from: u64) -> Option<String> {
     let mut file = std::fs::File::open(path).ok()?;
     let end = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(from.max(end.saturating_sub(TAIL)))).ok()?;

@@ -10,9 +10,11 @@ use super::child::{self, Conditions};
 use super::{Asked, Launcher, Pace};
 use crate::process::Process;
 use crate::status::Lock;
+use crate::work::Work;
 use crate::worker::{self, WorkerError};
 
-/// Does jobs in this process. One whose environment or directory differs from this one's gets a process all the same.
+/// Does jobs in this process. One that is a program, or whose environment or directory differs from
+/// this one's, gets a process all the same.
 pub struct Inline {
     /// Where progress is shown; nowhere in a process whose launcher shows the outcome.
     pub screen: Option<MultiProgress>,
@@ -31,8 +33,10 @@ impl Launcher for Inline {
         }
         let lock = Lock::take(dir)?;
         let process = Process::open(dir).map_err(failed)?;
-        if process.is_apart() {
-            return child::work(dir, &lock, &process, &Conditions::default(), asked);
+        let program = matches!(Work::open(dir)?, Work::Command(_));
+        if program || process.is_apart() {
+            let conditions = Conditions { quiet: self.screen.is_none(), ..Conditions::default() };
+            return child::work(dir, &lock, &process, &conditions, asked);
         }
         worker::work(dir, &lock, self.screen.as_ref(), &asked.stop)
     }

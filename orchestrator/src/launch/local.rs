@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use exp_api::schema::{COUNT, Field, Kind, NON_NEGATIVE, POSITIVE, at_least};
 use exp_api::{Report, Stop};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use super::child::{self, Conditions};
@@ -67,7 +67,10 @@ impl Launcher for Local {
     }
 
     fn run(&self, dir: &Path, slot: usize, asked: &Asked) -> Result<Report, WorkerError> {
+        let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
         let (lock, adopted) = hold(dir, &asked.stop)?;
+        let process = Process::open(dir).map_err(failed)?;
+        child::adopt(dir, &process).map_err(failed)?;
         // A process that outlived the sweep that had started it may have brought the job to its end.
         match Status::read(dir).map(|status| status.state) {
             Some(State::Done) => return child::told(dir),
@@ -75,7 +78,6 @@ impl Launcher for Local {
             Some(State::Interrupted) if asked.stop.asked() => return child::told(dir),
             _ => {}
         }
-        let process = Process::open(dir).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
         let conditions = self.conditions(slot);
         let mut outcome = child::work(dir, &lock, &process, &conditions, asked);
         for _ in 0..self.retries {
@@ -111,8 +113,12 @@ fn tell(dir: &Path) {
     let here = Owner::here();
     let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid.filter(|_| (&owner.host, &owner.boot_id) == (&here.host, &here.boot_id)) {
+        // A program and the shell that keeps its exit code are a group; a process that is no leader of one is alone in this.
         // It may have ended meanwhile, which is as well.
-        let _ = kill_process(pid, Signal::INT);
+        let _ = match getpgid(Some(pid)) {
+            Ok(group) if group == pid => kill_process_group(pid, Signal::INT),
+            _ => kill_process(pid, Signal::INT),
+        };
     }
 }
 

@@ -10,7 +10,11 @@ pub const CALM: &str = r#"
 describe() { echo '{"protocol":1,"name":"echo","devices":[{"name":"cpu","description":"a shell"}]}'; }
 problems='[]'
 # A job is printed with its spec last, each key on a line of its own.
-check() { printf '{"spec":'; sed -n '/^  "spec": {/,$p' "$1" | sed '1s/.*/{/; $d'; printf ',"problems":%s}\n' "$problems"; }
+check() {
+    for file; do
+        printf '{"spec":'; sed -n '/^  "spec": {/,$p' "$file" | sed '1s/.*/{/; $d'; printf ',"problems":%s}\n' "$problems"
+    done
+}
 "#;
 
 /// An empty directory with an executable `exp-echo` aside, which is these shell functions.

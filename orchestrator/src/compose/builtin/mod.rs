@@ -30,6 +30,8 @@ pub const LAST: &[(&str, &str)] = &[
     ("hydra/launcher/submitit_slurm.yaml", include_str!("launcher/submitit_slurm.yaml")),
     ("hydra/sweeper/basic.yaml", include_str!("sweeper/basic.yaml")),
     ("hydra/sweeper/optuna.yaml", include_str!("sweeper/optuna.yaml")),
+    ("hydra/sweeper/random.yaml", include_str!("sweeper/random.yaml")),
+    ("hydra/sweeper/tpe.yaml", include_str!("sweeper/tpe.yaml")),
     ("hydra/sweeper/sampler/cmaes.yaml", include_str!("sweeper/sampler/cmaes.yaml")),
     ("hydra/sweeper/sampler/grid.yaml", include_str!("sweeper/sampler/grid.yaml")),
     ("hydra/sweeper/sampler/motpe.yaml", include_str!("sweeper/sampler/motpe.yaml")),

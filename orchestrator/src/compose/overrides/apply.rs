@@ -53,7 +53,10 @@ fn apply_one(root: &mut Node, item: &Override, world: &World) -> Result<(), Prob
     match (item.kind, value) {
         (Kind::Delete, value) => delete(root, item, value, world),
         (_, None) => Err(Problem::new("expected a value")),
-        (Kind::Change, Some(value)) => update(root, item, value, world, Keys::Closed),
+        (Kind::Change, Some(value)) => {
+            let keys = if hydra_node::is_ours(&item.key) { Keys::Open } else { Keys::Closed };
+            update(root, item, value, world, keys)
+        }
         (Kind::ForceAdd, Some(value)) => update(root, item, value, world, Keys::Open),
         (Kind::Add, Some(value)) => {
             let current = select(root, &item.key, world)?;

@@ -1,0 +1,118 @@
+//! A program of any kind as a run: `backend=command backend.argv='["python3","train.py"]'`.
+//!
+//! The configuration may be any tree; the program finds it, with its interpolations resolved, in the file that
+//! EXP_CONFIG names, and its run directory in EXP_OUTPUT_DIR. What it prints goes to the log of the run; `output` says
+//! which lines are metrics. It keeps its own checkpoints there: a run that is resumed is the same program started again, with
+//! EXP_RESUMED=1. It ends with 0 if it did all its work, with anything else if not.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+use crate::compose::{Node, Problem, Problems, Value, text, to_json};
+use crate::files::write_atomically;
+
+/// Its configuration, in the run directory.
+pub const CONFIG: &str = "config.json";
+/// The exit code, in the run directory: it is there also if whoever started the program has ended before it.
+const CODE: &str = ".exit-code";
+/// Runs the program and keeps its exit code. Signals are for the program alone, which is in the same process group.
+const KEEPER: &str =
+    r#"trap : INT TERM HUP USR1; "$@"; code=$?; echo $code > "$EXP_OUTPUT_DIR/.exit-code"; exit $code"#;
+
+/// A program and what it is given.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Where it is started: the directory in which the run was composed.
+    pub cwd: PathBuf,
+    /// Its configuration.
+    pub config: Map<String, Json>,
+}
+
+impl Command {
+    /// The value of `backend.name`.
+    pub const NAME: &str = "command";
+    /// The keys of the group `backend`.
+    const KEYS: [&str; 2] = ["name", "argv"];
+
+    /// Whether a configuration asks for a program.
+    pub fn is_wanted(tree: &Node) -> bool {
+        tree.at("backend.name").is_some_and(|name| name.value.as_str() == Some(Command::NAME))
+    }
+
+    /// The program that a configuration without interpolations asks for.
+    ///
+    /// # Errors
+    /// What is wrong with `backend`, and a program that is not there.
+    pub fn of(tree: &Node, cwd: &Path) -> Result<Command, Problems> {
+        let mut problems = Problems::default();
+        for (key, node) in tree.child("backend").and_then(Node::as_map).into_iter().flatten() {
+            let key = key.to_string();
+            if !Command::KEYS.contains(&key.as_str()) {
+                let problem = Problem::new("there is no such key").key(format!("backend.{key}")).trail(&node.trail);
+                problems.0.push(problem.nearest(&key, Command::KEYS));
+            }
+        }
+        let argv = problems.collect(argv(tree, cwd));
+        let config = to_json(tree).as_object().cloned().unwrap_or_default();
+        let command = Command { argv: argv.unwrap_or_default(), cwd: cwd.to_owned(), config };
+        problems.or_ok(command)
+    }
+
+    /// Writes its configuration into the run directory `dir` and makes the process, in a group of its own.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn prepare(&self, dir: &Path, resumed: bool) -> std::io::Result<process::Command> {
+        let config = dir.join(CONFIG);
+        write_atomically(&config, (serde_json::to_string_pretty(&self.config)? + "\n").as_bytes())?;
+        let code = dir.join(CODE);
+        if code.exists() {
+            std::fs::remove_file(code)?;
+        }
+        let mut process = process::Command::new("/bin/sh");
+        process.args(["-c", KEEPER, "exp"]).args(&self.argv).current_dir(&self.cwd).process_group(0);
+        process.env("EXP_OUTPUT_DIR", dir).env("EXP_CONFIG", config);
+        // What Python prints would stay in its memory until there is much of it.
+        process.env("PYTHONUNBUFFERED", "1").env("EXP_RESUMED", if resumed { "1" } else { "0" });
+        Ok(process)
+    }
+}
+
+/// The exit code of the last program that ran in a directory to its end; none if there is none.
+pub fn exit_code(dir: &Path) -> Option<i32> {
+    std::fs::read_to_string(dir.join(CODE)).ok()?.trim().parse().ok()
+}
+
+/// The words of `backend.argv`, of which the first is a program that is there.
+fn argv(tree: &Node, cwd: &Path) -> Result<Vec<String>, Problem> {
+    let key = "backend.argv";
+    let missing = || Problem::new("missing; expected a program and its arguments").key(key);
+    let node = tree.at(key).ok_or_else(missing)?;
+    let problem = |message: String| Err(Problem::new(message).key(key).trail(&node.trail));
+    let items = match &node.value {
+        Value::List(items) if !items.iter().any(|item| item.value.is_container()) => items,
+        _ => return problem("expected a list of words: a program and its arguments".to_owned()),
+    };
+    let words: Vec<String> = items.iter().map(|item| text(&item.value)).collect();
+    match words.first() {
+        None => problem("expected a program and its arguments, found an empty list".to_owned()),
+        Some(program) if !is_there(program, cwd) => problem(format!("there is no program `{program}`")),
+        Some(_) => Ok(words),
+    }
+}
+
+/// Whether the system would find a program.
+fn is_there(program: &str, cwd: &Path) -> bool {
+    if program.contains('/') {
+        return cwd.join(program).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}

@@ -1,0 +1,116 @@
+//! The jobs of a sweep, from a point each to a frozen run directory.
+
+use std::path::Path;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::Failure;
+use super::spec::typed;
+use crate::cli::Flags;
+use crate::compose::{Composed, Library, Mode, Problems, Request, World, compose};
+use crate::finished::Finished;
+use crate::git;
+use crate::process::Process;
+use crate::registry::Registry;
+use crate::run_dir::{Place, RunDir};
+use crate::sweep::Filter;
+use crate::sweep_dir::Entry;
+use crate::work::Work;
+
+/// Makes jobs. What is the same for all of them is found out once.
+pub(super) struct Maker<'a> {
+    library: &'a Library,
+    world: &'a World,
+    config_name: String,
+    hydra_overrides: Vec<String>,
+    filter: Option<Filter>,
+    registry: Registry,
+    /// The share of each job of the machine's threads, if it is not the whole.
+    threads: Option<u64>,
+    code: Vec<(&'static str, String)>,
+    finished: Finished,
+}
+
+impl<'a> Maker<'a> {
+    /// For the sweep of a master configuration: those of its jobs that `filter` accepts, `slots` at a time.
+    ///
+    /// # Errors
+    /// The filter is no expression, or a directory has no value.
+    pub(super) fn new(
+        flags: &Flags,
+        library: &'a Library,
+        world: &'a World,
+        master: &Composed,
+        filter: Option<&str>,
+        slots: usize,
+    ) -> Result<Maker<'a>, Failure> {
+        Ok(Maker {
+            library,
+            world,
+            config_name: flags.config_name.clone().unwrap_or_else(|| "config".to_owned()),
+            hydra_overrides: master.hydra_overrides.clone(),
+            filter: filter.map(|filter| Filter::new(filter, master)).transpose()?,
+            registry: Registry::default(),
+            threads: share(slots),
+            code: git::snapshot(&world.cwd),
+            finished: if flags.skip_done { Finished::of(master)? } else { Finished::default() },
+        })
+    }
+
+    /// The configuration of a point that is to be job `number`; none if the filter leaves it out.
+    ///
+    /// # Errors
+    /// It cannot be composed, or not be put to the filter.
+    pub(super) fn compose(&self, point: Vec<String>, number: usize) -> Result<Option<Composed>, Problems> {
+        let overrides: Vec<String> = self.hydra_overrides.iter().cloned().chain(point).collect();
+        let (library, world, config_name) = (self.library, self.world, self.config_name.as_str());
+        let job = Some(number);
+        let composed = compose(&Request { library, config_name, overrides: &overrides, mode: Mode::Run, job, world })?;
+        let wanted = match &self.filter {
+            Some(filter) => filter.accepts(&composed)?,
+            None => true,
+        };
+        Ok(wanted.then_some(composed))
+    }
+
+    /// What composed jobs are to do.
+    ///
+    /// # Errors
+    /// All that is wrong with the first one that is wrong.
+    pub(super) fn typed(&self, jobs: &[Composed]) -> Result<Vec<Work>, Problems> {
+        typed(jobs, self.threads, &self.registry)
+    }
+
+    /// Freezes jobs in the directory of their sweep; one that a finished run has done already is that run.
+    ///
+    /// # Errors
+    /// A directory cannot be made.
+    pub(super) fn freeze(&self, sweep: &Path, jobs: Vec<Composed>, works: &[Work]) -> Result<Vec<Entry>, Failure> {
+        let mut made = Vec::new();
+        for (job, work) in jobs.into_iter().zip(works) {
+            let place = Place::Automatic(sweep.join(job.text("hydra.sweep.subdir")?));
+            made.push(match self.finished.run_of(work) {
+                Some(done) => (RunDir::open(done), job, None),
+                None => (RunDir::create(&place)?, job, Some(work)),
+            });
+        }
+        // The directories were made in order; what is in them takes longer.
+        let code = &self.code;
+        let entries = made.into_par_iter().map(|(run, mut job, work)| {
+            let dir = run.path().strip_prefix(sweep).unwrap_or(run.path()).to_owned();
+            let words = job.task_overrides.join(" ");
+            if let Some(work) = work {
+                let process = Process::of(&mut job)?;
+                run.freeze(&mut job, work, &process, code)?;
+            }
+            Ok(Entry { dir, words, point: Vec::new() })
+        });
+        entries.collect()
+    }
+}
+
+/// The threads that each of several jobs gets of this machine's; one job gets what its engine chooses.
+fn share(jobs: usize) -> Option<u64> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    (jobs > 1).then(|| (cores / jobs).max(1) as u64)
+}

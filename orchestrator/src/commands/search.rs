@@ -1,0 +1,276 @@
+//! A sweep whose jobs are chosen one after another, from the outcomes so far: a free slot gets the next one at once.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use exp_api::Report;
+use indicatif::MultiProgress;
+use serde_json::Value as Json;
+
+use super::Failure;
+use super::jobs::Maker;
+use super::sweep::{around, state, summary, tell_ended, tell_started};
+use crate::compose::{Composed, Key, Node, Origin, Override, Problem, Value, to_yaml};
+use crate::dispatch::Jobs;
+use crate::files::write_durably;
+use crate::launch::child;
+use crate::recorder::METRICS;
+use crate::screen::{tell, warn};
+use crate::status::{State, Status};
+use crate::sweep::{Direction, Halving, Sampler, Search, Space};
+use crate::sweep_dir::{Outcome, SweepDir};
+use crate::worker::WorkerError;
+use crate::{dispatch, log};
+
+/// How often a point that the filter leaves out is chosen anew.
+const ATTEMPTS: u64 = 1_000;
+/// What the search found, in the directory of the sweep.
+const RESULTS: &str = "optimization_results.yaml";
+
+/// Tries whether a point of the space makes a job that could be run, so that nothing begins that cannot.
+pub(super) fn probe(maker: &Maker, search: &Search, space: &Space) -> Result<(), Failure> {
+    let job = first(maker, search, space)?;
+    maker.typed(std::slice::from_ref(&job))?;
+    Ok(())
+}
+
+/// The first job of a search.
+pub(super) fn first(maker: &Maker, search: &Search, space: &Space) -> Result<Composed, Failure> {
+    Ok(choose(maker, &mut *search.sampler(space), space, 0)?.1)
+}
+
+/// The next point that the filter accepts, and its job.
+fn choose(
+    maker: &Maker,
+    sampler: &mut dyn Sampler,
+    space: &Space,
+    number: usize,
+) -> Result<(Vec<f64>, Composed), Failure> {
+    for attempt in 0..ATTEMPTS {
+        let point = sampler.ask(number as u64, attempt);
+        if let Some(job) = maker.compose(space.words(&point), number)? {
+            return Ok((point, job));
+        }
+    }
+    let message = format!("it is true of none of {ATTEMPTS} points that were tried");
+    Err(Problem::new(message).key("hydra.sweeper.where").into())
+}
+
+/// Brings a search to its end: what was begun first, then new jobs.
+pub(super) fn run(
+    mut sweep: SweepDir,
+    left: &[usize],
+    maker: &Maker,
+    space: &Space,
+    search: &Search,
+) -> Result<(), Failure> {
+    around(&sweep.path().to_owned(), || {
+        let bars = MultiProgress::new();
+        let launcher = sweep.manifest().launcher.launcher(&bars);
+        let slots = search.slots(sweep.manifest().launcher.slots());
+        let mut trials = Trials::new(&mut sweep, left, maker, space, search);
+        let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
+            dispatch::run_all(&mut trials, slots, &launcher, &bars)
+        })?;
+        let trouble = trials.trouble.take();
+        write_results(&sweep, space, search)?;
+        if let Some(best) = best(&sweep, search.direction) {
+            let value = best.value.unwrap_or(f64::NAN);
+            tell(format_args!("best {}: {value:.6} of #{} : {}", search.metric, best.job, sweep.entry(best.job).words));
+        }
+        match trouble {
+            Some(trouble) => Err(trouble),
+            None => summary(&sweep, search.missing(sweep.len()), signalled),
+        }
+    })
+}
+
+/// The jobs of a search.
+struct Trials<'a> {
+    sweep: &'a mut SweepDir,
+    /// Those that were begun and not brought to an end.
+    left: VecDeque<usize>,
+    maker: &'a Maker<'a>,
+    space: &'a Space,
+    search: &'a Search,
+    sampler: Box<dyn Sampler>,
+    halving: Option<Halving>,
+    /// The jobs that run, with how far their metrics have been read.
+    running: HashMap<usize, u64>,
+    /// Those that were asked to stop because they fall behind: the step, and the value there.
+    behind: HashMap<usize, (u64, f64)>,
+    /// Why no more jobs are made.
+    trouble: Option<Failure>,
+}
+
+impl<'a> Trials<'a> {
+    fn new(
+        sweep: &'a mut SweepDir,
+        left: &[usize],
+        maker: &'a Maker<'a>,
+        space: &'a Space,
+        search: &'a Search,
+    ) -> Trials<'a> {
+        let mut sampler = search.sampler(space);
+        let mut halving = search.prune_from.map(|from| Halving::new(from, search.prune_factor));
+        for outcome in sweep.outcomes() {
+            if let Some(value) = outcome.value {
+                sampler.tell(&sweep.entry(outcome.job).point, search.direction.cost(value));
+            }
+        }
+        for job in 0..sweep.len() {
+            let (rows, _) = rows(&sweep.dir(job), &search.metric, 0);
+            for (step, value) in rows {
+                halving.as_mut().map(|halving| halving.tell(job, step, search.direction.cost(value)));
+            }
+        }
+        let left = left.iter().copied().collect();
+        let (running, behind) = (HashMap::new(), HashMap::new());
+        Trials { sweep, left, maker, space, search, sampler, halving, running, behind, trouble: None }
+    }
+
+    /// Makes the next job.
+    fn add(&mut self) -> Result<usize, Failure> {
+        let number = self.sweep.len();
+        let (point, job) = choose(self.maker, &mut *self.sampler, self.space, number)?;
+        let jobs = vec![job];
+        let works = self.maker.typed(&jobs)?;
+        let mut entry = self.maker.freeze(self.sweep.path(), jobs, &works)?.remove(0);
+        entry.point = point;
+        Ok(self.sweep.add(entry)?)
+    }
+
+    /// Notes an outcome, and lets the sampler learn of it.
+    fn learn(&mut self, outcome: Outcome) {
+        if let Some(value) = outcome.value {
+            self.sampler.tell(&self.sweep.entry(outcome.job).point, self.search.direction.cost(value));
+        }
+        if let Err(error) = self.sweep.note(outcome) {
+            self.trouble.get_or_insert(error.into());
+        }
+    }
+}
+
+impl Jobs for Trials<'_> {
+    fn next(&mut self) -> Option<(usize, PathBuf)> {
+        let job = loop {
+            let job = match self.left.pop_front() {
+                Some(job) => job,
+                None if self.trouble.is_some() || self.search.missing(self.sweep.len()) == 0 => return None,
+                None => match self.add() {
+                    Ok(job) => job,
+                    Err(trouble) => {
+                        self.trouble = Some(trouble);
+                        return None;
+                    }
+                },
+            };
+            // A job that another run has done needs none of its own.
+            let dir = self.sweep.dir(job);
+            if !dir.starts_with(self.sweep.path()) {
+                tell_started(self.sweep, job);
+                self.ended(job, child::told(&dir));
+                continue;
+            }
+            break job;
+        };
+        tell_started(self.sweep, job);
+        self.running.insert(job, 0);
+        Some((job, self.sweep.dir(job)))
+    }
+
+    fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
+        self.running.remove(&job);
+        let dir = self.sweep.dir(job);
+        let (mut noted, metric) = (Outcome::of(job, state(&outcome)), &self.search.metric);
+        match (&outcome, self.behind.remove(&job)) {
+            (Ok(report), Some((step, value))) if report.interrupted => {
+                noted = Outcome { value: Some(value), given_up: true, ..noted };
+                tell(format_args!("#{job} given up at step {step}: {metric} {value:.6}"));
+                give_up(&dir, &format!("given up at step {step}: {metric} {value} is not among the best"));
+            }
+            (Ok(report), _) if !report.interrupted => {
+                let figure = report.figures.iter().find(|(name, _)| name == metric).map(|(_, value)| *value);
+                noted.value = figure.or_else(|| rows(&dir, metric, 0).0.last().map(|(_, value)| *value));
+                if noted.value.is_none() {
+                    warn(format_args!("warning: #{job} has no figure `{metric}` (hydra.sweeper.metric)"));
+                }
+                tell_ended(self.sweep, job, outcome);
+            }
+            _ => tell_ended(self.sweep, job, outcome),
+        }
+        noted.value = noted.value.filter(|value| !value.is_nan());
+        self.learn(noted);
+    }
+
+    fn hopeless(&mut self) -> Vec<usize> {
+        let Some(halving) = &mut self.halving else { return Vec::new() };
+        let mut found = Vec::new();
+        for (job, read) in &mut self.running {
+            let (rows, end) = rows(&self.sweep.dir(*job), &self.search.metric, *read);
+            *read = end;
+            for (step, value) in rows {
+                if halving.tell(*job, step, self.search.direction.cost(value)) && !self.behind.contains_key(job) {
+                    self.behind.insert(*job, (step, value));
+                    found.push(*job);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and how far was read.
+fn rows(dir: &Path, metric: &str, from: u64) -> (Vec<(u64, f64)>, u64) {
+    let Ok(mut file) = std::fs::File::open(dir.join(METRICS)) else { return (Vec::new(), from) };
+    if file.seek(SeekFrom::Start(from)).is_err() {
+        return (Vec::new(), from);
+    }
+    let (mut values, mut read) = (Vec::new(), from);
+    let mut lines = BufReader::new(file);
+    let mut line = String::new();
+    // The last line may be on its way.
+    while lines.read_line(&mut line).is_ok_and(|n| n > 0 && line.ends_with('\n')) {
+        read += line.len() as u64;
+        let row: Option<serde_json::Map<String, Json>> = serde_json::from_str(&line).ok();
+        let value = row.and_then(|row| Some((row.get("step")?.as_u64()?, row.get(metric)?.as_f64()?)));
+        values.extend(value);
+        line.clear();
+    }
+    (values, read)
+}
+
+/// Writes into the status of a job why it does not go on.
+fn give_up(dir: &Path, cause: &str) {
+    if let Some(mut status) = Status::read(dir).filter(|status| status.state == State::Interrupted) {
+        status.cause = Some(cause.to_owned());
+        if let Err(error) = status.write(dir) {
+            warn(format_args!("warning: {}: {error}", dir.display()));
+        }
+    }
+}
+
+/// The best of the jobs that came to their end.
+fn best(sweep: &SweepDir, direction: Direction) -> Option<&Outcome> {
+    let done = sweep.outcomes().iter().filter(|outcome| !outcome.given_up);
+    let cost = |outcome: &Outcome| outcome.value.map(|value| direction.cost(value));
+    done.filter(|outcome| outcome.value.is_some())
+        .min_by(|a, b| cost(a).partial_cmp(&cost(b)).unwrap_or(std::cmp::Ordering::Equal))
+}
+
+/// Writes the best point as the Optuna sweeper of Hydra does: `name`, `best_params`, `best_value`.
+fn write_results(sweep: &SweepDir, space: &Space, search: &Search) -> Result<(), Failure> {
+    let Some(best) = best(sweep, search.direction) else { return Ok(()) };
+    let chosen = Override::parse_all(&space.chosen(&sweep.entry(best.job).point))?;
+    let param = |item: &Override| {
+        Some((Key::from(item.prefixed_key().as_str()), item.element()?.to_node(&Origin::Builtin).ok()?))
+    };
+    let params = Value::Map(chosen.iter().filter_map(param).collect());
+    let value = Value::Float(best.value.unwrap_or(f64::NAN));
+    let name = Value::str(&search.name);
+    let entries = [("name", name), ("best_params", params), ("best_value", value)];
+    let results = entries.into_iter().map(|(key, value)| (Key::from(key), Node::builtin(value))).collect();
+    let text = to_yaml(&Node::builtin(Value::Map(results)));
+    Ok(write_durably(&sweep.path().join(RESULTS), text.as_bytes())?)
+}

@@ -1,0 +1,104 @@
+//! Runs that are done already, by what they did: so that a sweep need not repeat them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use exp_api::Task;
+use exp_consistency::hash::sha256;
+use serde_json::Value;
+
+use crate::compose::{Composed, Problem};
+use crate::status::{State, Status};
+use crate::work::Work;
+
+/// Keys of a spec that say nothing about what is done.
+const WORDS_ABOUT: [&str; 2] = ["tags", "notes"];
+
+/// The finished runs below some folders.
+#[derive(Default)]
+pub struct Finished(HashMap<String, PathBuf>);
+
+impl Finished {
+    /// Those below the folders in which a configuration puts runs and sweeps: the fixed parts of `hydra.run.dir` and
+    /// `hydra.sweep.dir`.
+    ///
+    /// # Errors
+    /// A directory of the configuration has no value.
+    pub fn of(composed: &Composed) -> Result<Finished, Problem> {
+        let mut finished = Finished::default();
+        for key in ["hydra.run.dir", "hydra.sweep.dir"] {
+            let node = composed.tree.at(key).ok_or_else(|| Problem::new("there is no such key").key(key))?;
+            let text = node.value.as_str().unwrap_or_default();
+            let fixed: PathBuf =
+                Path::new(text).iter().take_while(|part| !part.to_string_lossy().contains("${")).collect();
+            // A directory that is named in full lies beside the others.
+            let root = if fixed == Path::new(text) { fixed.parent().map(Path::to_owned) } else { Some(fixed) };
+            finished.gather(&composed.world.cwd.join(root.unwrap_or_default()));
+        }
+        Ok(finished)
+    }
+
+    /// A finished run that did this work.
+    pub fn run_of(&self, work: &Work) -> Option<&Path> {
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&hash(work)?).map(PathBuf::as_path)
+    }
+
+    fn gather(&mut self, dir: &Path) {
+        if let Some(status) = Status::read(dir) {
+            let work = (status.state == State::Done).then(|| Work::open(dir).ok()).flatten();
+            if let Some(hash) = work.as_ref().and_then(hash) {
+                self.0.entry(hash).or_insert_with(|| dir.to_owned());
+            }
+            return;
+        }
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            // A link may lead round in a circle.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.gather(&entry.path());
+            }
+        }
+    }
+}
+
+/// The sha256 of what is done; none of work that is part of another run.
+fn hash(work: &Work) -> Option<String> {
+    let mut value = match work {
+        Work::Job(job) if job.task == Task::Train => serde_json::to_value(&job.spec).ok()?,
+        Work::Job(_) => return None,
+        Work::Command(command) => serde_json::to_value(command).ok()?,
+    };
+    if let Value::Object(map) = &mut value {
+        WORDS_ABOUT.iter().for_each(|key| drop(map.remove(*key)));
+    }
+    Some(sha256(value.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::Command;
+    use exp_api::Job;
+
+    #[test]
+    fn what_is_done_is_found_wherever_it_lies() {
+        let root = tempfile::tempdir().unwrap();
+        let work = |n: u64| {
+            let config = serde_json::json!({"n": n}).as_object().cloned().unwrap_or_default();
+            Work::Command(Command { argv: vec!["true".to_owned()], cwd: "/".into(), config })
+        };
+        for (n, state) in [(0, State::Done), (1, State::Failed)] {
+            let dir = root.path().join(format!("2026-01-01/{n}"));
+            fs::create_dir_all(&dir).unwrap();
+            fs::write(dir.join(Job::FILE), work(n).to_text().unwrap()).unwrap();
+            Status::here(state).write(&dir).unwrap();
+        }
+        let mut finished = Finished::default();
+        finished.gather(root.path());
+        assert_eq!(finished.run_of(&work(0)), Some(&*root.path().join("2026-01-01/0")));
+        assert_eq!((finished.run_of(&work(1)), finished.run_of(&work(2))), (None, None));
+    }
+}

@@ -1,0 +1,148 @@
+//! The metrics among what a program prints.
+//!
+//! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it. One whose step is
+//! not beyond the last one's begins anew from there, as after a resumption. An object without `step` holds final figures,
+//! those of `report.json`. All other lines are for a person.
+//!
+//! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::files::write_atomically;
+use crate::recorder::METRICS;
+use crate::rows::Rows;
+use crate::screen;
+
+/// The longest line that is looked at.
+const LONGEST: usize = 1 << 20;
+
+/// The output of a program, read as it grows.
+pub struct Output {
+    log: File,
+    /// The beginning of a line whose end is not there yet.
+    begun: Vec<u8>,
+    /// Whether that line is too long to be one of ours.
+    overlong: bool,
+    rows: Rows,
+    /// The step of the last row.
+    pub step: Option<u64>,
+    /// The final figures.
+    pub figures: Vec<(String, f64)>,
+    /// Whether lines are shown on the terminal.
+    shown: bool,
+}
+
+impl Output {
+    /// The output of the program in `dir`, which goes to `log`; new lines are shown if `shown`.
+    ///
+    /// # Errors
+    /// The log cannot be read, or the directory not be written.
+    pub fn open(dir: &Path, log: &Path, shown: bool) -> io::Result<Output> {
+        let metrics = dir.join(METRICS);
+        if metrics.exists() {
+            write_atomically(&metrics, b"")?;
+        }
+        let (log, rows) = (File::open(log)?, Rows::open(metrics)?);
+        let mut output =
+            Output { log, begun: Vec::new(), overlong: false, rows, step: None, figures: Vec::new(), shown: false };
+        output.read()?;
+        output.shown = shown;
+        Ok(output)
+    }
+
+    /// Reads what is new.
+    ///
+    /// # Errors
+    /// The log cannot be read, or the metrics not be written.
+    pub fn read(&mut self) -> io::Result<()> {
+        let mut block = [0; 8192];
+        loop {
+            let read = self.log.read(&mut block)?;
+            if read == 0 {
+                return Ok(());
+            }
+            let mut rest = &block[..read];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                self.extend(&rest[..end]);
+                rest = &rest[end + 1..];
+                let line = std::mem::take(&mut self.begun);
+                if !std::mem::take(&mut self.overlong) {
+                    self.line(&line)?;
+                }
+            }
+            self.extend(rest);
+        }
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        self.overlong |= self.begun.len() + bytes.len() > LONGEST;
+        match self.overlong {
+            true => self.begun.clear(),
+            false => self.begun.extend_from_slice(bytes),
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.shown {
+            screen::tell(String::from_utf8_lossy(line));
+        }
+        if !line.starts_with(b"{") {
+            return Ok(());
+        }
+        let Ok(row) = serde_json::from_slice::<Map<String, Value>>(line) else { return Ok(()) };
+        let numbers = row.iter().filter(|(name, _)| *name != "step");
+        let numbers: Vec<(String, f64)> =
+            numbers.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect();
+        match row.get("step") {
+            None => {
+                self.figures = numbers;
+                Ok(())
+            }
+            Some(step) => {
+                let Some(step) = step.as_u64() else { return Ok(()) };
+                if self.step.is_some_and(|last| step <= last) {
+                    self.rows.cut(|of| of < step)?;
+                }
+                self.step = Some(step);
+                self.rows.append(step, &numbers)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn rows_are_those_of_the_log_however_it_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        let mut log = File::create(&path).unwrap();
+        let mut early = Output::open(dir.path(), &path, false).unwrap();
+        let long = format!("{{\"step\":9,\"x\":\"{}\"}}\n", "y".repeat(LONGEST));
+        let text = [
+            "loading\n{\"step\":1,\"loss\":0.5,\"name\":\"a\"}\n{\"step\":2,\"lo",
+            "ss\":0.25}\n{not json}\n",
+            &long,
+            "{\"step\":2,\"loss\":0.125}\n{\"fd\":3,\"good\":true}\nthe end",
+        ];
+        for part in text {
+            log.write_all(part.as_bytes()).unwrap();
+            early.read().unwrap();
+        }
+        let metrics = || std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+        let wanted = "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.125}\n";
+        assert_eq!(metrics(), wanted);
+        let late = Output::open(dir.path(), &path, false).unwrap();
+        assert_eq!(metrics(), wanted);
+        for output in [early, late] {
+            assert_eq!((output.step, output.figures), (Some(2), vec![("fd".to_owned(), 3.0)]));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Programs of any kind as runs.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+
+use support::{Ended, Scratch, json, text};
+
+/// A run that is a line of shell, in the directory `run`.
+fn shell(scratch: &Scratch, line: &str, more: &[&str]) -> Ended {
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    scratch.exp(&[&["backend=command", &argv, "hydra.run.dir=run"], more].concat())
+}
+
+#[test]
+fn a_program_gets_its_configuration_and_its_lines_become_metrics() {
+    let scratch = Scratch::new();
+    let line = "cat $EXP_CONFIG > seen; pwd >> seen; echo $EXP_RESUMED $EXP_OUTPUT_DIR >> seen; echo working; \
+                echo '{\\\"step\\\":1,\\\"loss\\\":0.5}'; echo '{\\\"fd\\\":2,\\\"ok\\\":true}'";
+    let ended = shell(&scratch, line, &["+params.x=1e-3", "+mine={a: '${params.x}'}", "tags=[try]"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.says(&["working", "done: 1 steps", "fd  2.0000"]);
+    let seen = text(scratch.path("seen"));
+    let (config, rest) = seen.split_at(seen.rfind("}\n").unwrap() + 2);
+    let config: serde_json::Value = serde_json::from_str(config).unwrap();
+    assert_eq!((&config["mine"]["a"], &config["tags"][0]), (&0.001.into(), &"try".into()));
+    let here = scratch.path("").canonicalize().unwrap();
+    assert_eq!(rest, format!("{}\n0 {}\n", here.display(), here.join("run").display()));
+    assert_eq!(text(scratch.path("run/metrics.jsonl")), "{\"step\":1,\"loss\":0.5}\n");
+    assert_eq!(json(scratch.path("run/report.json")), serde_json::json!({"fd": 2.0}));
+    let status = json(scratch.path("run/status.json"));
+    assert_eq!((&status["state"], &status["step"]), (&"done".into(), &1.into()));
+    assert!(text(scratch.path("run/exp.log")).starts_with("working\n"));
+}
+
+#[test]
+fn it_goes_on_by_being_started_again() {
+    let scratch = Scratch::new();
+    let line = "echo '{\\\"step\\\":'$((EXP_RESUMED + 1))'}'; [ $EXP_RESUMED = 1 ] || { echo no luck; exit 4; }";
+    let ended = shell(&scratch, line, &[]);
+    assert_eq!(ended.code, Some(1));
+    ended.says(&["its process ended with exit status: 4 and no result: no luck"]);
+    scratch.ok(&["resume", "run"]).says(&["done: 2 steps"]);
+    assert_eq!(text(scratch.path("run/metrics.jsonl")), "{\"step\":1}\n{\"step\":2}\n");
+    let changed = scratch.exp(&["resume", "run", "train.steps=9"]);
+    assert_eq!(changed.code, Some(2));
+    changed.says(&["goes on as it was frozen"]);
+}
+
+#[test]
+fn a_signal_reaches_it() {
+    let scratch = Scratch::new();
+    let line = "trap 'echo stopped; exit 7' INT; echo > ready; while :; do sleep 0.05; done";
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    let mut running = scratch.start(&["backend=command", &argv, "hydra.run.dir=run"]);
+    assert!(running.until(|| scratch.path("ready").exists()));
+    running.signal("INT");
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    assert_eq!(json(scratch.path("run/status.json"))["state"], "interrupted");
+    assert!(text(scratch.path("run/exp.log")).contains("stopped"));
+}
+
+#[test]
+fn what_cannot_be_started_is_refused() {
+    let scratch = Scratch::new();
+    for (words, part) in [
+        (&["backend=command"][..], "backend.argv: expected a list of words"),
+        (&["backend=command", "backend.argv=[no-such-program]"], "there is no program `no-such-program`"),
+        (&["backend=command", "backend.argv=[]"], "found an empty list"),
+        (&["backend=command", "backend.argv=[true]", "+backend.arvg=1"], "did you mean `argv`?"),
+    ] {
+        let ended = scratch.exp(words);
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        ended.says(&[part]);
+    }
+    assert!(scratch.names().is_empty());
+}
+
+/// Whoever started a program may be killed: its outcome is found all the same, and it is not run again.
+#[test]
+fn an_orphan_is_adopted() {
+    let scratch = Scratch::new();
+    let line = "echo >> started; while [ ! -e go ]; do sleep 0.02; done; echo '{\\\"step\\\":5,\\\"x\\\":1}'";
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    let mut running = scratch.start(&["-m", "backend=command", &argv, "+n=1", "hydra.sweep.dir=sweep"]);
+    assert!(running.until(|| scratch.path("started").exists()));
+    running.kill_9();
+    fs::write(scratch.path("go"), "").unwrap();
+    scratch.ok(&["resume", "sweep"]).says(&["1 jobs: 1 done"]);
+    assert_eq!(text(scratch.path("started")), "\n");
+    assert_eq!(text(scratch.path("sweep/0/metrics.jsonl")), "{\"step\":5,\"x\":1.0}\n");
+}
