@@ -39,12 +39,14 @@ pub enum Command {
     Eval(PathBuf),
     /// Look at a data set.
     Inspect(PathBuf),
+    /// Wait for a sweep or a run, wherever it is done.
+    Watch(PathBuf),
     /// Do the job of a directory: what launchers start.
     Worker(PathBuf),
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 7] = ["data", "doctor", "eval", "resume", "sample", "why", "worker"];
+pub const COMMANDS: [&str; 8] = ["data", "doctor", "eval", "resume", "sample", "watch", "why", "worker"];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -54,7 +56,7 @@ pub const COMMANDS: [&str; 7] = ["data", "doctor", "eval", "resume", "sample", "
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp data inspect DIR\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -245,6 +247,7 @@ impl Cli {
                     "resume" => Command::Resume(object.into()),
                     "sample" => Command::Sample(object.into()),
                     "eval" => Command::Eval(object.into()),
+                    "watch" => Command::Watch(object.into()),
                     "why" => Command::Why(object),
                     _ => Command::Worker(object.into()),
                 }

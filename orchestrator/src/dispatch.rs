@@ -40,7 +40,7 @@ pub trait Jobs {
 }
 
 /// Does jobs in order, `slots` at a time. The first signal asks the jobs that run to stop at their next step and leaves
-/// the others; the second one ends all at once. Gives back whether a signal came.
+/// the others; the second one ends all at once. Gives back which signal came first, if one did.
 ///
 /// # Errors
 /// The signals cannot be listened to.
@@ -49,10 +49,10 @@ pub fn run_all(
     slots: usize,
     launcher: &Arc<dyn Launcher>,
     bars: &MultiProgress,
-) -> std::io::Result<bool> {
+) -> std::io::Result<Option<SignalKind>> {
     let pace = launcher.pace();
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(slots).build()?;
-    let (kill, mut stopping, mut signalled) = (Stop::default(), false, false);
+    let (kill, mut stopping, mut signalled) = (Stop::default(), false, None);
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let mut free: Vec<usize> = (0..slots).rev().collect();
@@ -90,13 +90,13 @@ pub fn run_all(
                     }
                     Err(panic) => std::panic::resume_unwind(panic.into_panic()),
                 },
-                () = signals.next() => {
-                    if signalled {
+                kind = signals.next() => {
+                    if signalled.is_some() {
                         kill.ask();
                         tokio::time::sleep(MOMENT).await;
                         std::process::exit(INTERRUPTED);
                     }
-                    (signalled, stopping) = (true, true);
+                    (signalled, stopping) = (Some(kind), true);
                     stops.values().for_each(Stop::ask);
                     bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
                 }
@@ -119,22 +119,23 @@ fn run(dir: &Path, slot: usize, launcher: &dyn Launcher, asked: &Asked) -> Resul
 }
 
 /// The signals that ask to stop: from a terminal, a scheduler, or a lost connection.
-struct Signals([Signal; 4]);
+struct Signals([(SignalKind, Signal); 4]);
 
 impl Signals {
     fn listen() -> std::io::Result<Signals> {
+        let one = |kind: SignalKind| signal(kind).map(|signal| (kind, signal));
         let [int, term, hup, usr1] =
             [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::user_defined1()];
-        Ok(Signals([signal(int)?, signal(term)?, signal(hup)?, signal(usr1)?]))
+        Ok(Signals([one(int)?, one(term)?, one(hup)?, one(usr1)?]))
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> SignalKind {
         let [int, term, hup, usr1] = &mut self.0;
         tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
-            _ = usr1.recv() => {}
+            _ = int.1.recv() => int.0,
+            _ = term.1.recv() => term.0,
+            _ = hup.1.recv() => hup.0,
+            _ = usr1.1.recv() => usr1.0,
         }
     }
 }

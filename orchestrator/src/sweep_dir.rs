@@ -1,8 +1,7 @@
 //! The directory of a sweep: which jobs there are, and which of them are over.
 //!
 //! `sweep.json`, the manifest, is written once, before the first job starts; the jobs of a grid are in it, all frozen.
-//! `journal.jsonl` gets a line for each job that a search adds, for each that is handed to a queue, and for each that comes to an
-//! outcome. The `status.json` of a job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
+//! `journal.jsonl` gets a line for each job that a search adds, and for each that comes to an outcome. The `status.json` of a job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
 //! Nothing is launched here.
 
 use std::collections::BTreeMap;
@@ -72,8 +71,6 @@ pub struct Entry {
 enum Line {
     /// A job that a search added; its number follows that of the one before it.
     Added(Entry),
-    /// A job was handed to a queue, which knows it by this name.
-    Queued { job: usize, ticket: String },
     /// A job came to an outcome.
     Ended(Outcome),
 }
@@ -122,7 +119,6 @@ pub struct SweepDir {
     states: Vec<Option<State>>,
     /// The outcomes that were noted, in their order.
     outcomes: Vec<Outcome>,
-    tickets: BTreeMap<usize, String>,
     journal: File,
     flushed: Instant,
     _lock: Lock,
@@ -176,8 +172,8 @@ impl SweepDir {
         }
         let (entries, states) = (manifest.jobs.clone(), vec![None; manifest.jobs.len()]);
         let (path, flushed) = (path.to_owned(), Instant::now());
-        let (outcomes, tickets) = (Vec::new(), BTreeMap::new());
-        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, tickets, journal, flushed, _lock: lock };
+        let mut sweep =
+            SweepDir { path, manifest, entries, states, outcomes: Vec::new(), journal, flushed, _lock: lock };
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|line| sweep.learn(line));
         for n in 0..sweep.states.len() {
             if sweep.states[n] != Some(State::Done) {
@@ -194,7 +190,6 @@ impl SweepDir {
                 self.entries.push(entry);
                 self.states.push(None);
             }
-            Line::Queued { job, ticket } => drop(self.tickets.insert(job, ticket)),
             Line::Ended(outcome) => {
                 if let Some(state) = self.states.get_mut(outcome.job) {
                     *state = Some(outcome.state);
@@ -254,11 +249,6 @@ impl SweepDir {
         self.outcomes.iter().filter(|outcome| outcome.given_up).map(|outcome| outcome.job)
     }
 
-    /// By which name a queue knows a job.
-    pub fn ticket(&self, n: usize) -> Option<&str> {
-        self.tickets.get(&n).map(String::as_str)
-    }
-
     /// The jobs that are still to be brought to an outcome: those that have not started or were cut short, and with
     /// `failed` those that failed.
     pub fn left(&self, failed: bool) -> Vec<usize> {
@@ -279,17 +269,6 @@ impl SweepDir {
         self.write(Line::Added(entry))?;
         self.journal.sync_data()?;
         Ok(self.entries.len() - 1)
-    }
-
-    /// Notes by which names a queue knows jobs.
-    ///
-    /// # Errors
-    /// The journal cannot be written.
-    pub fn queued(&mut self, tickets: impl IntoIterator<Item = (usize, String)>) -> io::Result<()> {
-        for (job, ticket) in tickets {
-            self.write(Line::Queued { job, ticket })?;
-        }
-        self.journal.sync_data()
     }
 
     /// Notes an outcome.
@@ -380,10 +359,9 @@ mod tests {
         let behind = Outcome { value: Some(0.5), given_up: true, ..Outcome::of(0, State::Interrupted) };
         first.note(done).unwrap();
         first.note(behind).unwrap();
-        first.queued([(1, "7_1".to_owned())]).unwrap();
         drop(first);
         let again = SweepDir::open(root.path()).unwrap();
         assert_eq!((again.outcomes(), again.left(true)), (&[done, behind][..], vec![1]));
-        assert_eq!((again.entry(2).point[0], again.ticket(1)), (0.2, Some("7_1")));
+        assert_eq!(again.entry(2).point[0], 0.2);
     }
 }

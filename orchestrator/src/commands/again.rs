@@ -32,7 +32,7 @@ fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Res
     // A run that has begun has weights of its own: those that it started from may be gone.
     let source = wanted.init_from.take();
     let trees = [tree];
-    let mut wanted = checked(vec![wanted], &trees, &Registry::default())?.remove(0);
+    let mut wanted = checked(vec![wanted], &trees, false, &Registry::default())?.remove(0);
     wanted.init_from = source;
     let [tree] = trees;
     Ok((before, wanted, tree))

@@ -17,10 +17,17 @@ const WITHOUT_EFFECT: [(&str, &str); 9] = [
     ("job_logging.disable_existing_loggers", "there are no loggers beside the job's own"),
     ("job_logging.formatters.colorlog", "the terminal has its own form; only the format of the log file counts"),
     ("sweeper.max_batch_size", "all jobs of a sweep are composed and checked before the first one starts"),
-    ("launcher", "only basic, local and inline are here; a sweep with another launcher is refused"),
-    ("sweeper", "only the basic sweeper is here; a sweep with another one is refused"),
+    (
+        "launcher",
+        "basic, inline, local, slurm, submitit_slurm and template are here; a sweep with another launcher is refused",
+    ),
+    ("sweeper", "basic, random and tpe are here; a sweep with another sweeper is refused"),
     ("env", "it has no meaning"),
 ];
+
+/// The options of hydra/launcher and hydra/sweeper that mean something here.
+const LAUNCHERS: [&str; 6] = ["basic", "inline", "local", "slurm", "submitit_slurm", "template"];
+const SWEEPERS: [&str; 3] = ["basic", "random", "tpe"];
 
 /// Prints the engines and the keys without effect.
 pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
@@ -28,7 +35,7 @@ pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     let composed = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     let mut found = Vec::new();
     let mut heeded = Vec::new();
-    for (group, own) in [("launcher", &["basic", "local", "inline"][..]), ("sweeper", &["basic"])] {
+    for (group, own) in [("launcher", &LAUNCHERS[..]), ("sweeper", &SWEEPERS)] {
         let chosen = composed.choices.get(&format!("hydra/{group}")).and_then(Option::as_deref).unwrap_or("basic");
         match own.contains(&chosen) {
             true if chosen != "basic" => heeded.push(group),

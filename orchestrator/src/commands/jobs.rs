@@ -10,6 +10,7 @@ use crate::cli::Flags;
 use crate::compose::{Composed, Library, Mode, Problems, Request, World, compose};
 use crate::finished::Finished;
 use crate::git;
+use crate::launch::Share;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
@@ -25,14 +26,13 @@ pub(super) struct Maker<'a> {
     hydra_overrides: Vec<String>,
     filter: Option<Filter>,
     registry: Registry,
-    /// The share of each job of the machine's threads, if it is not the whole.
-    threads: Option<u64>,
+    share: Share,
     code: Vec<(&'static str, String)>,
     finished: Finished,
 }
 
 impl<'a> Maker<'a> {
-    /// For the sweep of a master configuration: those of its jobs that `filter` accepts, `slots` at a time.
+    /// For the sweep of a master configuration: those of its jobs that `filter` accepts, with a `share` of a machine each.
     ///
     /// # Errors
     /// The filter is no expression, or a directory has no value.
@@ -42,7 +42,7 @@ impl<'a> Maker<'a> {
         world: &'a World,
         master: &Composed,
         filter: Option<&str>,
-        slots: usize,
+        share: Share,
     ) -> Result<Maker<'a>, Failure> {
         Ok(Maker {
             library,
@@ -51,7 +51,7 @@ impl<'a> Maker<'a> {
             hydra_overrides: master.hydra_overrides.clone(),
             filter: filter.map(|filter| Filter::new(filter, master)).transpose()?,
             registry: Registry::default(),
-            threads: share(slots),
+            share,
             code: git::snapshot(&world.cwd),
             finished: if flags.skip_done { Finished::of(master)? } else { Finished::default() },
         })
@@ -78,7 +78,7 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// All that is wrong with the first one that is wrong.
     pub(super) fn typed(&self, jobs: &[Composed]) -> Result<Vec<Work>, Problems> {
-        typed(jobs, self.threads, &self.registry)
+        typed(jobs, self.share, &self.registry)
     }
 
     /// Freezes jobs in the directory of their sweep; one that a finished run has done already is that run.
@@ -107,10 +107,4 @@ impl<'a> Maker<'a> {
         });
         entries.collect()
     }
-}
-
-/// The threads that each of several jobs gets of this machine's; one job gets what its engine chooses.
-fn share(jobs: usize) -> Option<u64> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    (jobs > 1).then(|| (cores / jobs).max(1) as u64)
 }

@@ -1,7 +1,7 @@
 //! What each command does, as a sequence of stages.
 //!
 //! [`execute`] chooses. `run` composes and runs once. `multirun` makes a sweep: `jobs` freezes its jobs, `sweep` runs them;
-//! `search` chooses them one after another. `again` takes up a directory that is already there, `why` explains a value,
+//! `search` chooses them one after another; `queue` hands them in to other machines and watches them. `again` takes up a directory that is already there, `why` explains a value,
 //! `info`, `help`, `doctor`, `data` and `complete` tell what there is. `spec` is what they share: from a tree to a spec that
 //! its backend accepts.
 
@@ -13,6 +13,7 @@ mod help;
 mod info;
 mod jobs;
 mod multirun;
+mod queue;
 mod run;
 mod search;
 mod spec;
@@ -24,6 +25,7 @@ use std::path::Path;
 use crate::cli::{Cli, Command, Flags};
 use crate::compose::{Library, Place as Conf, Problem, Problems, SearchPath, World};
 use crate::conf;
+use crate::launch::queue::QueueError;
 use crate::run_dir::FreezeError;
 use crate::sweep_dir::SweepError;
 use crate::worker::WorkerError;
@@ -43,6 +45,9 @@ pub enum Failure {
     /// A sweep cannot be taken up.
     #[error("error: {0}")]
     NoSweep(#[from] SweepError),
+    /// The queue of other machines does not do what it is asked.
+    #[error("error: {0}")]
+    Queue(#[from] QueueError),
     /// Some jobs of a sweep failed.
     #[error("{0}")]
     Sweep(String),
@@ -73,6 +78,7 @@ impl Failure {
             Failure::Job(_) | Failure::Sweep(_) => 1,
             Failure::Data(_) => 2,
             Failure::Freeze(FreezeError::Write { .. }) | Failure::NoSweep(_) | Failure::System(_) => 3,
+            Failure::Queue(_) => 3,
             Failure::Interrupted(_) => 130,
         }
     }
@@ -101,7 +107,8 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Inspect(dir) => data::inspect(dir, world),
         Command::Doctor => doctor::doctor(cli, &library, world),
         Command::Why(key) => why::why(key, cli, &library, world),
-        Command::Worker(dir) => run::run_one(dir),
+        Command::Watch(dir) => queue::watch(dir),
+        Command::Worker(dir) => queue::work(dir),
     }
 }
 

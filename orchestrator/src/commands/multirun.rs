@@ -33,7 +33,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     }
     let (Some(launcher), Some(sweeper)) = (launcher, sweeper) else { return Err(problems.into()) };
     let slots = sweeper.search.as_ref().map_or(launcher.slots(), |search| search.slots(launcher.slots()));
-    let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), slots)?;
+    let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), launcher.share(slots))?;
     let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));
     let around = Process::of(&mut master)?;
     let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
@@ -54,7 +54,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let manifest = Manifest { launcher, search: None, recipe: recipe(cli, library, world), jobs };
     let sweep = SweepDir::create(&dir, &manifest)?;
     let all = sweep.left(false);
-    sweep::run(sweep, &all)
+    sweep::begin(sweep, &all)
 }
 
 /// All jobs of a grid, frozen in the directory of their sweep. None of them has started when the last one has been checked.
@@ -109,7 +109,7 @@ fn dry_run(
     sweeper: Option<Choice>,
 ) -> Result<(), Failure> {
     let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
-    let maker = Maker::new(&cli.flags, library, world, master, filter, 1)?;
+    let maker = Maker::new(&cli.flags, library, world, master, filter, launch::Share::default())?;
     let typing = master.tree.child("backend").is_some();
     if let Some(search) = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref()) {
         let space = Space::of(&master.sweep_words(), library)?;

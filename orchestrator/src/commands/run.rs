@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use exp_api::Report;
 use indicatif::MultiProgress;
+use tokio::signal::unix::SignalKind;
 
-use super::Failure;
 use super::multirun::multirun;
 use super::spec::typed;
+use super::{Failure, queue};
 use crate::cli::{Cfg, Cli};
 use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
 use crate::dispatch::Jobs;
-use crate::launch::{Inline, Launcher, child};
+use crate::launch::{Choice, Inline, Launcher, Local, child};
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
@@ -53,7 +54,9 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
-    let work = typed(std::slice::from_ref(&composed), None, &Registry::default())?.remove(0);
+    let launcher = launcher(&composed)?;
+    let share = launcher.as_ref().map(|launcher| launcher.share(1)).unwrap_or_default();
+    let work = typed(std::slice::from_ref(&composed), share, &Registry::default())?.remove(0);
     let process = Process::of(&mut composed)?;
     if cli.flags.dry_run {
         answer(composed.print(&View::default())?)?;
@@ -61,7 +64,19 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     }
     let place = place(&composed)?;
     let run = RunDir::create(&place)?.freeze(&mut composed, &work, &process, &git::snapshot(&world.cwd))?;
-    run_one(run.path())
+    match launcher.as_ref().and_then(|launcher| Some((launcher, launcher.queue()?))) {
+        Some((launcher, queue)) => {
+            queue::keep(run.path(), launcher)?;
+            queue::hand_in(queue, run.path(), &[run.path().to_owned()])
+        }
+        None => run_with(run.path(), launcher, |_| Ok(())),
+    }
+}
+
+/// The launcher that one run asks for; none if it does not ask. Hydra ignores those of its plugins for one run.
+fn launcher(composed: &Composed) -> Result<Option<Choice>, Problems> {
+    let asked = composed.tree.at("hydra.launcher._target_").is_none();
+    if asked { Choice::of(composed).map(Some) } else { Ok(None) }
 }
 
 /// Says what is odd in a configuration.
@@ -85,13 +100,25 @@ fn is_multirun(composed: &Composed) -> bool {
 
 /// Does the job of a directory, with signals beside it.
 pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
+    run_with(dir, None, |_| Ok(()))
+}
+
+/// Does the job of a directory by a launcher of this machine, if that is not simply this process. When a signal has stopped
+/// it, `stopped` follows.
+pub(super) fn run_with(
+    dir: &Path,
+    launcher: Option<Choice>,
+    stopped: impl FnOnce(SignalKind) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let bars = MultiProgress::new();
-    let screen = (!child::is_quiet()).then(|| bars.clone());
-    let launcher: Arc<dyn Launcher> = Arc::new(Inline { screen });
+    let launcher: Arc<dyn Launcher> = match launcher {
+        Some(Choice::Local(local)) => Arc::new(Local { shown: true, ..local }),
+        _ => Arc::new(Inline { screen: (!child::is_quiet()).then(|| bars.clone()) }),
+    };
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");
     let mut one = One { dir: Some(dir), outcome: None };
-    tracing::dispatcher::with_default(&log::terminal(&bars), || {
+    let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
         tell(dir.display());
         dispatch::run_all(&mut one, 1, &launcher, &bars)
     })?;
@@ -101,11 +128,14 @@ pub(super) fn run_one(dir: &Path) -> Result<(), Failure> {
         Some(outcome) => (callbacks::state(&outcome), told(dir, outcome)),
     };
     callbacks::run(&process, "on_run_end", dir, state);
+    if let Some(signal) = signalled.filter(|_| state == "interrupted") {
+        stopped(signal)?;
+    }
     ended
 }
 
 /// Says how a job ended.
-fn told(dir: &Path, outcome: Result<Report, WorkerError>) -> Result<(), Failure> {
+pub(super) fn told(dir: &Path, outcome: Result<Report, WorkerError>) -> Result<(), Failure> {
     let report = outcome?;
     if report.interrupted {
         return Err(interrupted(dir));

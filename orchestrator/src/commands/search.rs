@@ -65,7 +65,8 @@ pub(super) fn run(
     space: &Space,
     search: &Search,
 ) -> Result<(), Failure> {
-    around(&sweep.path().to_owned(), || {
+    let place = sweep.path().to_owned();
+    around(&place, || {
         let bars = MultiProgress::new();
         let launcher = sweep.manifest().launcher.launcher(&bars);
         let slots = search.slots(sweep.manifest().launcher.slots());
@@ -81,7 +82,7 @@ pub(super) fn run(
         }
         match trouble {
             Some(trouble) => Err(trouble),
-            None => summary(&sweep, search.missing(sweep.len()), signalled),
+            None => summary(&sweep, search.missing(sweep.len()), signalled.is_some()),
         }
     })
 }

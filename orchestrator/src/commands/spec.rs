@@ -7,12 +7,13 @@ use exp_api::{Job, Task};
 
 use crate::command::Command;
 use crate::compose::{Composed, Node, Problem, Problems, extract};
+use crate::launch::Share;
 use crate::registry::Registry;
 use crate::work::Work;
 
 /// What composed runs are to do: specs that their backends accept, with what depends on this machine filled in, or
-/// programs. A spec gets `threads`, its share of the machine, if it does not say which threads or devices it wants.
-pub(super) fn typed(runs: &[Composed], threads: Option<u64>, registry: &Registry) -> Result<Vec<Work>, Problems> {
+/// programs. A spec gets its `share` of the machine's threads, if it does not say which threads or devices it wants.
+pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Result<Vec<Work>, Problems> {
     let mut works: Vec<Option<Work>> = Vec::new();
     let (mut specs, mut trees) = (Vec::new(), Vec::new());
     for run in runs {
@@ -22,7 +23,7 @@ pub(super) fn typed(runs: &[Composed], threads: Option<u64>, registry: &Registry
             false => {
                 let mut spec = absolute(extract::run_spec(&tree)?, &run.world.cwd);
                 if spec.backend.devices.is_none() {
-                    spec.backend.threads = spec.backend.threads.or(threads);
+                    spec.backend.threads = spec.backend.threads.or(share.threads);
                 }
                 specs.push(spec);
                 trees.push(tree);
@@ -30,13 +31,19 @@ pub(super) fn typed(runs: &[Composed], threads: Option<u64>, registry: &Registry
             }
         });
     }
-    let mut specs = checked(specs, &trees, registry)?.into_iter();
+    let mut specs = checked(specs, &trees, share.elsewhere, registry)?.into_iter();
     let work = |work: Option<Work>| work.or_else(|| Some(Job { task: Task::Train, spec: specs.next()? }.into()));
     Ok(works.into_iter().filter_map(work).collect())
 }
 
-/// The specs with what depends on this machine filled in, if their backends find nothing wrong with them.
-pub(super) fn checked(mut specs: Vec<RunSpec>, trees: &[Node], registry: &Registry) -> Result<Vec<RunSpec>, Problems> {
+/// The specs with what depends on this machine filled in, if their backends find nothing wrong with them. Of those that run
+/// `elsewhere`, the devices of this machine do not matter.
+pub(super) fn checked(
+    mut specs: Vec<RunSpec>,
+    trees: &[Node],
+    elsewhere: bool,
+    registry: &Registry,
+) -> Result<Vec<RunSpec>, Problems> {
     for spec in &mut specs {
         spec.schedule.horizon.get_or_insert(spec.train.steps);
     }
@@ -48,7 +55,8 @@ pub(super) fn checked(mut specs: Vec<RunSpec>, trees: &[Node], registry: &Regist
             .find(&same[0].backend.name)
             .map_err(|error| located(&trees[0], "backend.name", error.to_string()))?;
         for (checked, tree) in backend.prepare(same.to_vec()).into_iter().zip(trees) {
-            let found = checked.problems.into_iter();
+            let of_here = |key: &str| key.starts_with("backend.device");
+            let found = checked.problems.into_iter().filter(|problem| !(elsewhere && of_here(&problem.key)));
             let problems = found.map(|problem| located(tree, &problem.key, problem.message)).collect();
             done.push(Problems(problems).or_ok(checked.spec)?);
         }

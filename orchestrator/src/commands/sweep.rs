@@ -11,7 +11,7 @@ use indicatif::MultiProgress;
 
 use super::jobs::Maker;
 use super::run::composed;
-use super::{Failure, library, search};
+use super::{Failure, library, queue, search};
 use crate::cli::{Cli, Flags};
 use crate::compose::{Mode, Problem, World};
 use crate::dispatch::Jobs;
@@ -40,7 +40,7 @@ pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure
             changed(&sweep, world).iter().for_each(|file| {
                 warn(format_args!("warning: {file} has changed since; the jobs go on as they were frozen"));
             });
-            run(sweep, &left)
+            begin(sweep, &left)
         }
     }
 }
@@ -58,8 +58,9 @@ fn resume_search(sweep: SweepDir, left: &[usize], search: &Search, world: &World
     let library = library(&flags, &world)?;
     let cli = Cli { command: crate::cli::Command::Run, overrides: recipe.overrides, flags };
     let master = composed(&cli, &library, &world, &cli.overrides, Mode::Multirun)?;
-    let slots = search.slots(sweep.manifest().launcher.slots());
-    let maker = Maker::new(&cli.flags, &library, &world, &master, search.filter.as_deref(), slots)?;
+    let launcher = sweep.manifest().launcher.clone();
+    let slots = search.slots(launcher.slots());
+    let maker = Maker::new(&cli.flags, &library, &world, &master, search.filter.as_deref(), launcher.share(slots))?;
     let space = Space::of(&master.sweep_words(), &library)?;
     library.read_all();
     search::run(sweep, left, &maker, &space, search)
@@ -82,9 +83,21 @@ fn changed(sweep: &SweepDir, world: &World) -> Vec<String> {
     }
 }
 
+/// Starts the jobs of `left`: here, to their outcome; or hands them in to the queue of other machines.
+pub(super) fn begin(sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
+    match sweep.manifest().launcher.queue() {
+        None => run(sweep, left),
+        Some(queue) => {
+            let dirs: Vec<PathBuf> = left.iter().map(|&n| sweep.dir(n)).collect();
+            queue::hand_in(queue, sweep.path(), &dirs)
+        }
+    }
+}
+
 /// Brings the jobs of `left` to their outcome, and tells that of the sweep.
-pub(super) fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
-    around(&sweep.path().to_owned(), || {
+fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
+    let place = sweep.path().to_owned();
+    around(&place, || {
         let bars = MultiProgress::new();
         let launcher = sweep.manifest().launcher.launcher(&bars);
         let slots = sweep.manifest().launcher.slots();
@@ -93,7 +106,7 @@ pub(super) fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
             dispatch::run_all(&mut listed, slots, &launcher, &bars)
         })?;
         listed.noted?;
-        summary(&sweep, 0, signalled)
+        summary(&sweep, 0, signalled.is_some())
     })
 }
 

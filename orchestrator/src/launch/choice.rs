@@ -6,8 +6,9 @@ use exp_api::schema::{Field, Variant};
 use indicatif::MultiProgress;
 use serde::{Deserialize, Serialize};
 
-use super::{Inline, Launcher, Local};
-use crate::compose::{Composed, Problem, Problems, extract, text};
+use super::queue::{Queue, Queued, Slurm, Template};
+use super::{Inline, Launcher, Local, Share};
+use crate::compose::{Composed, Key, Node, Problem, Problems, Value, extract, text};
 
 /// A launcher with its options, as the manifest of a sweep keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,12 +18,20 @@ pub enum Choice {
     Inline,
     /// Child processes on this machine.
     Local(Local),
+    /// Jobs of Slurm.
+    Slurm(Box<Slurm>),
+    /// Jobs of any other queue.
+    Template(Template),
 }
 
 impl Choice {
     /// The launchers that are here, and their keys.
-    pub const VARIANTS: &[Variant] =
-        &[Variant { name: "inline", fields: NONE }, Variant { name: "local", fields: Local::FIELDS }];
+    pub const VARIANTS: &[Variant] = &[
+        Variant { name: "inline", fields: NONE },
+        Variant { name: "local", fields: Local::FIELDS },
+        Variant { name: "slurm", fields: Slurm::FIELDS },
+        Variant { name: "template", fields: Template::FIELDS },
+    ];
 
     /// What the `hydra` node of a composed configuration asks for. Hydra's own `basic` means child processes, one at a
     /// time.
@@ -31,11 +40,20 @@ impl Choice {
     /// A launcher that is not here, and all that is wrong with its options.
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
         let path = "hydra.launcher";
-        let node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
+        let mut node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
         let Some(target) = node.at("_target_") else { return extract::variant(path, &node, Choice::VARIANTS) };
         let class = text(&target.value);
         if class.ends_with("BasicLauncher") {
             return Ok(Choice::Local(Local::default()));
+        }
+        if class.ends_with("submitit_launcher.SlurmLauncher") {
+            if let Some(map) = node.as_map_mut() {
+                map.shift_remove("_target_");
+                // There it is the job's.
+                let name = map.insert(Key::from("name"), Node::builtin(Value::str("slurm")));
+                map.extend(name.map(|name| (Key::from("job_name"), name)));
+            }
+            return extract::variant(path, &node, Choice::VARIANTS);
         }
         let problem = Problem::new(format!("no launcher does here what `{class}` does in Python"));
         Err(problem.key(format!("{path}._target_")).trail(&target.trail).hint("hydra/launcher=local").into())
@@ -46,15 +64,38 @@ impl Choice {
         match self {
             Choice::Inline => Arc::new(Inline { screen: Some(bars.clone()) }),
             Choice::Local(local) => Arc::new(local.clone()),
+            Choice::Slurm(slurm) => Arc::new(Queued::new(Arc::new((**slurm).clone()))),
+            Choice::Template(template) => Arc::new(Queued::new(Arc::new(template.clone()))),
         }
     }
 
-    /// Jobs at a time on this machine.
+    /// The queue that the jobs are handed in to, if they run elsewhere.
+    pub fn queue(&self) -> Option<&dyn Queue> {
+        match self {
+            Choice::Inline | Choice::Local(_) => None,
+            Choice::Slurm(slurm) => Some(&**slurm),
+            Choice::Template(template) => Some(template),
+        }
+    }
+
+    /// Jobs at a time that this process waits for.
     pub fn slots(&self) -> usize {
         match self {
-            Choice::Inline => 1,
             Choice::Local(local) => local.slots(),
+            Choice::Inline | Choice::Slurm(_) | Choice::Template(_) => 1,
         }
+    }
+
+    /// What each of `jobs` at a time gets of the machine.
+    pub fn share(&self, jobs: usize) -> Share {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = match self {
+            // Without the flag a job has one processor.
+            Choice::Slurm(slurm) => Some(slurm.cpus_per_task.unwrap_or(1)),
+            Choice::Inline | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
+            Choice::Template(_) => None,
+        };
+        Share { threads, elsewhere: self.queue().is_some() }
     }
 }
 
@@ -74,8 +115,15 @@ mod tests {
     #[test]
     fn options_are_typed_and_all_problems_come_at_once() {
         let whole = "{name: local, n_jobs: 3, gpus: [0], timeout_s: 1.5, retries: 1, fail_fast: true, stagger_s: 0}";
-        let options =
-            Local { n_jobs: Some(3), gpus: vec![0], timeout_s: Some(1.5), retries: 1, fail_fast: true, stagger_s: 0.0 };
+        let options = Local {
+            n_jobs: Some(3),
+            gpus: vec![0],
+            timeout_s: Some(1.5),
+            retries: 1,
+            fail_fast: true,
+            stagger_s: 0.0,
+            shown: false,
+        };
         assert_eq!(read(whole), Ok(Choice::Local(options)));
         assert_eq!(read("{name: inline}"), Ok(Choice::Inline));
         let wrong = "{name: local, n_jobs: 0, gpus: [], retrys: 1, fail_fast: false, stagger_s: -1}";

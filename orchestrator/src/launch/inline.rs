@@ -9,7 +9,7 @@ use indicatif::MultiProgress;
 use super::child::{self, Conditions};
 use super::{Asked, Launcher, Pace};
 use crate::process::Process;
-use crate::status::Lock;
+use crate::status::{Lock, State, Status};
 use crate::work::Work;
 use crate::worker::{self, WorkerError};
 
@@ -34,6 +34,10 @@ impl Launcher for Inline {
         let lock = Lock::take(dir)?;
         let process = Process::open(dir).map_err(failed)?;
         let program = matches!(Work::open(dir)?, Work::Command(_));
+        child::adopt(dir, &process).map_err(failed)?;
+        if program && Status::read(dir).is_some_and(|status| status.state == State::Done) {
+            return child::told(dir);
+        }
         if program || process.is_apart() {
             let conditions = Conditions { quiet: self.screen.is_none(), ..Conditions::default() };
             return child::work(dir, &lock, &process, &conditions, asked);

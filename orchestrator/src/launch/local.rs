@@ -33,6 +33,9 @@ pub struct Local {
     pub fail_fast: bool,
     /// Seconds between two starts at least.
     pub stagger_s: f64,
+    /// Whether its one job has the terminal; no option.
+    #[serde(skip)]
+    pub shown: bool,
 }
 
 impl Local {
@@ -54,7 +57,7 @@ impl Local {
     fn conditions(&self, slot: usize) -> Conditions {
         let gpu = (!self.gpus.is_empty()).then(|| self.gpus[slot % self.gpus.len()].to_string());
         Conditions {
-            quiet: true,
+            quiet: !self.shown,
             env: gpu.map(|gpu| ("CUDA_VISIBLE_DEVICES".to_owned(), gpu)).into_iter().collect(),
             timeout: self.timeout_s.map(seconds),
         }

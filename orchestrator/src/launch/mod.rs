@@ -7,6 +7,7 @@ pub mod child;
 mod choice;
 mod inline;
 mod local;
+pub mod queue;
 
 use std::path::Path;
 use std::time::Duration;
@@ -41,6 +42,15 @@ pub struct Pace {
     pub stagger: Duration,
     /// Whether the first failure stops the others.
     pub fail_fast: bool,
+}
+
+/// What a job gets of a machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// The threads of a job that does not say how many it wants; none: as its backend thinks best.
+    pub threads: Option<u64>,
+    /// Whether it is another machine than this one, with other devices.
+    pub elsewhere: bool,
 }
 
 /// What the jobs that run are asked for. Clones share it.

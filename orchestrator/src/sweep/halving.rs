@@ -5,6 +5,7 @@
 //! 1/factor of those that have been there so far.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// The rungs, and who has been there.
 #[derive(Debug, Clone)]
@@ -28,9 +29,8 @@ impl Halving {
             if self.rungs.len() <= rung {
                 self.rungs.push(BTreeMap::new());
             }
-            let costs = &mut self.rungs[rung];
-            if !costs.contains_key(&job) {
-                costs.insert(job, cost);
+            if let Entry::Vacant(place) = self.rungs[rung].entry(job) {
+                place.insert(cost);
                 if !self.goes_on(rung, cost) {
                     return true;
                 }

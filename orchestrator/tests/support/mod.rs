@@ -97,7 +97,7 @@ impl Scratch {
 }
 
 impl Ended {
-    fn of(output: &std::process::Output) -> Ended {
+    pub fn of(output: &std::process::Output) -> Ended {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let ended = Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) };
         assert!(!ended.err.contains("panicked"), "{ended:#?}");

@@ -1,0 +1,171 @@
+//! Queues of other machines: jobs are handed in, and done when the queue's turn comes.
+//!
+//! What the queue knows a job by, its ticket, is kept in the run directory. How far a job came is read from its `status.json`;
+//! the queue is asked only about those that have not come to an end there. [`Slurm`] is known by name, any other queue by
+//! the commands of a [`Template`]; `script` is what both hand in, `requeue` what a job does there when its time is up.
+
+mod queued;
+pub mod requeue;
+mod script;
+mod slurm;
+mod template;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+pub use queued::Queued;
+pub use slurm::Slurm;
+pub use template::Template;
+
+use crate::files::write_durably;
+use crate::status::{State, Status};
+
+/// The folder for scripts and logs, in the directory of a sweep or of a run.
+pub const FOLDER: &str = ".queue";
+/// The file with the ticket of a job, in its run directory.
+const TICKET: &str = ".ticket";
+
+/// A queue.
+pub trait Queue: Send + Sync {
+    /// Hands in the jobs of run directories, with scripts and logs in `folder`, and gives back a ticket for each.
+    ///
+    /// # Errors
+    /// The queue does not take them.
+    fn submit(&self, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError>;
+
+    /// What the queue knows of tickets; nothing of those that it has forgotten. None if it cannot be asked at all.
+    ///
+    /// # Errors
+    /// It does not answer.
+    fn ask(&self, tickets: &[String]) -> Result<Option<BTreeMap<String, Known>>, QueueError>;
+
+    /// Takes jobs out of the queue; those that run are asked to stop.
+    ///
+    /// # Errors
+    /// It does not answer.
+    fn cancel(&self, tickets: &[String]) -> Result<(), QueueError>;
+}
+
+/// What a queue knows of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// It will run, or runs.
+    Pending,
+    /// It is over, in the queue's words.
+    Over(String),
+}
+
+/// Why a queue cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// A command failed.
+    #[error("`{command}`: {reason}")]
+    Command {
+        /// What was called.
+        command: String,
+        /// What it said.
+        reason: String,
+    },
+    /// A file cannot be written.
+    #[error("{path}: {source}")]
+    Files {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Hands in jobs, and keeps their tickets.
+///
+/// # Errors
+/// As [`Queue::submit`].
+pub fn hand_in(queue: &dyn Queue, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError> {
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| QueueError::Files { path, source }
+    };
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let tickets = queue.submit(folder, dirs)?;
+    for (dir, ticket) in dirs.iter().zip(&tickets) {
+        // What failed is about to be tried again.
+        if let Some(mut status) = Status::read(dir).filter(|status| status.state == State::Failed) {
+            status.state = State::Interrupted;
+            status.write(dir).map_err(failed(dir))?;
+        }
+        let file = dir.join(TICKET);
+        write_durably(&file, ticket.as_bytes()).map_err(failed(&file))?;
+    }
+    Ok(tickets)
+}
+
+/// The ticket of a job; none if it was not handed in.
+pub fn ticket(dir: &Path) -> Option<String> {
+    fs::read_to_string(dir.join(TICKET)).ok()
+}
+
+/// Brings the status of a job in line with what its queue knows: whether it is over. A job that ended without a word gets a
+/// status that says so.
+///
+/// # Errors
+/// The status cannot be written.
+pub fn settle(dir: &Path, known: Option<&Known>) -> io::Result<bool> {
+    let Some(mut status) = Status::read(dir) else { return Ok(false) };
+    match (status.state, known) {
+        (State::Done | State::Failed, _) => return Ok(true),
+        (_, Some(Known::Pending)) => return Ok(false),
+        // It stopped, and the queue does not start it again.
+        (State::Interrupted, _) => return Ok(true),
+        (State::Created | State::Running, Some(Known::Over(words))) => {
+            status.cause = Some(format!("the queue ended it: {words}"));
+        }
+        (State::Created | State::Running, None) => {
+            status.cause = Some("the queue knows nothing of it any more, and it came to no end".to_owned());
+        }
+    }
+    status.state = State::Failed;
+    status.ended = Some(jiff::Timestamp::now().to_string());
+    status.write(dir)?;
+    Ok(true)
+}
+
+/// Runs a command with nothing to read, and gives back what it printed.
+fn call(command: &mut Command) -> Result<String, QueueError> {
+    let output = command.stdin(Stdio::null()).output();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let shown = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ");
+    let failed = |reason: String| QueueError::Command { command: shown, reason };
+    match output {
+        Err(error) => Err(failed(error.to_string())),
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => Err(failed(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_a_job_counts_before_that_of_its_queue() {
+        let (over, pending) = (Known::Over("TIMEOUT".to_owned()), Known::Pending);
+        let dir = tempfile::tempdir().unwrap();
+        for (state, known, is_over, then) in [
+            (State::Done, Some(&pending), true, State::Done),
+            (State::Failed, None, true, State::Failed),
+            (State::Running, Some(&pending), false, State::Running),
+            (State::Interrupted, Some(&pending), false, State::Interrupted),
+            (State::Interrupted, Some(&over), true, State::Interrupted),
+            (State::Running, Some(&over), true, State::Failed),
+            (State::Created, None, true, State::Failed),
+        ] {
+            Status::here(state).write(dir.path()).unwrap();
+            assert_eq!(settle(dir.path(), known).unwrap(), is_over, "{state:?} {known:?}");
+            assert_eq!(Status::read(dir.path()).unwrap().state, then);
+        }
+        assert!(!settle(&dir.path().join("nowhere"), None).unwrap());
+    }
+}

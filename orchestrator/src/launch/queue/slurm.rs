@@ -1,0 +1,291 @@
+//! Slurm: arrays of jobs, by `sbatch`, `squeue`, `sacct`, `scancel` and `scontrol`.
+//!
+//! The options have the names of hydra-submitit-launcher, so that a block written for it can be pasted. A run is one
+//! process, started without srun.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use exp_api::schema::{COUNT, Field, Kind, POSITIVE, at_least};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Known, Queue, QueueError, call, requeue, script};
+
+/// The largest array of a cluster that does not tell.
+const ARRAY: usize = 1001;
+
+/// The options of `hydra/launcher=slurm`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slurm {
+    /// `--partition`.
+    pub partition: Option<String>,
+    /// `--qos`.
+    pub qos: Option<String>,
+    /// `--account`.
+    pub account: Option<String>,
+    /// `--comment`.
+    pub comment: Option<String>,
+    /// `--constraint`.
+    pub constraint: Option<String>,
+    /// `--exclude`.
+    pub exclude: Option<String>,
+    /// `--nodelist`.
+    pub nodelist: Option<String>,
+    /// `--gres`.
+    pub gres: Option<String>,
+    /// `--gpus-per-node`.
+    pub gpus_per_node: Option<u64>,
+    /// `--gpus-per-task`.
+    pub gpus_per_task: Option<u64>,
+    /// `--cpus-per-task`; also the threads of a run that does not say how many it wants.
+    pub cpus_per_task: Option<u64>,
+    /// `--cpus-per-gpu`.
+    pub cpus_per_gpu: Option<u64>,
+    /// `--mem`, in GiB.
+    pub mem_gb: Option<f64>,
+    /// `--mem-per-gpu`.
+    pub mem_per_gpu: Option<String>,
+    /// `--mem-per-cpu`.
+    pub mem_per_cpu: Option<String>,
+    /// `--nodes`: one.
+    pub nodes: u64,
+    /// `--ntasks-per-node`: one.
+    pub tasks_per_node: u64,
+    /// `--time`, in minutes.
+    pub timeout_min: u64,
+    /// `--job-name`; `name` in submitit.
+    pub job_name: String,
+    /// How many jobs of an array run at a time.
+    pub array_parallelism: u64,
+    /// Shell lines before the job.
+    pub setup: Option<Vec<String>>,
+    /// Whether the log holds both streams.
+    pub stderr_to_stdout: bool,
+    /// How many seconds before its time is up a job is told, to write a checkpoint.
+    pub signal_delay_s: u64,
+    /// How often a job whose time was up is queued again; null: until it is done.
+    pub max_num_timeout: Option<u64>,
+    /// Other flags of sbatch.
+    pub additional_parameters: Map<String, Value>,
+    /// Of submitit; logs are in the directory of the sweep here.
+    pub submitit_folder: Option<String>,
+}
+
+impl Slurm {
+    /// Its keys.
+    pub const FIELDS: &[Field] = &[
+        text("partition"),
+        text("qos"),
+        text("account"),
+        text("comment"),
+        text("constraint"),
+        text("exclude"),
+        text("nodelist"),
+        text("gres"),
+        number("gpus_per_node"),
+        number("gpus_per_task"),
+        number("cpus_per_task"),
+        number("cpus_per_gpu"),
+        Field { name: "mem_gb", kind: POSITIVE, nullable: true, doc: "Memory in GiB." },
+        text("mem_per_gpu"),
+        text("mem_per_cpu"),
+        Field { name: "nodes", kind: ONE, nullable: false, doc: "A run is on one node." },
+        Field { name: "tasks_per_node", kind: ONE, nullable: false, doc: "A run is one process." },
+        Field {
+            name: "timeout_min",
+            kind: at_least(1),
+            nullable: false,
+            doc: "Minutes that a job may take at a time.",
+        },
+        Field { name: "job_name", kind: Kind::Text, nullable: false, doc: "The name in the queue." },
+        Field { name: "array_parallelism", kind: at_least(1), nullable: false, doc: "How many run at a time." },
+        Field { name: "setup", kind: LINES, nullable: true, doc: "Shell lines before the job." },
+        Field {
+            name: "stderr_to_stdout",
+            kind: Kind::Bool,
+            nullable: false,
+            doc: "Whether the log holds both streams.",
+        },
+        Field {
+            name: "signal_delay_s",
+            kind: COUNT,
+            nullable: false,
+            doc: "When a job is told, before its time is up.",
+        },
+        Field {
+            name: "max_num_timeout",
+            kind: COUNT,
+            nullable: true,
+            doc: "How often it is queued again. Null: always.",
+        },
+        Field { name: "additional_parameters", kind: Kind::Free, nullable: false, doc: "Other flags of sbatch." },
+        text("submitit_folder"),
+    ];
+
+    /// The lines of a script that sbatch reads, for an array of `count` jobs whose logs are in `folder`.
+    fn head(&self, folder: &Path, count: usize) -> Vec<String> {
+        let shown = |value: &dyn std::fmt::Display| Some(value.to_string());
+        let log = |end: &str| Some(format!("{}/%A_%a.{end}", folder.display()));
+        let flags = [
+            ("job-name", Some(self.job_name.clone())),
+            ("array", Some(format!("0-{}%{}", count - 1, self.array_parallelism))),
+            ("output", log("out")),
+            ("error", if self.stderr_to_stdout { None } else { log("err") }),
+            ("open-mode", shown(&"append")),
+            // To the job alone: it is not a step of srun.
+            ("signal", Some(format!("B:USR1@{}", self.signal_delay_s))),
+            ("requeue", Some(String::new())),
+            ("time", shown(&self.timeout_min)),
+            ("partition", self.partition.clone()),
+            ("qos", self.qos.clone()),
+            ("account", self.account.clone()),
+            ("comment", self.comment.clone()),
+            ("constraint", self.constraint.clone()),
+            ("exclude", self.exclude.clone()),
+            ("nodelist", self.nodelist.clone()),
+            ("gres", self.gres.clone()),
+            ("gpus-per-node", self.gpus_per_node.and_then(|n| shown(&n))),
+            ("gpus-per-task", self.gpus_per_task.and_then(|n| shown(&n))),
+            ("cpus-per-task", self.cpus_per_task.and_then(|n| shown(&n))),
+            ("cpus-per-gpu", self.cpus_per_gpu.and_then(|n| shown(&n))),
+            ("mem", self.mem_gb.map(|gb| format!("{}M", (gb * 1024.0).ceil()))),
+            ("mem-per-gpu", self.mem_per_gpu.clone()),
+            ("mem-per-cpu", self.mem_per_cpu.clone()),
+            ("nodes", shown(&self.nodes)),
+            ("ntasks-per-node", shown(&self.tasks_per_node)),
+        ];
+        let own = flags.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let more = self.additional_parameters.iter().map(|(name, value)| {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                // A flag without a value.
+                Value::Bool(true) | Value::Null => String::new(),
+                other => other.to_string(),
+            };
+            (name.replace('_', "-"), value)
+        });
+        let line = |(name, value): (String, String)| match value.is_empty() {
+            true => format!("#SBATCH --{name}"),
+            false => format!("#SBATCH --{name}={}", sbatch_quoted(&value)),
+        };
+        own.chain(more).map(line).collect()
+    }
+}
+
+/// A value on a line of sbatch, which reads quotes as a shell does.
+fn sbatch_quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:/%@+=[]".contains(c);
+    if value.chars().all(plain) { value.to_owned() } else { format!("\"{}\"", value.replace('"', "\\\"")) }
+}
+
+impl Queue for Slurm {
+    fn submit(&self, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError> {
+        let failed = |source| QueueError::Files { path: folder.display().to_string(), source };
+        let folder = folder.canonicalize().map_err(failed)?;
+        let setup: Vec<String> = self.setup.iter().flatten().cloned().chain(requeue::lines(self)).collect();
+        let mut tickets = Vec::new();
+        for chunk in dirs.chunks(largest_array()) {
+            // A name of its own: what was handed in before keeps its list.
+            let name = jiff::Timestamp::now().as_nanosecond().to_string();
+            let head = self.head(&folder, chunk.len());
+            let script = script::write(&folder, &name, &head, &setup, "SLURM_ARRAY_TASK_ID", chunk).map_err(failed)?;
+            let printed = call(Command::new("sbatch").arg("--parsable").arg(&script))?;
+            // On a federation the cluster stands behind a semicolon.
+            let id = printed.lines().last().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+            if id.is_empty() {
+                let (command, reason) = (format!("sbatch {}", script.display()), format!("no job id in `{printed}`"));
+                return Err(QueueError::Command { command, reason });
+            }
+            tickets.extend((0..chunk.len()).map(|index| format!("{id}_{index}")));
+        }
+        Ok(tickets)
+    }
+
+    fn ask(&self, tickets: &[String]) -> Result<Option<BTreeMap<String, Known>>, QueueError> {
+        let ids: BTreeSet<&str> = tickets.iter().filter_map(|ticket| ticket.split('_').next()).collect();
+        let ids = ids.into_iter().collect::<Vec<_>>().join(",");
+        let format = ["-h", "-r", "-t", "all", "-o", "%i|%T|%r", "-j"];
+        let mut known = match call(Command::new("squeue").args(format).arg(&ids)) {
+            Ok(lines) => read(&lines, None),
+            // It knows none of them any more.
+            Err(QueueError::Command { reason, .. }) if reason.contains("Invalid job id") => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
+        if tickets.iter().any(|ticket| !known.contains_key(ticket)) {
+            // Its database, if the cluster has one, remembers for longer.
+            let format = ["-n", "-P", "-X", "--format=JobID,State,ExitCode", "-j"];
+            let remembered = call(Command::new("sacct").args(format).arg(&ids)).unwrap_or_default();
+            for (ticket, state) in read(&remembered, Some("exit code ")) {
+                known.entry(ticket).or_insert(state);
+            }
+        }
+        Ok(Some(known))
+    }
+
+    fn cancel(&self, tickets: &[String]) -> Result<(), QueueError> {
+        call(Command::new("scancel").args(tickets)).map(drop)
+    }
+}
+
+/// Lines of `job|state|more`, by job; `label` says what the rest is.
+fn read(lines: &str, label: Option<&str>) -> BTreeMap<String, Known> {
+    let job = |line: &str| {
+        let mut parts = line.split('|');
+        let (id, state) = (parts.next()?.trim(), parts.next()?.trim());
+        // sacct says by whom a job was cancelled.
+        let word = state.split_whitespace().next()?;
+        let rest = parts.next().map(str::trim).filter(|rest| !rest.is_empty() && *rest != "None");
+        let known = match word {
+            "COMPLETED" | "FAILED" | "CANCELLED" | "TIMEOUT" | "NODE_FAIL" | "OUT_OF_MEMORY" | "BOOT_FAIL"
+            | "DEADLINE" | "REVOKED" => {
+                let rest = rest.map(|rest| format!(" ({}{rest})", label.unwrap_or_default())).unwrap_or_default();
+                Known::Over(format!("{word}{rest}"))
+            }
+            // Also PREEMPTED: it is queued again.
+            _ => Known::Pending,
+        };
+        Some((id.to_owned(), known))
+    };
+    lines.lines().filter_map(job).collect()
+}
+
+/// How many jobs an array may have on this cluster.
+fn largest_array() -> usize {
+    let config = call(Command::new("scontrol").args(["show", "config"])).unwrap_or_default();
+    let line = config.lines().find_map(|line| line.trim().strip_prefix("MaxArraySize"));
+    let size = line.and_then(|line| line.trim_start_matches([' ', '=']).trim().parse().ok());
+    size.filter(|size| *size > 0).unwrap_or(ARRAY)
+}
+
+const ONE: Kind = Kind::Int { min: 1, max: 1 };
+const LINES: Kind = Kind::List { item: &Kind::Text, min: 0 };
+
+const fn text(name: &'static str) -> Field {
+    Field { name, kind: Kind::Text, nullable: true, doc: "The flag of sbatch." }
+}
+
+const fn number(name: &'static str) -> Field {
+    Field { name, kind: at_least(1), nullable: true, doc: "The flag of sbatch." }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_slurm_prints_is_understood() {
+        let squeue =
+            "7_0|RUNNING|None\n7_1|PENDING|JobArrayTaskLimit\n7_2|FAILED|NonZeroExitCode\n7_3|PREEMPTED|None\n";
+        let known = read(squeue, None);
+        assert_eq!(known["7_0"], Known::Pending);
+        assert_eq!((&known["7_1"], &known["7_3"]), (&Known::Pending, &Known::Pending));
+        assert_eq!(known["7_2"], Known::Over("FAILED (NonZeroExitCode)".to_owned()));
+        let sacct = read("1_2|FAILED|2:0\n1_3|CANCELLED by 0|0:15\n1_4|OUT_OF_MEMORY|0:125\n", Some("exit code "));
+        let words = ["1_2", "1_3", "1_4"].map(|ticket| sacct[ticket].clone());
+        let wanted = ["FAILED (exit code 2:0)", "CANCELLED (exit code 0:15)", "OUT_OF_MEMORY (exit code 0:125)"];
+        assert_eq!(words, wanted.map(|words| Known::Over(words.to_owned())));
+    }
+}
