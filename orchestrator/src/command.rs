@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::compose::{Node, Problem, Problems, Value, text, to_json};
-use crate::files::write_atomically;
 
 /// Its configuration, in the run directory.
 pub const CONFIG: &str = "config.json";
@@ -65,13 +64,20 @@ impl Command {
         problems.or_ok(command)
     }
 
-    /// Writes its configuration into the run directory `dir` and makes the process, in a group of its own.
+    /// The text of its configuration file.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn config_text(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(&self.config).map(|text| text + "\n")
+    }
+
+    /// Makes the process for a run directory, in a group of its own.
     ///
     /// # Errors
     /// The directory cannot be written.
     pub fn prepare(&self, dir: &Path, resumed: bool) -> std::io::Result<process::Command> {
         let config = dir.join(CONFIG);
-        write_atomically(&config, (serde_json::to_string_pretty(&self.config)? + "\n").as_bytes())?;
         let code = dir.join(CODE);
         if code.exists() {
             std::fs::remove_file(code)?;

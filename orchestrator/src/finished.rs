@@ -66,15 +66,16 @@ impl Finished {
 
 /// The sha256 of what is done; none of work that is part of another run.
 fn hash(work: &Work) -> Option<String> {
-    let mut value = match work {
-        Work::Job(job) if job.task == Task::Train => serde_json::to_value(&job.spec).ok()?,
+    let (mut tree, start) = match work {
+        Work::Job(job) if job.task == Task::Train => (serde_json::to_value(&job.spec).ok()?, String::new()),
         Work::Job(_) => return None,
-        Work::Command(command) => serde_json::to_value(command).ok()?,
+        // The configuration holds the words of the program, with what they refer to.
+        Work::Command(command) => (Value::Object(command.config.clone()), command.cwd.display().to_string()),
     };
-    if let Value::Object(map) = &mut value {
+    if let Value::Object(map) = &mut tree {
         WORDS_ABOUT.iter().for_each(|key| drop(map.remove(*key)));
     }
-    Some(sha256(value.to_string()))
+    Some(sha256(format!("{start}\n{tree}")))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -27,7 +27,9 @@ pub struct Output {
     begun: Vec<u8>,
     /// Whether that line is too long to be one of ours.
     overlong: bool,
-    rows: Rows,
+    metrics: PathBuf,
+    /// The file of metrics, which is made for the first row.
+    rows: Option<Rows>,
     /// The step of the last row.
     pub step: Option<u64>,
     /// The final figures.
@@ -46,9 +48,8 @@ impl Output {
         if metrics.exists() {
             write_atomically(&metrics, b"")?;
         }
-        let (log, rows) = (File::open(log)?, Rows::open(metrics)?);
-        let mut output =
-            Output { log, begun: Vec::new(), overlong: false, rows, step: None, figures: Vec::new(), shown: false };
+        let (log, begun, figures) = (File::open(log)?, Vec::new(), Vec::new());
+        let mut output = Output { log, begun, overlong: false, metrics, rows: None, step: None, figures, shown: false };
         output.read()?;
         output.shown = shown;
         Ok(output)
@@ -104,11 +105,16 @@ impl Output {
             }
             Some(step) => {
                 let Some(step) = step.as_u64() else { return Ok(()) };
-                if self.step.is_some_and(|last| step <= last) {
-                    self.rows.cut(|of| of < step)?;
-                }
+                let again = self.step.is_some_and(|last| step <= last);
                 self.step = Some(step);
-                self.rows.append(step, &numbers)
+                let rows = match &mut self.rows {
+                    Some(rows) => rows,
+                    None => self.rows.insert(Rows::open(self.metrics.clone())?),
+                };
+                if again {
+                    rows.cut(|of| of < step)?;
+                }
+                rows.append(step, &numbers)
             }
         }
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use exp_api::Job;
 
+use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
 use crate::files::write_atomically;
 use crate::process::Process;
@@ -85,7 +86,12 @@ impl RunDir {
             put(&run.0.join(name), content)?;
         }
         run.write_process(process)?;
-        run.write_work(work)?;
+        if let Work::Command(command) = work {
+            let path = run.0.join(CONFIG);
+            put(&path, &command.config_text().map_err(|error| failed(&path, error.into()))?)?;
+        }
+        let path = run.0.join(Job::FILE);
+        put(&path, &work.to_text().map_err(|error| failed(&path, error.into()))?)?;
         Status::here(State::Created).write(run.path()).map_err(|source| failed(run.path(), source))?;
         Ok(run)
     }

@@ -157,7 +157,7 @@ fn the_doctor_names_engines_and_keys_without_effect() {
     let told = scratch.ok(&words).out;
     for part in [
         "\n  hydra/launcher=joblib: one run ignores it",
-        "\n  hydra.launcher.n_jobs (command line: `hydra.launcher.n_jobs=3`): only basic, local and inline",
+        "\n  hydra.launcher.n_jobs (command line: `hydra.launcher.n_jobs=3`): only basic, inline, local",
         "\n  hydra.hydra_logging.root.level (command line",
         "\n  hydra.callbacks.git._target_ (command line",
     ] {

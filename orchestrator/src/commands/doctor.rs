@@ -19,9 +19,9 @@ const WITHOUT_EFFECT: [(&str, &str); 9] = [
     ("sweeper.max_batch_size", "all jobs of a sweep are composed and checked before the first one starts"),
     (
         "launcher",
-        "basic, inline, local, slurm, submitit_slurm and template are here; a sweep with another launcher is refused",
+        "only basic, inline, local, slurm, submitit_slurm and template are here; a sweep with another launcher is refused",
     ),
-    ("sweeper", "basic, random and tpe are here; a sweep with another sweeper is refused"),
+    ("sweeper", "only basic, random and tpe are here; a sweep with another sweeper is refused"),
     ("env", "it has no meaning"),
 ];
 

@@ -1,0 +1,189 @@
+//! Sweeps that choose their points, leave points out, and do not repeat what is done.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{Ended, Scratch, json, names, rows, text};
+
+/// A search over `x`, whose program does a line of shell with `x` and its digits `${x}` known, in the directory `sweep`.
+fn search(line: &str, more: &[&str]) -> Vec<String> {
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    let words =
+        ["-m", "backend=command", &argv, "hydra.sweep.dir=sweep", "hydra/sweeper=tpe", "hydra.sweeper.metric=cost"];
+    words.iter().chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+fn run(scratch: &Scratch, line: &str, more: &[&str]) -> Ended {
+    let words = search(line, more);
+    scratch.exp(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Prints the distance of x from 3 as the final figure.
+const DISTANCE: &str = "echo '{\\\"cost\\\":'$(awk 'BEGIN { d = ${x} - 3; print d * d }')'}'";
+
+/// The points of a search, in order.
+fn points(sweep: &Path) -> Vec<f64> {
+    let lines = rows(sweep.join("journal.jsonl"));
+    let added = lines.iter().filter_map(|line| line.get("added"));
+    added.map(|job| job["words"].as_str().unwrap().split("+x=").nth(1).unwrap().parse().unwrap()).collect()
+}
+
+#[test]
+fn a_search_finds_what_is_good_and_says_so() {
+    let scratch = Scratch::new();
+    let ended = run(&scratch, DISTANCE, &["+x=interval(-10,10)", "hydra.sweeper.n_trials=25"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.says(&["25 jobs: 25 done", "best cost: "]);
+    let points = points(&scratch.path("sweep"));
+    let best = points.iter().copied().min_by(|a, b| (a - 3.0).abs().total_cmp(&(b - 3.0).abs())).unwrap();
+    let results = text(scratch.path("sweep/optimization_results.yaml"));
+    let lines: Vec<&str> = results.lines().collect();
+    assert_eq!(lines[..3], ["name: tpe", "best_params:", &format!("  +x: {best:?}")], "{results}");
+    let value: f64 = lines[3].strip_prefix("best_value: ").unwrap().parse().unwrap();
+    assert!((value - (best - 3.0).powi(2)).abs() < 1e-5 && value < 1.0, "{results}");
+}
+
+#[test]
+fn a_search_that_was_killed_goes_on_with_the_same_history() {
+    let words = ["+x=interval(-10,10)", "hydra.sweeper.n_trials=8"];
+    let (whole, cut) = (Scratch::new(), Scratch::new());
+    assert_eq!(run(&whole, DISTANCE, &words).code, Some(0));
+    // The third job waits, so that there is time for a kill.
+    let line = format!("echo >> begun; [ $(wc -l < begun) != 3 ] || [ -e go ] || sleep 1; {DISTANCE}");
+    let words = search(&line, &words);
+    let mut running = cut.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let begun = || fs::read_to_string(cut.path("begun")).is_ok_and(|text| text.lines().count() == 3);
+    assert!(running.until(begun));
+    running.kill_9();
+    fs::write(cut.path("go"), "").unwrap();
+    cut.ok(&["resume", "sweep"]).says(&["sweep: 6 of 8 jobs are left", "8 jobs: 8 done"]);
+    assert_eq!(points(&cut.path("sweep")), points(&whole.path("sweep")));
+    assert_eq!(text(cut.path("begun")).lines().count(), 8, "nothing ran twice");
+    let results = |scratch: &Scratch| text(scratch.path("sweep/optimization_results.yaml"));
+    assert_eq!(results(&cut), results(&whole));
+}
+
+#[test]
+fn jobs_that_fall_behind_are_given_up() {
+    let scratch = Scratch::new();
+    // The cost is x, from the first step on; a job that nobody stops takes twenty steps.
+    let line = "for s in $(seq 20); do echo '{\\\"step\\\":'$s',\\\"cost\\\":'${x}'}'; sleep 0.1; done";
+    let more = ["+x=choice(1,2,3)", "hydra/sweeper=random", "hydra.sweeper.n_trials=6", "hydra.sweeper.prune_from=2"];
+    let ended = run(&scratch, line, &more);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let sweep = scratch.path("sweep");
+    let (mut least, mut given_up) = (f64::MAX, 0);
+    for (n, x) in points(&sweep).into_iter().enumerate() {
+        let status = json(sweep.join(n.to_string()).join("status.json"));
+        // One at a time: whoever is worse than the best before it falls behind.
+        let state = if x > least { "interrupted" } else { "done" };
+        assert_eq!(status["state"], state, "{n}: {x} after {least}");
+        if x > least {
+            given_up += 1;
+            assert!(status["cause"].as_str().unwrap().contains("cost"), "{status}");
+            assert!(rows(sweep.join(n.to_string()).join("metrics.jsonl")).len() < 20);
+        }
+        least = least.min(x);
+    }
+    ended.says(&[&format!("6 jobs: {} done, {given_up} given up", 6 - given_up)]);
+    assert!(given_up > 0, "with this seed some are worse");
+    scratch.ok(&["resume", "sweep"]).says(&["0 of 6 jobs are left"]);
+}
+
+#[test]
+fn a_search_can_look_for_the_most() {
+    let scratch = Scratch::new();
+    let line = "echo '{\\\"step\\\":1,\\\"cost\\\":'${x}'}'";
+    let more = ["+x=1,2", "hydra/sweeper=random", "hydra.sweeper.n_trials=6", "hydra.sweeper.direction=maximize"];
+    // Without final figures the last row counts.
+    run(&scratch, line, &more).says(&["best cost: 2.0"]);
+    let mute = Scratch::new();
+    let ended = run(&mute, "echo ${x}", &["+x=1,2", "hydra.sweeper.n_trials=1"]);
+    ended.says(&["#0 has no figure `cost` (hydra.sweeper.metric)"]);
+    assert!(!mute.path("sweep/optimization_results.yaml").exists());
+}
+
+#[test]
+fn points_are_left_out_by_an_expression() {
+    let scratch = Scratch::new();
+    let words = ["-m", "--dry-run", "train.lr=1e-4,1e-3", "train.batch=8,16"];
+    let listed = |expression: &str| {
+        let word = format!("hydra.sweeper.where='{expression}'");
+        scratch.exp(&[&words[..], &[&word]].concat())
+    };
+    let some = listed("train.lr < 1e-3 or train.batch == 16 and model.head is not none");
+    let lines = [
+        "#0 : train.lr=0.0001 train.batch=8",
+        "#1 : train.lr=0.0001 train.batch=16",
+        "#2 : train.lr=0.001 train.batch=16",
+    ];
+    assert_eq!(some.out, lines.map(|line| format!("{line}\n")).concat());
+    for (expression, part) in [
+        ("train.lt < 1", "hydra.sweeper.where: undefined value"),
+        ("train.lr <", "hydra.sweeper.where: syntax error"),
+        ("nothing", "it names a key that is not there"),
+    ] {
+        let wrong = listed(expression);
+        assert_eq!(wrong.code, Some(2), "{wrong:#?}");
+        wrong.says(&[part]);
+    }
+    let search = ["-m", "--dry-run", "train.batch=range(1,9)", "hydra/sweeper=random"];
+    scratch.ok(&[&search[..], &["hydra.sweeper.where='train.batch == 7'"]].concat()).says(&["#0 : train.batch=7"]);
+    let none = scratch.exp(&[&search[..], &["hydra.sweeper.where='train.batch == 9'"]].concat());
+    none.says(&["it is true of none of 1000 points"]);
+}
+
+#[test]
+fn what_is_done_is_not_repeated() {
+    let scratch = Scratch::new();
+    let sweep = |n: &str, more: &[&str]| {
+        let argv = "backend.argv=[sh,-c,\"echo ${n} >> ran\"]";
+        let n = format!("+n={n}");
+        scratch.exp(&[&["-m", "backend=command", argv, &n], more].concat())
+    };
+    sweep("1,2", &[]).says(&["2 jobs: 2 done"]);
+    let again = sweep("2,3", &["--skip-done", "notes=again", "tags=[x]"]);
+    again.says(&["2 jobs: 2 done"]);
+    assert_eq!(text(scratch.path("ran")), "1\n2\n3\n");
+    sweep("2,3", &["--skip-done"]).says(&["2 jobs: 2 done"]);
+    assert_eq!(text(scratch.path("ran")), "1\n2\n3\n", "all of them are done");
+    sweep("3", &[]).says(&["1 jobs: 1 done"]);
+    assert_eq!(text(scratch.path("ran")), "1\n2\n3\n3\n", "without the flag everything runs");
+}
+
+#[test]
+fn a_changed_configuration_is_shown_or_refused() {
+    let scratch = Scratch::new();
+    let conf = scratch.path("conf");
+    support::copy_conf(&conf);
+    let argv = "backend.argv=[sh,-c,\"[ -e mended ]\"]";
+    let grid = scratch.exp(&["-m", "backend=command", argv, "+n=1", "hydra.sweep.dir=grid"]);
+    assert_eq!(grid.code, Some(1));
+    let line = "echo >> begun; [ $(wc -l < begun) -lt 2 ] || kill -KILL $(cut -d ' ' -f 4 /proc/$PPID/stat)";
+    run(&scratch, line, &["+x=1,2,3", "hydra.sweeper.n_trials=5"]);
+    let file = conf.join("train/small.yaml");
+    fs::write(&file, text(&file) + "# changed\n").unwrap();
+    fs::write(scratch.path("mended"), "").unwrap();
+    scratch.ok(&["resume", "grid", "--retry-failed"]).says(&["warning: ", "conf/train/small.yaml has changed since"]);
+    let refused = scratch.exp(&["resume", "sweep"]);
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    refused.says(&["conf/train/small.yaml changed: its jobs could not be compared"]);
+}
+
+#[test]
+fn what_cannot_begin_leaves_nothing() {
+    let scratch = Scratch::new();
+    for (more, part) in [
+        (&["+x=1"][..], "there is nothing to choose"),
+        (&["+x=interval(1,0)"], "x: expected an interval from a number to a larger one"),
+        (&["+x=1,2", "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials: expected a whole number of at least 1"),
+    ] {
+        let ended = run(&scratch, "true", more);
+        assert_eq!(ended.code, Some(2), "{ended:#?}");
+        ended.says(&[part]);
+        assert!(names(&scratch.path("")).is_empty(), "{more:?}");
+    }
+}
