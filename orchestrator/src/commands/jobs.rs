@@ -81,30 +81,48 @@ impl<'a> Maker<'a> {
         typed(jobs, self.share, &self.registry)
     }
 
-    /// Freezes jobs in the directory of their sweep; one that a finished run has done already is that run.
+    /// Makes the directories of jobs in that of their sweep, in order. A job that a finished run has done gets that run's.
     ///
     /// # Errors
-    /// A directory cannot be made.
-    pub(super) fn freeze(&self, sweep: &Path, jobs: Vec<Composed>, works: &[Work]) -> Result<Vec<Entry>, Failure> {
-        let mut made = Vec::new();
+    /// What is wrong with the first one that is wrong; a directory cannot be made.
+    pub(super) fn place<'b>(&'b self, sweep: &'b Path, jobs: Vec<Composed>) -> Result<Placed<'b>, Failure> {
+        let works = self.typed(&jobs)?;
+        let mut placed = Vec::new();
         for (job, work) in jobs.into_iter().zip(works) {
-            let place = Place::Automatic(sweep.join(job.text("hydra.sweep.subdir")?));
-            made.push(match self.finished.run_of(work) {
+            placed.push(match self.finished.run_of(&work) {
                 Some(done) => (RunDir::open(done), job, None),
-                None => (RunDir::create(&place)?, job, Some(work)),
+                None => {
+                    let place = Place::Automatic(sweep.join(job.text("hydra.sweep.subdir")?));
+                    (RunDir::create(&place)?, job, Some(work))
+                }
             });
         }
-        // The directories were made in order; what is in them takes longer.
-        let code = &self.code;
-        let entries = made.into_par_iter().map(|(run, mut job, work)| {
-            let dir = run.path().strip_prefix(sweep).unwrap_or(run.path()).to_owned();
+        Ok(Placed { sweep, jobs: placed, code: &self.code })
+    }
+}
+
+/// Jobs that have an empty directory each.
+pub(super) struct Placed<'a> {
+    sweep: &'a Path,
+    jobs: Vec<(RunDir, Composed, Option<Work>)>,
+    code: &'a [(&'static str, String)],
+}
+
+impl Placed<'_> {
+    /// Freezes them there.
+    ///
+    /// # Errors
+    /// A directory cannot be written.
+    pub(super) fn freeze(self) -> Result<Vec<Entry>, Failure> {
+        let freeze = |(run, mut job, work): (RunDir, Composed, Option<Work>)| {
+            let dir = run.path().strip_prefix(self.sweep).unwrap_or(run.path()).to_owned();
             let words = job.task_overrides.join(" ");
             if let Some(work) = work {
                 let process = Process::of(&mut job)?;
-                run.freeze(&mut job, work, &process, code)?;
+                run.freeze(&mut job, &work, &process, self.code)?;
             }
             Ok(Entry { dir, words, point: Vec::new() })
-        });
-        entries.collect()
+        };
+        self.jobs.into_par_iter().map(freeze).collect()
     }
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::jobs::Maker;
+use super::jobs::{Maker, Placed};
 use super::run::{composed, warn};
 use super::{search, sweep};
 use crate::cli::Cli;
@@ -59,19 +59,28 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
 
 /// All jobs of a grid, frozen in the directory of their sweep. None of them has started when the last one has been checked.
 fn frozen(maker: &Maker, grid: &Grid, dir: &Path) -> Result<Vec<Entry>, Failure> {
-    let (mut entries, mut batch) = (Vec::new(), Vec::new());
-    let freeze = |batch: &mut Vec<Composed>, entries: &mut Vec<Entry>| -> Result<(), Failure> {
-        let works = maker.typed(batch)?;
-        entries.extend(maker.freeze(dir, std::mem::take(batch), &works)?);
-        Ok(())
-    };
-    for point in grid.points() {
-        batch.extend(maker.compose(point, entries.len() + batch.len())?);
-        if batch.len() == TOGETHER {
-            freeze(&mut batch, &mut entries)?;
+    let (mut points, mut number, mut entries) = (grid.points(), 0, Vec::new());
+    let mut next = || -> Result<Option<Placed>, Failure> {
+        let mut jobs = Vec::new();
+        for point in points.by_ref() {
+            jobs.extend(maker.compose(point, number + jobs.len())?);
+            if jobs.len() == TOGETHER {
+                break;
+            }
         }
+        number += jobs.len();
+        if jobs.is_empty() { Ok(None) } else { maker.place(dir, jobs).map(Some) }
+    };
+    let mut placed = next()?;
+    // Some are written while the next ones are composed.
+    while let Some(jobs) = placed {
+        let mut written = Ok(Vec::new());
+        placed = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| written = jobs.freeze());
+            next()
+        })?;
+        entries.extend(written?);
     }
-    freeze(&mut batch, &mut entries)?;
     Ok(entries)
 }
 

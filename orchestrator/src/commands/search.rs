@@ -135,9 +135,7 @@ impl<'a> Trials<'a> {
     fn add(&mut self) -> Result<usize, Failure> {
         let number = self.sweep.len();
         let (point, job) = choose(self.maker, &mut *self.sampler, self.space, number)?;
-        let jobs = vec![job];
-        let works = self.maker.typed(&jobs)?;
-        let mut entry = self.maker.freeze(self.sweep.path(), jobs, &works)?.remove(0);
+        let mut entry = self.maker.place(self.sweep.path(), vec![job])?.freeze()?.remove(0);
         entry.point = point;
         Ok(self.sweep.add(entry)?)
     }
