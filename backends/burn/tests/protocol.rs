@@ -59,6 +59,7 @@ fn job() -> Job {
         "eval": {
             "metrics": ["fd_pixel"], "beside": [], "n": 16, "methods": ["one_step", "two_step"],
             "inception": {"weights": null, "sha256": null, "statistics": null},
+            "network": {"onnx": null, "sha256": null, "side": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
             "pae": {"images": 8, "levels": 2, "draws": 1, "sigma_min": 0.02}
         },
         "init_from": null, "tags": [], "notes": null, "params": {}

@@ -40,6 +40,14 @@ pub enum WeightsError {
         /// What it should have.
         expected: String,
     },
+    /// The file is no network that can be used.
+    #[error("{path} cannot be used as a network: {reason}")]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A tensor is missing or does not fit.
     #[error("{path}: expected {name} as F32 {expected:?}, found {found}")]
     Tensor {

@@ -77,10 +77,10 @@ pub(super) fn absolute(mut spec: RunSpec, cwd: &Path) -> RunSpec {
         DatasetSpec::Digits8(_) => {}
         DatasetSpec::Cifar10(Cifar10Spec { dir, .. }) | DatasetSpec::Images(ImagesSpec { dir, .. }) => *dir = join(dir),
     }
-    let inception = &mut spec.eval.inception;
-    let weights =
-        [&mut spec.init_from, &mut spec.loss.lpips.weights, &mut inception.weights, &mut inception.statistics];
-    for path in weights {
+    let (inception, network) = (&mut spec.eval.inception, &mut spec.eval.network);
+    let lpips = &mut spec.loss.lpips;
+    let of_eval = [&mut inception.weights, &mut inception.statistics, &mut network.onnx];
+    for path in [&mut spec.init_from, &mut lpips.weights].into_iter().chain(of_eval) {
         *path = path.as_deref().map(join);
     }
     spec

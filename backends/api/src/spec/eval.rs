@@ -1,7 +1,7 @@
 //! What is measured on drawn images.
 
 use super::Method;
-use crate::schema::{Kind, POSITIVE, at_least, choice, group, levels};
+use crate::schema::{Kind, NUMBER, POSITIVE, at_least, choice, group, levels};
 
 choice! {
     /// A figure of merit.
@@ -10,6 +10,8 @@ choice! {
         FdPixel = "fd_pixel",
         /// Frechet distance to the data in features of a random network.
         FdRandom = "fd_random",
+        /// Frechet distance to the data in features of a network in an ONNX file.
+        FdNetwork = "fd_network",
         /// FID as the papers compute it (TensorFlow 1's resizing).
         FidTf = "fid_tf",
         /// FID with Pillow's bilinear resizing of 8-bit images, as the score-guided system has it.
@@ -30,6 +32,8 @@ choice! {
         Kid = "kid",
         /// Precision and recall by nearest neighbours.
         PrecisionRecall = "precision_recall",
+        /// The Inception score, of all images that are drawn; beside a FID whose weights hold the classifier.
+        InceptionScore = "inception_score",
     }
 }
 
@@ -42,6 +46,22 @@ group! {
         sha256: Option<String> => Kind::Text, nullable;
         /// A .npz with `mu` and `sigma` to compare with, instead of those of the data set. Null: the data set's.
         statistics: Option<String> => Kind::Text, nullable;
+    }
+}
+
+group! {
+    /// The network of `fd_network`.
+    pub struct NetworkSpec {
+        /// An ONNX file: images `[N,3,side,side]` in, features `[N,d]` or maps `[N,d,h,w]`, which are averaged, out.
+        onnx: Option<String> => Kind::Text, nullable;
+        /// The SHA-256 that the file must have, in hexadecimal digits. Null: any.
+        sha256: Option<String> => Kind::Text, nullable;
+        /// The side of its images; they come to it by Pillow's bilinear resizing.
+        side: u64 => Kind::Int { min: 1, max: 4096 };
+        /// What is subtracted from the colours, which go from 0 to 1.
+        mean: [f64; 3] => Kind::List { item: &NUMBER, min: 3 };
+        /// By what they are divided then.
+        std: [f64; 3] => Kind::List { item: &POSITIVE, min: 3 };
     }
 }
 
@@ -64,7 +84,7 @@ group! {
     pub struct EvalSpec {
         /// The figures to compute.
         metrics: Vec<Metric> => Kind::List { item: &Kind::Choice(Metric::WORDS), min: 0 };
-        /// What is computed beside every distance in features of a network, of at most 10,000 images.
+        /// What is computed beside every distance in features of a network; but for the score, of at most 10,000 images.
         beside: Vec<Beside> => Kind::List { item: &Kind::Choice(Beside::WORDS), min: 0 };
         /// Images drawn for them; for `fd_pixel` at most 2,000 and at most as many as the data holds.
         n: u64 => at_least(2);
@@ -72,6 +92,8 @@ group! {
         methods: Vec<Method> => Kind::List { item: &Kind::Choice(Method::WORDS), min: 0 };
         /// The network of FID.
         inception: InceptionSpec => Kind::Group(InceptionSpec::FIELDS);
+        /// The network of `fd_network`.
+        network: NetworkSpec => Kind::Group(NetworkSpec::FIELDS);
         /// Over what `pae` is taken.
         pae: PaeSpec => Kind::Group(PaeSpec::FIELDS);
     }

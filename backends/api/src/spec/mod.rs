@@ -15,7 +15,7 @@ mod train;
 
 pub use backend::{BackendSpec, Precision};
 pub use dataset::{Cifar10Spec, Colour, DatasetSpec, Digits8Spec, Faulty, ImagesSpec, Split};
-pub use eval::{Beside, EvalSpec, InceptionSpec, Metric, PaeSpec};
+pub use eval::{Beside, EvalSpec, InceptionSpec, Metric, NetworkSpec, PaeSpec};
 pub use job::{Job, JobFileError, Source, Task, Which};
 pub use loss::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 pub use model::{

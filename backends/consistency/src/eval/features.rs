@@ -1,9 +1,11 @@
-//! Features of images by a network: a random one, or FID's.
+//! Features of images by a network: a random one, FID's, or one in a file.
 //!
 //! In: images of 8 bits, which a data set has and which published figures are taken on. Out: one vector an image, on the host.
 
-use exp_api::spec::{InceptionSpec, Metric};
+use exp_api::spec::{EvalSpec, InceptionSpec, Metric};
 
+use super::inception_score::Classifier;
+use super::network::Network;
 use super::inception::{FEATURES, Inception, Stored, Wanted};
 use super::resize::{Resize, SIDE};
 use crate::data::Shape;
@@ -12,6 +14,8 @@ use crate::rng::{Draw, Purpose};
 use crate::tensor::{Tensor, image_shape};
 use crate::weights::{Weights, WeightsError};
 
+/// Classes of the network of 2015-12-05.
+const CLASSES: usize = 1008;
 /// Widths of the random network's layers.
 const RANDOM: [usize; 3] = [32, 64, 128];
 /// Seed of its weights: its figures are comparable as long as this stays.
@@ -24,6 +28,8 @@ pub enum Features<T> {
     Random(Vec<T>),
     /// Inception-v3, and how images come to its size.
     Inception(Resize, Box<Inception<T>>),
+    /// A network in a file.
+    Network(Network),
 }
 
 impl<T: Tensor> Features<T> {
@@ -35,7 +41,7 @@ impl<T: Tensor> Features<T> {
     pub fn open<E: Engine<T = T>>(
         engine: &E,
         metric: Metric,
-        spec: &InceptionSpec,
+        eval: &EvalSpec,
         shape: Shape,
     ) -> Result<Option<(Features<T>, String)>, WeightsError> {
         let resize = match metric {
@@ -43,13 +49,17 @@ impl<T: Tensor> Features<T> {
             Metric::FdRandom => {
                 return Ok(Some((Features::Random(random(engine, shape.channels)), identity(metric, ""))));
             }
+            Metric::FdNetwork => {
+                let network = Network::open(&eval.network)?;
+                let identity = identity(metric, &network.identity());
+                return Ok(Some((Features::Network(network), identity)));
+            }
             Metric::FidTf => Resize::Tf,
             Metric::FidPil => Resize::Pil,
             Metric::FidTorch => Resize::Torch,
             Metric::FidClean => Resize::Clean,
         };
-        let path = spec.weights.as_deref().unwrap_or_default();
-        let file = Weights::open(path.as_ref(), spec.sha256.as_deref())?;
+        let file = inception_file(&eval.inception)?;
         let network = Inception::new(engine, |wanted| stored(&file, wanted))?;
         Ok(Some((Features::Inception(resize, Box::new(network)), identity(metric, &file.sha256()))))
     }
@@ -59,6 +69,7 @@ impl<T: Tensor> Features<T> {
         match self {
             Features::Random(_) => RANDOM[2],
             Features::Inception(..) => FEATURES,
+            Features::Network(network) => network.dimensions(),
         }
     }
 
@@ -69,6 +80,7 @@ impl<T: Tensor> Features<T> {
             Features::Inception(resize, network) => {
                 Features::Inception(*resize, Box::new(network.map(|tensor| engine.adopt(tensor))))
             }
+            Features::Network(network) => Features::Network(network.clone()),
         }
     }
 
@@ -76,6 +88,7 @@ impl<T: Tensor> Features<T> {
     pub fn of<E: Engine<T = T>>(&self, engine: &E, pixels: &[u8], shape: Shape) -> Vec<f64> {
         let count = pixels.len() / shape.values();
         let features = match self {
+            Features::Network(network) => return network.of(pixels, shape),
             Features::Random(kernels) => {
                 let signed: Vec<f32> = pixels.iter().map(|&value| f32::from(value) / 127.5 - 1.0).collect();
                 let x = engine.upload(&shape.batch(count), &signed);
@@ -91,6 +104,19 @@ impl<T: Tensor> Features<T> {
         };
         features.to_host().into_iter().map(f64::from).collect()
     }
+}
+
+/// The classifier of FID's network, which the Inception score needs.
+///
+/// # Errors
+/// Weights that are missing, do not fit, or hold none.
+pub fn classifier(spec: &InceptionSpec) -> Result<Classifier, WeightsError> {
+    let file = inception_file(spec)?;
+    Ok(Classifier::new(file.tensor("fc.weight", &[CLASSES, FEATURES])?, FEATURES))
+}
+
+fn inception_file(spec: &InceptionSpec) -> Result<Weights, WeightsError> {
+    Weights::open(spec.weights.as_deref().unwrap_or_default().as_ref(), spec.sha256.as_deref())
 }
 
 fn identity(metric: Metric, weights: &str) -> String {
@@ -127,6 +153,8 @@ fn stored(file: &Weights, wanted: Wanted) -> Result<Stored, WeightsError> {
 
 #[cfg(test)]
 mod tests {
+    use exp_api::spec::{NetworkSpec, PaeSpec};
+
     use super::*;
     use crate::oracle::OracleEngine;
 
@@ -148,12 +176,16 @@ mod tests {
 
     #[test]
     fn weights_that_are_missing_are_told() {
-        let spec = InceptionSpec { weights: Some("/nowhere/inception".to_owned()), ..none() };
+        let mut spec = none();
+        spec.inception.weights = Some("/nowhere/inception".to_owned());
         let found = Features::open(&OracleEngine, Metric::FidTf, &spec, SHAPE).map(|_| ()).map_err(|e| e.to_string());
         assert!(found.is_err_and(|text| text.starts_with("cannot read /nowhere/inception")));
     }
 
-    fn none() -> InceptionSpec {
-        InceptionSpec { weights: None, sha256: None, statistics: None }
+    fn none() -> EvalSpec {
+        let inception = InceptionSpec { weights: None, sha256: None, statistics: None };
+        let network = NetworkSpec { onnx: None, sha256: None, side: 8, mean: [0.0; 3], std: [1.0; 3] };
+        let pae = PaeSpec { images: 1, levels: 2, draws: 1, sigma_min: 0.1 };
+        EvalSpec { metrics: vec![], beside: vec![], n: 2, methods: vec![], inception, network, pae }
     }
 }

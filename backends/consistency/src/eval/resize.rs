@@ -33,20 +33,20 @@ impl Resize {
     /// One image of `shape`, plane by plane, as `[3,299,299]`; grey becomes colour.
     pub fn apply(self, pixels: &[u8], shape: Shape) -> Vec<f32> {
         let planes: Vec<Vec<f32>> =
-            pixels.chunks(shape.height * shape.width).map(|plane| self.plane(plane, shape)).collect();
+            pixels.chunks(shape.height * shape.width).map(|plane| self.plane(plane, shape, SIDE)).collect();
         (0..3).flat_map(|channel| planes[channel.min(planes.len() - 1)].iter().map(|&v| self.standardised(v))).collect()
     }
 
-    /// One plane of values from 0 to 255.
-    pub(crate) fn plane(self, plane: &[u8], shape: Shape) -> Vec<f32> {
+    /// One plane of `side`x`side` values from 0 to 255.
+    pub(crate) fn plane(self, plane: &[u8], shape: Shape, side: usize) -> Vec<f32> {
         let Shape { height, width, .. } = shape;
-        let (across, down) = (self.windows(width), self.windows(height));
+        let (across, down) = (self.windows(width, side), self.windows(height, side));
         let rows: Vec<f64> = plane
             .chunks(width)
             .flat_map(|row| across.iter().map(|window| self.rounded(window.over(|x| f64::from(row[x])))))
             .collect();
         down.iter()
-            .flat_map(|window| (0..SIDE).map(|x| window.over(|y| rows[y * SIDE + x])))
+            .flat_map(|window| (0..side).map(|x| window.over(|y| rows[y * side + x])))
             .map(|value| self.rounded(value) as f32)
             .collect()
     }
@@ -64,10 +64,10 @@ impl Resize {
         if self == Resize::Pil { (value + 0.5).floor().clamp(0.0, 255.0) } else { value }
     }
 
-    /// The window of each output pixel over a line of `from` pixels.
-    fn windows(self, from: usize) -> Vec<Window> {
-        let scale = from as f64 / SIDE as f64;
-        (0..SIDE)
+    /// The window of each of `side` output pixels over a line of `from` pixels.
+    fn windows(self, from: usize, side: usize) -> Vec<Window> {
+        let scale = from as f64 / side as f64;
+        (0..side)
             .map(|out| match self {
                 Resize::Tf => between(out as f64 * scale, from),
                 Resize::Torch => between((out as f64 + 0.5) * scale - 0.5, from),
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_flat_image_stays_flat() {
         for way in [Resize::Tf, Resize::Pil, Resize::Torch, Resize::Clean] {
-            let found = way.plane(&[77; 1024], SHAPE);
+            let found = way.plane(&[77; 1024], SHAPE, SIDE);
             assert!(found.len() == SIDE * SIDE && found.iter().all(|v| (v - 77.0).abs() < 1e-4), "{way:?}");
         }
     }
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_ramp_tells_the_ways_apart() {
         let ramp: Vec<u8> = (0..1024).map(|i| (i % 32 * 8) as u8).collect();
-        let at = |way: Resize, x: usize| f64::from(way.plane(&ramp, SHAPE)[150 * SIDE + x]);
+        let at = |way: Resize, x: usize| f64::from(way.plane(&ramp, SHAPE, SIDE)[150 * SIDE + x]);
         let scale = 32.0 / 299.0;
         assert!((at(Resize::Tf, 100) - 8.0 * 100.0 * scale).abs() < 1e-4);
         assert!((at(Resize::Torch, 100) - 8.0 * (100.5 * scale - 0.5)).abs() < 1e-4);

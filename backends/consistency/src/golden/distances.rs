@@ -40,7 +40,7 @@ pub(super) fn resize(case: &Case) -> Result<(), String> {
     let rows = case.shape("out/img")?[0];
     let plane = |channel: usize| {
         let pixels: Vec<u8> = image.iter().skip(channel).step_by(channels).map(|&v| v as u8).collect();
-        Resize::Pil.plane(&pixels, Shape { channels: 1, height, width })
+        Resize::Pil.plane(&pixels, Shape { channels: 1, height, width }, SIDE)
     };
     let planes: Vec<Vec<f32>> = (0..channels).map(plane).collect();
     let found: Vec<f64> =

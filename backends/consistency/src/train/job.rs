@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use exp_api::spec::{DatasetSpec, Method, Metric, RunSpec};
+use exp_api::spec::{Beside, DatasetSpec, Method, Metric, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
@@ -19,7 +19,7 @@ use super::trainer::Trainer;
 use crate::data::{self, Dataset, Shape};
 use crate::engine::Engine;
 use crate::eval::inception::FEATURES;
-use crate::eval::statistics;
+use crate::eval::{self, statistics};
 use crate::net::Network;
 use crate::weights::Weights;
 use crate::{loss, optim, sample, schedule};
@@ -38,6 +38,7 @@ pub fn check(spec: &RunSpec) -> Vec<Problem> {
     problems.extend(sample::check(spec));
     problems.extend(classes(spec));
     problems.extend(inception(spec));
+    problems.extend(network(spec));
     problems.extend(pae(spec));
     problems
 }
@@ -55,10 +56,24 @@ fn pae(spec: &RunSpec) -> Option<Problem> {
     asked.then(|| Problem::new("eval.metrics", "pae needs a network that sees no classes"))
 }
 
+/// Whether the network in a file can be used, if a metric looks by it.
+fn network(spec: &RunSpec) -> Option<Problem> {
+    if !spec.eval.metrics.contains(&Metric::FdNetwork) {
+        return None;
+    }
+    let message = match &spec.eval.network.onnx {
+        None => "fd_network needs an ONNX file with a network, found null".to_owned(),
+        Some(_) => eval::Network::open(&spec.eval.network).err()?.to_string(),
+    };
+    Some(Problem::new("eval.network.onnx", message))
+}
+
 /// Whether the files that FID needs are there, if a metric is one.
 fn inception(spec: &RunSpec) -> Vec<Problem> {
+    let scored = spec.eval.beside.contains(&Beside::InceptionScore);
     let Some(needed) = spec.eval.metrics.iter().find(|metric| metric.word().starts_with("fid_")) else {
-        return Vec::new();
+        let message = "inception_score goes beside a FID, and none is asked for";
+        return scored.then(|| Problem::new("eval.beside", message)).into_iter().collect();
     };
     let files = &spec.eval.inception;
     let weights = match &files.weights {
@@ -66,6 +81,7 @@ fn inception(spec: &RunSpec) -> Vec<Problem> {
             "{} needs a safetensors file with the weights of FID's Inception-v3, found null",
             needed.word()
         )),
+        Some(_) if scored => eval::classifier(files).err().map(|error| error.to_string()),
         Some(path) => Weights::check(path.as_ref()).err().map(|error| error.to_string()),
     };
     let statistics = files.statistics.as_ref().and_then(|path| statistics::load(path.as_ref(), FEATURES).err());

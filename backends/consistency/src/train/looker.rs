@@ -8,8 +8,11 @@ use exp_api::spec::{Beside, EvalSpec, Metric};
 use super::Replicas;
 use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
-use crate::eval::{EvalError, Features, Gaussian, Moments, frechet, kid, precision_recall, statistics};
+use crate::eval::{
+    Classifier, EvalError, Features, Gaussian, InceptionScore, Moments, classifier, frechet, kid, precision_recall, statistics,
+};
 use crate::tensor::Tensor;
+use crate::weights::WeightsError;
 
 /// Images added to moments at once. Fixed: streaming sums depend on it in their last bits.
 const ADDED: usize = 256;
@@ -21,6 +24,8 @@ const BLOCK: usize = 1024;
 const KEPT: usize = 10_000;
 /// Behind the name of a distance, the part of it that is due to the means.
 const OF_MEANS: &str = "_mu_diff";
+/// Before the way in which images came to the network, its score.
+const SCORE: &str = "inception_score_";
 
 /// A network with what it saw of the data set.
 pub(super) struct Looker<T> {
@@ -30,6 +35,7 @@ pub(super) struct Looker<T> {
     features: Features<T>,
     reference: Gaussian,
     beside: Vec<Beside>,
+    classifier: Option<Classifier>,
     /// Features of the first images of the data set, if something beside the distance needs them.
     real: Vec<f64>,
     shape: Shape,
@@ -39,6 +45,7 @@ pub(super) struct Looker<T> {
 pub(super) struct Seen {
     moments: Moments,
     rows: Vec<f64>,
+    score: InceptionScore,
 }
 
 impl<T: Tensor> Looker<T> {
@@ -52,23 +59,25 @@ impl<T: Tensor> Looker<T> {
         metric: Metric,
         eval: &EvalSpec,
     ) -> Result<Option<Looker<T>>, BackendError> {
-        let features = Features::open(replicas.first(), metric, &eval.inception, data.shape())
-            .map_err(|error| BackendError::Files(error.to_string()))?;
+        let features = Features::open(replicas.first(), metric, eval, data.shape()).map_err(unusable)?;
         let Some((features, identity)) = features else { return Ok(None) };
-        let given = eval.inception.statistics.as_ref().filter(|_| metric != Metric::FdRandom);
+        let given = eval.inception.statistics.as_ref().filter(|_| is_fid(metric));
         let reference = match given {
             Some(path) => statistics::load(Path::new(path), features.dimensions()).map_err(BackendError::Files)?,
             None => of_data(replicas, &features, &identity, data)?,
         };
-        let kept = if eval.beside.is_empty() { 0 } else { data.len().min(KEPT) };
+        let scored = is_fid(metric) && eval.beside.contains(&Beside::InceptionScore);
+        let classifier = scored.then(|| classifier(&eval.inception)).transpose().map_err(unusable)?;
+        let kept = if compares(&eval.beside) { data.len().min(KEPT) } else { 0 };
         let real = rows(replicas, &features, data.bytes(0..kept), data.shape());
         let (beside, shape) = (eval.beside.clone(), data.shape());
-        Ok(Some(Looker { metric, images: eval.n, features, reference, beside, real, shape }))
+        Ok(Some(Looker { metric, images: eval.n, features, reference, beside, classifier, real, shape }))
     }
 
     /// Nothing yet.
     pub(super) fn nothing(&self) -> Seen {
-        Seen { moments: Moments::new(self.features.dimensions()), rows: Vec::new() }
+        let moments = Moments::new(self.features.dimensions());
+        Seen { moments, rows: Vec::new(), score: InceptionScore::new(self.images) }
     }
 
     /// Looks at drawn images, `pixels` in NCHW, all replicas at once.
@@ -80,7 +89,10 @@ impl<T: Tensor> Looker<T> {
     ) -> Result<(), BackendError> {
         let found = rows(replicas, &self.features, pixels, self.shape);
         add(&mut seen.moments, &found, self.features.dimensions())?;
-        if !self.beside.is_empty() {
+        if let Some(classifier) = &self.classifier {
+            seen.score.add(classifier, &found);
+        }
+        if compares(&self.beside) {
             let left = KEPT * self.features.dimensions() - seen.rows.len();
             seen.rows.extend(&found[..left.min(found.len())]);
         }
@@ -96,6 +108,8 @@ impl<T: Tensor> Looker<T> {
         let dimensions = self.features.dimensions();
         for beside in &self.beside {
             match beside {
+                Beside::InceptionScore if self.classifier.is_none() => {}
+                Beside::InceptionScore => figures.push((format!("{SCORE}{way}"), seen.score.score()?)),
                 Beside::Kid => figures.push((format!("kid_{way}"), kid(&self.real, &seen.rows, dimensions))),
                 Beside::PrecisionRecall => {
                     let (precision, recall) = precision_recall(&self.real, &seen.rows, dimensions);
@@ -107,11 +121,25 @@ impl<T: Tensor> Looker<T> {
     }
 }
 
+/// Whether something compares drawn images with the data set's one by one.
+fn compares(beside: &[Beside]) -> bool {
+    beside.iter().any(|beside| *beside != Beside::InceptionScore)
+}
+
+/// Whether a metric looks by FID's network.
+fn is_fid(metric: Metric) -> bool {
+    metric.word().starts_with("fid_")
+}
+
+fn unusable(error: WeightsError) -> BackendError {
+    BackendError::Files(error.to_string())
+}
+
 /// Whether checkpoints compare by a figure, the lowest being the best: parts of others only explain them, and more
-/// precision or recall is better.
+/// precision, recall or a higher score is better.
 pub(super) fn ranks(name: &str) -> bool {
     let plain = name.split('/').next().unwrap_or(name);
-    let rising = plain.starts_with("precision_") || plain.starts_with("recall_");
+    let rising = ["precision_", "recall_", SCORE].iter().any(|start| plain.starts_with(start));
     name != "pae_variance" && !name.starts_with("pae/") && !plain.ends_with(OF_MEANS) && !rising
 }
 
@@ -180,7 +208,7 @@ mod tests {
     fn checkpoints_compare_by_what_is_better_when_lower() {
         let names = ["fd_pixel", "fid50k_tf/two_step", "kid_tf", "pae"];
         assert!(names.into_iter().all(ranks));
-        let others = ["fid50k_tf_mu_diff/heun", "pae_variance", "pae/0.020", "precision_tf", "recall_tf/two_step"];
+        let others = ["fid50k_tf_mu_diff/heun", "pae_variance", "pae/0.020", "precision_tf", "recall_tf/two_step", "inception_score_tf"];
         assert!(!others.into_iter().any(ranks));
     }
 }
