@@ -4,9 +4,9 @@
 
 use exp_api::spec::{EvalSpec, InceptionSpec, Metric};
 
+use super::inception::{FEATURES, Inception, Stored, Wanted};
 use super::inception_score::Classifier;
 use super::network::Network;
-use super::inception::{FEATURES, Inception, Stored, Wanted};
 use super::resize::{Resize, SIDE};
 use crate::data::Shape;
 use crate::engine::Engine;

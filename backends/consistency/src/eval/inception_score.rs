@@ -41,8 +41,7 @@ impl Classifier {
 
     /// The probabilities of the classes of an image by its features.
     fn probabilities(&self, features: &[f64]) -> Vec<f64> {
-        let logit =
-            |row: &[f32]| -> f64 { row.iter().zip(features).map(|(&weight, x)| f64::from(weight) * x).sum() };
+        let logit = |row: &[f32]| -> f64 { row.iter().zip(features).map(|(&weight, x)| f64::from(weight) * x).sum() };
         let logits: Vec<f64> = self.weights.chunks(self.dimensions).map(logit).collect();
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let parts: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();

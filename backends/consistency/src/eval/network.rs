@@ -76,10 +76,8 @@ impl Network {
     }
 
     fn one(&self, image: &[u8], shape: Shape) -> Result<Vec<f64>, String> {
-        let planes: Vec<Vec<f32>> = image
-            .chunks(shape.height * shape.width)
-            .map(|plane| Resize::Pil.plane(plane, shape, self.side))
-            .collect();
+        let planes: Vec<Vec<f32>> =
+            image.chunks(shape.height * shape.width).map(|plane| Resize::Pil.plane(plane, shape, self.side)).collect();
         let standardised = |channel: usize| {
             let (mean, std) = (self.mean[channel], self.std[channel]);
             let plane = &planes[channel.min(planes.len() - 1)];
@@ -121,13 +119,7 @@ mod tests {
     use super::*;
 
     fn spec(onnx: &Path) -> NetworkSpec {
-        NetworkSpec {
-            onnx: Some(onnx.display().to_string()),
-            sha256: None,
-            side: 4,
-            mean: [0.0; 3],
-            std: [1.0; 3],
-        }
+        NetworkSpec { onnx: Some(onnx.display().to_string()), sha256: None, side: 4, mean: [0.0; 3], std: [1.0; 3] }
     }
 
     #[test]

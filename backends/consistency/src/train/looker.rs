@@ -9,7 +9,8 @@ use super::Replicas;
 use crate::data::{Dataset, Shape};
 use crate::engine::Engine;
 use crate::eval::{
-    Classifier, EvalError, Features, Gaussian, InceptionScore, Moments, classifier, frechet, kid, precision_recall, statistics,
+    Classifier, EvalError, Features, Gaussian, InceptionScore, Moments, classifier, frechet, kid, precision_recall,
+    statistics,
 };
 use crate::tensor::Tensor;
 use crate::weights::WeightsError;
@@ -208,7 +209,14 @@ mod tests {
     fn checkpoints_compare_by_what_is_better_when_lower() {
         let names = ["fd_pixel", "fid50k_tf/two_step", "kid_tf", "pae"];
         assert!(names.into_iter().all(ranks));
-        let others = ["fid50k_tf_mu_diff/heun", "pae_variance", "pae/0.020", "precision_tf", "recall_tf/two_step", "inception_score_tf"];
+        let others = [
+            "fid50k_tf_mu_diff/heun",
+            "pae_variance",
+            "pae/0.020",
+            "precision_tf",
+            "recall_tf/two_step",
+            "inception_score_tf",
+        ];
         assert!(!others.into_iter().any(ranks));
     }
 }
