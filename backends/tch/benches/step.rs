@@ -49,7 +49,7 @@ struct Case {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().collect();
-    if let [_, "steps", file] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    if let [_, "serve", file] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         let spec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
         let replicas = exp_tch::replicas(&spec)?;
         let name = if replicas.count() > 1 { format!("tch x{}", replicas.count()) } else { "tch".to_owned() };
@@ -108,11 +108,16 @@ impl Case {
         if let Some(python) = std::env::var_os("EXP_PYTHON") {
             let modes = if self.device == "cpu" { &["eager"][..] } else { &["eager", "compile"] };
             for mode in modes {
-                rivals.push(Rival::pytorch(&python, folder.path(), &[self.device, &threads, dtype, mode])?);
+                rivals.push(Rival::pytorch(
+                    &python,
+                    "step/pytorch.py",
+                    folder.path(),
+                    &[self.device, &threads, dtype, mode],
+                )?);
             }
         }
         if self.device == "cpu" && self.precision == Precision::F32 {
-            rivals.push(Rival::burn(&spec, folder.path(), &threads)?);
+            rivals.push(Rival::burn("steps", &spec, folder.path(), &threads)?);
         }
         self.same(&rivals)?;
         for rival in &mut rivals {

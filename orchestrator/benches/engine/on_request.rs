@@ -1,7 +1,8 @@
-//! Training steps on request: how a benchmark drives an engine that is another process.
+//! Work on request: how a benchmark drives an engine that is another process.
 //!
-//! The process prints a name and the first loss, then for each line on its standard input, a time in seconds, the steps
-//! a second over that time; at the end of its input, its peak memory in MiB.
+//! The process prints a name and a number by which its work is known to be that of others, such as the first loss; then for
+//! each line on its standard input, a time in seconds, the work done a second over that time; at the end of its input, its
+//! peak memory in MiB.
 
 use std::error::Error;
 use std::io::BufRead;
@@ -14,18 +15,26 @@ use exp_consistency::train::Replicas;
 
 use crate::training::Training;
 
-/// Answers on the standard streams until the input ends.
+/// Takes training steps.
+#[allow(dead_code, reason = "not every benchmark trains")]
 pub fn serve<E: Engine>(name: &str, spec: &RunSpec, replicas: &Replicas<E>) -> Result<(), Box<dyn Error>> {
     let network = planned(spec)?;
     let mut training = Training::new(spec, &network, replicas);
-    println!("{name} {}", training.step());
+    answer(name, training.step().into(), || {
+        training.step();
+        1.0
+    })
+}
+
+/// Answers on the standard streams until the input ends; `work` does some, and says how much.
+pub fn answer(name: &str, known_by: f64, mut work: impl FnMut() -> f64) -> Result<(), Box<dyn Error>> {
+    println!("{name} {known_by}");
     for line in std::io::stdin().lock().lines() {
-        let (time, start, mut steps) = (Duration::try_from_secs_f64(line?.parse()?)?, Instant::now(), 0.0);
+        let (time, start, mut done) = (Duration::try_from_secs_f64(line?.parse()?)?, Instant::now(), 0.0);
         while start.elapsed() < time {
-            training.step();
-            steps += 1.0;
+            done += work();
         }
-        println!("{}", steps / start.elapsed().as_secs_f64());
+        println!("{}", done / start.elapsed().as_secs_f64());
     }
     let status = std::fs::read_to_string("/proc/self/status")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());

@@ -1,4 +1,4 @@
-//! An engine in a process of its own that takes steps on request (`orchestrator/benches/engine/on_request.rs`).
+//! An engine in a process of its own that works on request (`orchestrator/benches/engine/on_request.rs`).
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use exp_api::spec::RunSpec;
 
-/// One process, at the end of its first step.
+/// One process, at the end of its first piece of work.
 pub struct Rival {
     /// The engine, with its version where that is not ours.
     pub name: String,
-    /// The loss of its first step.
+    /// By what its work is known to be that of the others: the loss of its first step, a mean feature.
     pub loss: f64,
-    /// Steps a second, one value a round.
+    /// Steps or images a second, one value a round.
     pub rates: Vec<f64>,
     child: Child,
     input: ChildStdin,
@@ -26,23 +26,24 @@ impl Rival {
     /// This engine: this program once more.
     pub fn tch(spec: &RunSpec, folder: &Path) -> Result<Rival, Box<dyn Error>> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("steps").arg(written(spec, folder)?);
+        command.arg("serve").arg(written(spec, folder)?);
         Rival::start(command)
     }
 
     /// Burn, built with the whole workspace so that nothing is built twice; one replica a thread, as the backend opens.
-    pub fn burn(spec: &RunSpec, folder: &Path, threads: &str) -> Result<Rival, Box<dyn Error>> {
+    /// `example` is what it does.
+    pub fn burn(example: &str, spec: &RunSpec, folder: &Path, threads: &str) -> Result<Rival, Box<dyn Error>> {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
         let mut command = Command::new(env!("CARGO"));
-        command.current_dir(root).args(["run", "--release", "--quiet", "--example", "steps", "--"]);
+        command.current_dir(root).args(["run", "--release", "--quiet", "--example", example, "--"]);
         command.arg(written(spec, folder)?).arg(threads);
         Rival::start(command)
     }
 
-    /// A Python with PyTorch that repeats the trace in a folder: device, threads, format, eager or compiled.
-    pub fn pytorch(python: &OsStr, trace: &Path, words: &[&str]) -> Result<Rival, Box<dyn Error>> {
+    /// A Python with PyTorch, and a script of `benches/` with its folder and words.
+    pub fn pytorch(python: &OsStr, script: &str, folder: &Path, words: &[&str]) -> Result<Rival, Box<dyn Error>> {
         let mut command = Command::new(python);
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/step/pytorch.py")).arg(trace).args(words);
+        command.arg(format!("{}/benches/{script}", env!("CARGO_MANIFEST_DIR"))).arg(folder).args(words);
         // It must not find the libtorch that this program is linked to.
         command.env_remove("LD_LIBRARY_PATH");
         Rival::start(command)
@@ -59,7 +60,7 @@ impl Rival {
         Ok(Rival { name: name.to_owned(), loss: loss.parse()?, rates: Vec::new(), child, input, lines })
     }
 
-    /// Steps a second, over at least `time`.
+    /// Steps or images a second, over at least `time`.
     pub fn rate(&mut self, time: Duration) -> Result<f64, Box<dyn Error>> {
         writeln!(self.input, "{}", time.as_secs_f64())?;
         Ok(self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?)
