@@ -64,6 +64,11 @@ impl Command {
         problems.or_ok(command)
     }
 
+    /// Whether its metrics are kept for TensorBoard too: unless `track.tensorboard` says no.
+    pub fn wants_board(&self) -> bool {
+        self.config.get("track").and_then(|track| track.get("tensorboard")) != Some(&Json::Bool(false))
+    }
+
     /// The text of its configuration file.
     ///
     /// # Errors

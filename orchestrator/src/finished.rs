@@ -13,29 +13,20 @@ use crate::status::{State, Status};
 use crate::work::Work;
 
 /// Keys of a spec that say nothing about what is done.
-const WORDS_ABOUT: [&str; 2] = ["tags", "notes"];
+const WORDS_ABOUT: [&str; 3] = ["tags", "notes", "track"];
 
 /// The finished runs below some folders.
 #[derive(Default)]
 pub struct Finished(HashMap<String, PathBuf>);
 
 impl Finished {
-    /// Those below the folders in which a configuration puts runs and sweeps: the fixed parts of `hydra.run.dir` and
-    /// `hydra.sweep.dir`.
+    /// Those below [`roots`].
     ///
     /// # Errors
-    /// A directory of the configuration has no value.
+    /// As there.
     pub fn of(composed: &Composed) -> Result<Finished, Problem> {
         let mut finished = Finished::default();
-        for key in ["hydra.run.dir", "hydra.sweep.dir"] {
-            let node = composed.tree.at(key).ok_or_else(|| Problem::new("there is no such key").key(key))?;
-            let text = node.value.as_str().unwrap_or_default();
-            let fixed: PathBuf =
-                Path::new(text).iter().take_while(|part| !part.to_string_lossy().contains("${")).collect();
-            // A directory that is named in full lies beside the others.
-            let root = if fixed == Path::new(text) { fixed.parent().map(Path::to_owned) } else { Some(fixed) };
-            finished.gather(&composed.world.cwd.join(root.unwrap_or_default()));
-        }
+        roots(composed)?.iter().for_each(|root| finished.gather(&composed.world.cwd.join(root)));
         Ok(finished)
     }
 
@@ -62,6 +53,22 @@ impl Finished {
             }
         }
     }
+}
+
+/// The folders in which a configuration puts runs and sweeps: the fixed parts of `hydra.run.dir` and `hydra.sweep.dir`.
+///
+/// # Errors
+/// A directory of the configuration has no value.
+pub fn roots(composed: &Composed) -> Result<Vec<PathBuf>, Problem> {
+    let root = |key: &str| {
+        let node = composed.tree.at(key).ok_or_else(|| Problem::new("there is no such key").key(key))?;
+        let text = node.value.as_str().unwrap_or_default();
+        let fixed: PathBuf = Path::new(text).iter().take_while(|part| !part.to_string_lossy().contains("${")).collect();
+        // A directory that is named in full lies beside the others.
+        let root = if fixed == Path::new(text) { fixed.parent().map(Path::to_owned) } else { Some(fixed) };
+        Ok(root.unwrap_or_default())
+    };
+    ["hydra.run.dir", "hydra.sweep.dir"].into_iter().map(root).collect()
 }
 
 /// The sha256 of what is done; none of work that is part of another run.

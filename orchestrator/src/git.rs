@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
+/// The state of the code in a run directory.
+pub const GIT: &str = "git.json";
 /// Largest patch that is kept.
 const PATCH_LIMIT: usize = 8 << 20;
 
@@ -20,7 +22,7 @@ pub fn snapshot(dir: &Path) -> Vec<(&'static str, String)> {
         "dirty": !patch.is_empty(),
         "patch_bytes": patch.len(),
     });
-    let mut files = vec![("git.json", format!("{state:#}\n"))];
+    let mut files = vec![(GIT, format!("{state:#}\n"))];
     if !patch.is_empty() && patch.len() <= PATCH_LIMIT {
         files.push(("uncommitted.patch", patch));
     }

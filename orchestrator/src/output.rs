@@ -16,6 +16,7 @@ use crate::files::write_atomically;
 use crate::recorder::METRICS;
 use crate::rows::Rows;
 use crate::screen;
+use crate::track::tensorboard::Board;
 
 /// The longest line that is looked at.
 const LONGEST: usize = 1 << 20;
@@ -30,6 +31,9 @@ pub struct Output {
     metrics: PathBuf,
     /// The file of metrics, which is made for the first row.
     rows: Option<Rows>,
+    /// Events for TensorBoard, from the first row on.
+    board: Option<Board>,
+    wants_board: bool,
     /// The step of the last row.
     pub step: Option<u64>,
     /// The final figures.
@@ -39,17 +43,29 @@ pub struct Output {
 }
 
 impl Output {
-    /// The output of the program in `dir`, which goes to `log`; new lines are shown if `shown`.
+    /// The output of the program in `dir`, which goes to `log`; new lines are shown if `shown`, and metrics kept for
+    /// TensorBoard too if `board`.
     ///
     /// # Errors
     /// The log cannot be read, or the directory not be written.
-    pub fn open(dir: &Path, log: &Path, shown: bool) -> io::Result<Output> {
+    pub fn open(dir: &Path, log: &Path, shown: bool, board: bool) -> io::Result<Output> {
         let metrics = dir.join(METRICS);
         if metrics.exists() {
             write_atomically(&metrics, b"")?;
         }
         let (log, begun, figures) = (File::open(log)?, Vec::new(), Vec::new());
-        let mut output = Output { log, begun, overlong: false, metrics, rows: None, step: None, figures, shown: false };
+        let mut output = Output {
+            log,
+            begun,
+            overlong: false,
+            metrics,
+            rows: None,
+            board: None,
+            wants_board: board,
+            step: None,
+            figures,
+            shown: false,
+        };
         output.read()?;
         output.shown = shown;
         Ok(output)
@@ -77,6 +93,11 @@ impl Output {
             }
             self.extend(rest);
         }
+    }
+
+    /// Notes what the program came to.
+    pub fn close(&mut self, well: bool) {
+        self.board.iter_mut().for_each(|board| board.end(self.step, well, &self.figures));
     }
 
     fn extend(&mut self, bytes: &[u8]) {
@@ -113,8 +134,16 @@ impl Output {
                 };
                 if again {
                     rows.cut(|of| of < step)?;
+                    self.board = None;
                 }
-                rows.append(step, &numbers)
+                rows.append(step, &numbers)?;
+                match &mut self.board {
+                    Some(board) => board.metrics(step, &numbers),
+                    // This row is in the file already.
+                    None if self.wants_board => self.board = self.metrics.parent().map(Board::begin),
+                    None => {}
+                }
+                Ok(())
             }
         }
     }
@@ -130,7 +159,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("exp.log");
         let mut log = File::create(&path).unwrap();
-        let mut early = Output::open(dir.path(), &path, false).unwrap();
+        let mut early = Output::open(dir.path(), &path, false, false).unwrap();
         let long = format!("{{\"step\":9,\"x\":\"{}\"}}\n", "y".repeat(LONGEST));
         let text = [
             "loading\n{\"step\":1,\"loss\":0.5,\"name\":\"a\"}\n{\"step\":2,\"lo",
@@ -145,7 +174,7 @@ mod tests {
         let metrics = || std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
         let wanted = "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":0.125}\n";
         assert_eq!(metrics(), wanted);
-        let late = Output::open(dir.path(), &path, false).unwrap();
+        let late = Output::open(dir.path(), &path, false, false).unwrap();
         assert_eq!(metrics(), wanted);
         for output in [early, late] {
             assert_eq!((output.step, output.figures), (Some(2), vec![("fd".to_owned(), 3.0)]));

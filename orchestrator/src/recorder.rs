@@ -2,14 +2,16 @@
 //! terminal.
 
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use exp_api::{Event, EventSink, Level};
+use exp_api::{Event, EventSink, Level, Report};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::rows::Rows;
 use crate::screen;
+use crate::track::clock::now;
+use crate::track::tensorboard::Board;
 
 /// The rows that a rerun repeats.
 pub const METRICS: &str = "metrics.jsonl";
@@ -20,28 +22,39 @@ const PLAIN_LINES: Duration = Duration::from_secs(10);
 
 /// Keeps the events of one job.
 pub struct Recorder {
+    dir: PathBuf,
     again: bool,
+    /// Events for TensorBoard, from the moment that training starts.
+    board: Option<Board>,
+    wants_board: bool,
     metrics: Rows,
     system: Rows,
     progress: Progress,
 }
 
 impl Recorder {
-    /// Keeps events in a run directory, with progress on `screen`; `again` if somebody worked there before.
+    /// Keeps events in a run directory, with progress on `screen`; `again` if somebody worked there before; also for
+    /// TensorBoard if `board`.
     ///
     /// # Errors
     /// A file cannot be opened.
-    pub fn open(dir: &Path, screen: Option<&MultiProgress>, again: bool) -> io::Result<Recorder> {
+    pub fn open(dir: &Path, screen: Option<&MultiProgress>, again: bool, board: bool) -> io::Result<Recorder> {
         Ok(Recorder {
+            dir: dir.to_owned(),
             again,
+            board: None,
+            wants_board: board,
             metrics: Rows::open(dir.join(METRICS))?,
             system: Rows::open(dir.join(SYSTEM))?,
             progress: Progress::new(screen.cloned()),
         })
     }
 
-    /// Takes the bar off the terminal.
-    pub fn close(self) {
+    /// Takes the bar off the terminal, and notes what a job came to that did not stop on the way.
+    pub fn close(mut self, report: Option<&Report>, well: bool) {
+        if let Some(board) = &mut self.board {
+            board.end(report.map(|report| report.step), well, report.map_or(&[], |report| &report.figures));
+        }
         if let Some(bar) = &self.progress.bar {
             bar.finish_and_clear();
         }
@@ -59,16 +72,24 @@ impl EventSink for Recorder {
                     tracing::info!("resumed from step {step}{why}");
                 }
                 self.progress.start(step, steps, batch);
+                self.board = self.wants_board.then(|| Board::begin(&self.dir));
                 Ok(())
             }
             Event::Progress { step, loss } => {
                 self.progress.advance(step, loss);
                 Ok(())
             }
-            Event::Metrics { step, values } => self.metrics.append(step, &values),
+            Event::Metrics { step, values } => {
+                self.metrics.append(step, &values)?;
+                self.board.iter_mut().for_each(|board| board.metrics(step, &values));
+                Ok(())
+            }
             Event::System { step, mut values } => {
                 values.extend(memory_mib());
-                self.system.append(step, &values)
+                values.push(("time".to_owned(), now()));
+                self.system.append(step, &values)?;
+                self.board.iter_mut().for_each(|board| board.system(step, &values));
+                Ok(())
             }
             Event::Log { level: Level::Info, message } => {
                 tracing::info!("{message}");

@@ -7,7 +7,7 @@ use exp_api::{Job, RunSpec};
 use crate::compose::{Node, Problem, Problems};
 
 /// Keys that may change when a run goes on, with everything below them.
-const FREE: [&str; 11] = [
+const FREE: [&str; 12] = [
     "train.steps",
     "train.log_every",
     "train.preview_every",
@@ -18,6 +18,7 @@ const FREE: [&str; 11] = [
     "sample",
     "tags",
     "notes",
+    "track",
     "backend",
 ];
 
@@ -62,11 +63,13 @@ fn compare(
     }
 }
 
-/// Writes the changed job over the frozen one.
+/// Writes the changed job over the frozen one, and who changed which of its keys, as `tree` tells.
 ///
 /// # Errors
 /// Another process works on the run, or it cannot be written.
-pub fn refreeze(dir: &Path, job: &Job) -> Result<(), crate::Failure> {
+pub fn refreeze(dir: &Path, job: &Job, tree: &Node) -> Result<(), crate::Failure> {
     let _lock = crate::status::Lock::take(dir).map_err(crate::worker::WorkerError::from)?;
-    Ok(crate::run_dir::RunDir::open(dir).write_work(&job.clone().into())?)
+    let run = crate::run_dir::RunDir::open(dir);
+    run.write_work(&job.clone().into())?;
+    Ok(run.change_origins(tree)?)
 }

@@ -1,8 +1,8 @@
 //! Files of figures: JSON objects, one a line, each with its `step`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
@@ -58,6 +58,15 @@ impl Rows {
     pub fn flush(&self) -> io::Result<()> {
         self.file.sync_data()
     }
+}
+
+/// The whole rows of a file, with their steps; none of a file that cannot be read.
+pub fn read(path: &Path) -> impl Iterator<Item = (u64, Map<String, Value>)> + use<> {
+    let lines = File::open(path).map(|file| BufReader::new(file).lines());
+    lines.into_iter().flatten().map_while(Result::ok).filter_map(|line| {
+        let row: Map<String, Value> = serde_json::from_str(&line).ok()?;
+        Some((row.get("step")?.as_u64()?, row))
+    })
 }
 
 /// The step of a whole row.

@@ -8,13 +8,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use exp_api::Job;
+use serde_json::Map;
 
 use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
 use crate::files::write_atomically;
+use crate::history::{read_json, text};
 use crate::process::Process;
 use crate::status::{State, Status};
 use crate::work::Work;
+
+/// Who set each value of the configuration of a run.
+pub const ORIGINS: &str = "origins.json";
 
 /// A directory with a job in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +87,7 @@ impl RunDir {
             put(&folder.join("hydra.yaml"), &hydra)?;
             put(&folder.join("overrides.yaml"), &overrides_yaml(&composed.task_overrides))?;
         }
+        put(&run.0.join(ORIGINS), &to_json(origins(&composed.tree))?)?;
         for (name, content) in code {
             put(&run.0.join(name), content)?;
         }
@@ -130,6 +136,19 @@ impl RunDir {
         let path = self.0.join(Job::FILE);
         let text = work.to_text().map_err(|error| failed(&path, error.into()))?;
         write_atomically(&path, text.as_bytes()).map_err(|source| failed(&path, source))
+    }
+
+    /// Notes who changed values of the frozen spec, which `tree` was made of.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn change_origins(&self, tree: &Node) -> Result<(), FreezeError> {
+        let path = self.0.join(ORIGINS);
+        let mut known = read_json(&path).unwrap_or_default();
+        let frozen = self.0.join(Job::FILE).display().to_string();
+        let changed = |(_, origin): &(String, serde_json::Value)| !text(origin).starts_with(&frozen);
+        known.extend(origins(tree).into_iter().filter(changed));
+        write_atomically(&path, to_json(known)?.as_bytes()).map_err(|source| failed(&path, source))
     }
 
     /// Where it is.
@@ -183,6 +202,31 @@ fn create(place: &Place) -> Result<PathBuf, FreezeError> {
             Err(FreezeError::Taken(dir.display().to_string()))
         }
     }
+}
+
+/// The leaves of a configuration by their dotted keys, each with who set it last: a file with its line, or an override.
+pub fn origins(tree: &Node) -> Map<String, serde_json::Value> {
+    fn walk(path: &str, node: &Node, found: &mut Map<String, serde_json::Value>) {
+        match node.as_map().filter(|map| !map.is_empty()) {
+            Some(map) => map.iter().for_each(|(key, child)| match path {
+                "" => walk(&key.to_string(), child, found),
+                _ => walk(&format!("{path}.{key}"), child, found),
+            }),
+            None => {
+                if let Some(origin) = node.trail.winner() {
+                    found.insert(path.to_owned(), origin.to_string().into());
+                }
+            }
+        }
+    }
+    let mut found = Map::new();
+    let jobs = tree.as_map().into_iter().flatten().filter(|(key, _)| key.to_string() != "hydra");
+    jobs.for_each(|(key, child)| walk(&key.to_string(), child, &mut found));
+    found
+}
+
+fn to_json(map: Map<String, serde_json::Value>) -> Result<String, FreezeError> {
+    serde_json::to_string_pretty(&map).map(|text| text + "\n").map_err(|error| failed(Path::new(ORIGINS), error.into()))
 }
 
 /// The list of overrides as YAML.

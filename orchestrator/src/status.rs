@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,18 @@ impl Owner {
             host: line("/proc/sys/kernel/hostname"),
             boot_id: line("/proc/sys/kernel/random/boot_id"),
         }
+    }
+
+    /// Whether it was a process of this machine that is no more. Of other machines nothing is known.
+    pub fn is_gone(&self) -> bool {
+        static HERE: OnceLock<Owner> = OnceLock::new();
+        let here = HERE.get_or_init(Owner::here);
+        // A process that nobody has waited for yet is still listed, after its name, as a zombie.
+        let alive = || {
+            let line = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+            line.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+        };
+        self.host == here.host && (self.boot_id != here.boot_id || !alive())
     }
 }
 

@@ -7,11 +7,11 @@ use indicatif::MultiProgress;
 use serde_json::{Map, Value};
 
 use crate::files::write_atomically;
-use crate::log;
 use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
 use crate::status::{Lock, LockError, State, Status};
+use crate::{log, machine};
 
 /// Figures of a finished job, within its directory.
 pub const REPORT: &str = "report.json";
@@ -59,15 +59,18 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
     let logging = Process::open(dir).map_err(failed)?.logging;
     let dispatch = log::of_job(screen, dir, &logging).map_err(failed)?;
     let outcome = tracing::dispatcher::with_default(&dispatch, || {
-        let mut recorder = Recorder::open(dir, screen, again).map_err(failed)?;
+        if let Some(started) = &status.started {
+            machine::record(dir, started, &backend.devices()).map_err(failed)?;
+        }
+        let mut recorder = Recorder::open(dir, screen, again, job.spec.track.tensorboard).map_err(failed)?;
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
-        recorder.close();
         let outcome = outcome.and_then(|report| {
             if !report.interrupted {
                 write_report(dir, &report.figures).map_err(failed)?;
             }
             Ok(report)
         });
+        recorder.close(outcome.as_ref().ok(), outcome.is_ok());
         match &outcome {
             Ok(report) if report.interrupted => tracing::warn!("interrupted at step {}", report.step),
             Ok(_) => {}

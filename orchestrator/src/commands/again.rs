@@ -49,7 +49,7 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
     let (before, wanted, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &wanted, &tree, &cli.flags.allow)?;
     if wanted != before.spec {
-        resume::refreeze(dir, &Job { task: before.task, spec: wanted })?;
+        resume::refreeze(dir, &Job { task: before.task, spec: wanted }, &tree)?;
     }
     run_one(dir)
 }

@@ -6,23 +6,29 @@
 //! its backend accepts.
 
 mod again;
+mod browse;
 mod complete;
 mod data;
 mod doctor;
+mod draw;
 mod help;
 mod info;
 mod jobs;
+mod keep;
+mod list;
 mod multirun;
 mod queue;
 mod run;
 mod search;
+mod show;
 mod spec;
 mod sweep;
+mod sync;
 mod why;
 
 use std::path::Path;
 
-use crate::cli::{Cli, Command, Flags};
+use crate::cli::{Cli, Command, Flags, Look};
 use crate::compose::{Library, Place as Conf, Problem, Problems, SearchPath, World};
 use crate::conf;
 use crate::launch::queue::QueueError;
@@ -54,6 +60,9 @@ pub enum Failure {
     /// A data set cannot be looked at.
     #[error("error: {0}")]
     Data(String),
+    /// Runs cannot be looked at.
+    #[error("error: {0}")]
+    Look(String),
     /// The operating system refused something.
     #[error("error: {0}")]
     System(#[from] std::io::Error),
@@ -76,7 +85,7 @@ impl Failure {
             Failure::Job(WorkerError::Locked(_) | WorkerError::NoJob(_) | WorkerError::NoBackend(_)) => 2,
             Failure::NoSweep(SweepError::Locked(_) | SweepError::Unfinished(_)) => 2,
             Failure::Job(_) | Failure::Sweep(_) => 1,
-            Failure::Data(_) => 2,
+            Failure::Data(_) | Failure::Look(_) => 2,
             Failure::Freeze(FreezeError::Write { .. }) | Failure::NoSweep(_) | Failure::System(_) => 3,
             Failure::Queue(_) => 3,
             Failure::Interrupted(_) => 130,
@@ -109,6 +118,23 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Why(key) => why::why(key, cli, &library, world),
         Command::Watch(dir) => queue::watch(dir),
         Command::Worker(dir) => queue::work(dir),
+        Command::Look(look) => self::look(look, cli, &library, world),
+    }
+}
+
+fn look(look: &Look, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    match look {
+        Look::Ls(ls) => list::list(ls, cli, library, world),
+        Look::Show(show) => show::show(show),
+        Look::Diff(diff) => show::diff(diff),
+        Look::Tag(tag) => keep::tag(tag),
+        Look::Note(note) => keep::note(note),
+        Look::Rm(rm) => keep::rm(rm, cli, library, world),
+        Look::Report(report) => draw::report(report),
+        Look::Plot(plot) => draw::plot(plot),
+        Look::Ui(ui) => browse::browse(ui, cli, library, world),
+        Look::Sync(sync) => sync::sync(sync),
+        Look::Gc(gc) => keep::gc(gc, cli, library, world),
     }
 }
 

@@ -17,7 +17,7 @@
 //!
 //! Everything that is wrong comes back as [`Problems`], with who set the value and what to type.
 
-mod base64;
+pub(crate) mod base64;
 mod builtin;
 pub mod composed;
 mod cursor;

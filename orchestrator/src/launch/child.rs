@@ -20,6 +20,7 @@ use wait4::Wait4;
 
 use super::Asked;
 use crate::command::{self, Command as Program};
+use crate::machine;
 use crate::output::Output;
 use crate::process::{LOG, Process};
 use crate::status::{Exit, Lock, Owner, State, Status};
@@ -128,10 +129,11 @@ fn program(
     if process.chdir {
         command.current_dir(dir);
     }
-    let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console)?;
+    let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console, program.wants_board())?;
     let child = command.spawn()?;
     let owner = Owner { pid: child.id(), ..Owner::here() };
     let started = Some(jiff::Timestamp::now().to_string());
+    machine::record(dir, started.as_deref().unwrap_or_default(), &[])?;
     Status { owner: owner.clone(), started, ..Status::here(State::Running) }.write(dir)?;
     let end = follow(child, conditions.timeout, asked, || output.read())?;
     settle_program(dir, &mut output, owner, end, &log, said)
@@ -150,7 +152,8 @@ pub fn adopt(dir: &Path, process: &Process) -> io::Result<()> {
     let log = dir.join(process.logging.file.as_deref().unwrap_or(LOG));
     let end =
         End { status: ExitStatus::from_raw(code << 8), peak_rss_mib: None, stopped: false, late: None, done: None };
-    settle_program(dir, &mut Output::open(dir, &log, false)?, status.owner, end, &log, 0)
+    let board = matches!(Work::open(dir), Ok(Work::Command(program)) if program.wants_board());
+    settle_program(dir, &mut Output::open(dir, &log, false, board)?, status.owner, end, &log, 0)
 }
 
 /// Writes down how a program ended, and its figures.
@@ -170,6 +173,7 @@ fn settle_program(
     if !output.figures.is_empty() {
         write_report(dir, &output.figures)?;
     }
+    output.close(end.status.success());
     end.done = end.status.success().then_some(output.step);
     settle(dir, owner, &end, || last_line(log, said))
 }

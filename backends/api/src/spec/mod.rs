@@ -11,6 +11,7 @@ mod loss;
 mod model;
 mod sample;
 mod schedule;
+mod track;
 mod train;
 
 pub use backend::{BackendSpec, Precision};
@@ -25,6 +26,7 @@ pub use model::{
 };
 pub use sample::{Method, SampleSpec, Save};
 pub use schedule::{EctPairsSpec, EdmPairsSpec, ScheduleKind, ScheduleSpec};
+pub use track::TrackSpec;
 pub use train::{Clip, EmaSpec, OptimizerKind, TrainSpec};
 
 use crate::schema::{COUNT, Kind, group};
@@ -55,6 +57,8 @@ group! {
         /// Where the initial weights come from: a run directory (its last averaged weights), or a safetensors file with
         /// the parameter names of EDM's SongUNet.
         init_from: Option<String> => Kind::Text, nullable;
+        /// What is written about the run for other programs.
+        track: TrackSpec => Kind::Group(TrackSpec::FIELDS);
         /// Words to find the run by.
         tags: Vec<String> => Kind::List { item: &Kind::Text, min: 0 };
         /// Free text about the run.

@@ -12,7 +12,7 @@ mod write;
 pub use manifest::Manifest;
 pub use read::{Loaded, Rejected, chosen, latest};
 pub use tensors::{HostTensor, decode, encode};
-pub use write::{prune, save};
+pub use write::{prune, remove, save, superfluous};
 
 use std::path::PathBuf;
 

@@ -44,16 +44,22 @@ pub fn prune(run: &Path, step: u64, keep: u64) -> Result<(), CheckpointError> {
     for partial in partials(run)? {
         remove(&partial)?;
     }
+    superfluous(run, step, keep)?.iter().try_for_each(|checkpoint| remove(checkpoint))
+}
+
+/// The folders of all but the best by each figure and the last `keep` of the checkpoints up to `step`.
+///
+/// # Errors
+/// The folder of checkpoints cannot be read.
+pub fn superfluous(run: &Path, step: u64, keep: u64) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut steps = list(run)?;
     steps.retain(|&other| other <= step);
     let manifests: Vec<Manifest> = steps.iter().filter_map(|&step| manifest_of(run, step).ok()).collect();
     let names = manifests.iter().flat_map(|manifest| &manifest.figures).map(|(name, _)| name);
     let best: HashSet<u64> = names.filter_map(|name| lowest(&manifests, name)).collect();
     let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
-    for step in steps[..old].iter().filter(|&step| !best.contains(step)) {
-        remove(&run.join(FOLDER).join(step.to_string()))?;
-    }
-    Ok(())
+    let folder = |step: &u64| run.join(FOLDER).join(step.to_string());
+    Ok(steps[..old].iter().filter(|&step| !best.contains(step)).map(folder).collect())
 }
 
 /// Folders of checkpoints that were never finished.
@@ -78,7 +84,11 @@ fn flush_folder(path: &Path) -> Result<(), CheckpointError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| files("cannot flush", path, e))
 }
 
-fn remove(path: &Path) -> Result<(), CheckpointError> {
+/// Removes the folder of a checkpoint.
+///
+/// # Errors
+/// It cannot be removed. That it is not there is none.
+pub fn remove(path: &Path) -> Result<(), CheckpointError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files("cannot remove", path, error)),
         _ => Ok(()),

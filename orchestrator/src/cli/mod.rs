@@ -3,6 +3,10 @@
 //! Words with `=`, or beginning with `~`, are overrides; a bare first word is a command; the words after a command
 //! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
 
+mod look;
+
+pub use look::{Diff, Gc, Look, Ls, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
+
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -10,6 +14,7 @@ use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use exp_api::spec::Which;
 
 use crate::compose::problem::nearest;
+use look::LOOKS;
 
 /// What a user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +48,15 @@ pub enum Command {
     Watch(PathBuf),
     /// Do the job of a directory: what launchers start.
     Worker(PathBuf),
+    /// Look at runs that are there.
+    Look(Look),
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 8] = ["data", "doctor", "eval", "resume", "sample", "watch", "why", "worker"];
+pub const COMMANDS: [&str; 19] = [
+    "data", "diff", "doctor", "eval", "gc", "ls", "note", "plot", "report", "resume", "rm", "sample", "show", "sync",
+    "tag", "ui", "watch", "why", "worker",
+];
 
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
@@ -56,7 +66,7 @@ pub const COMMANDS: [&str; 8] = ["data", "doctor", "eval", "resume", "sample", "
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp ls|show|diff|report|plot|ui|sync|tag|note|rm|gc ...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -217,6 +227,11 @@ impl Cli {
             "-sc" => "--shell-completion".to_owned(),
             _ => arg,
         });
+        let args: Vec<String> = args.collect();
+        if args.first().is_some_and(|first| LOOKS.contains(&first.as_str())) {
+            let look = Look::try_parse_from(std::iter::once("exp".to_owned()).chain(args))?;
+            return Ok(Cli { command: Command::Look(look), overrides: Vec::new(), flags: Flags::default() });
+        }
         let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args)).map_err(explained)?;
         if flags.resolve && flags.cfg.is_none() && !flags.help {
             return Err(wrong("--resolve goes with --cfg or --help".to_owned()));

@@ -1,0 +1,82 @@
+//! `exp report` and `exp plot`: runs as a page, and as charts.
+
+use std::path::{Path, PathBuf};
+
+use exp_api::Job;
+
+use super::Failure;
+use super::list::frequent;
+use super::show::{facts, open};
+use crate::cli::{Plot, Report};
+use crate::files::write_atomically;
+use crate::history::{History, known};
+use crate::page;
+use crate::plot::{self, Chart};
+use crate::screen::tell;
+use crate::sweep_dir::SweepDir;
+
+/// The page of a run, in its directory.
+const PAGE: &str = "report.html";
+/// The charts of a run or sweep, in its directory.
+const PLOTS: &str = "plots";
+
+/// Writes a run as a page into its directory.
+pub(super) fn report(report: &Report) -> Result<(), Failure> {
+    let detail = open(&report.dir)?;
+    let text = page::report(&report.dir, &detail, &facts(&detail)).map_err(Failure::Look)?;
+    let path = report.dir.join(PAGE);
+    write(&path, &text)?;
+    tell(path.display());
+    Ok(())
+}
+
+/// Writes charts: of a sweep what it found, of runs their curves, of one the schedule too.
+pub(super) fn plot(plot: &Plot) -> Result<(), Failure> {
+    let first = plot.dirs.first().map(PathBuf::as_path).unwrap_or(Path::new("."));
+    let charts = match &plot.dirs[..] {
+        [dir] if SweepDir::is_one(dir) => of_sweep(dir, &plot.key)?,
+        [dir] if plot.key.is_empty() => {
+            open(dir)?;
+            let schedule = Job::open(dir).ok().and_then(|job| plot::schedule(&job.spec).ok());
+            plot::of_run(dir).into_iter().chain(schedule.into_iter().flatten()).collect()
+        }
+        dirs => of_runs(dirs, &plot.key)?,
+    };
+    let folder = plot.out.clone().unwrap_or_else(|| first.join(PLOTS));
+    let mut written = 0;
+    for chart in &charts {
+        let Some(svg) = chart.svg() else { continue };
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}.svg", chart.title.replace(|c: char| !c.is_alphanumeric() && c != '_', "-")));
+        write(&path, &svg)?;
+        tell(path.display());
+        written += 1;
+    }
+    match written {
+        0 => Err(Failure::Look(format!("{} has no numbers to draw", first.display()))),
+        _ => Ok(()),
+    }
+}
+
+/// One chart a key, one line a run.
+fn of_runs(dirs: &[PathBuf], keys: &[String]) -> Result<Vec<Chart>, Failure> {
+    for dir in dirs {
+        open(dir)?;
+    }
+    let usual = ["loss".to_owned()];
+    let keys = if keys.is_empty() { &usual } else { keys };
+    let runs = || dirs.iter().map(|dir| (dir.display().to_string(), dir.as_path()));
+    Ok(keys.iter().map(|key| plot::compared(key, runs())).collect())
+}
+
+fn of_sweep(dir: &Path, keys: &[String]) -> Result<Vec<Chart>, Failure> {
+    let history = History::of(dir, None)?;
+    known(&history, keys.iter().map(String::as_str))?;
+    let figures = if keys.is_empty() { frequent(&history.runs.iter().collect::<Vec<_>>()) } else { keys.to_vec() };
+    Ok(figures.iter().flat_map(|figure| plot::sweep(&history, figure)).collect())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    write_atomically(path, text.as_bytes())
+        .map_err(|error| Failure::Look(format!("cannot write {}: {error}", path.display())))
+}

@@ -1,0 +1,133 @@
+//! `exp tag`, `exp note`, `exp rm`, `exp gc`: what a user keeps of runs, and what not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use exp_consistency::checkpoint::{FOLDER, remove, superfluous};
+
+use super::Failure;
+use super::list::{histories, usual};
+use super::show::open;
+use crate::cli::{Cli, Gc, Note, Rm, Tag};
+use crate::compose::{Library, World};
+use crate::history::{History, Labels};
+use crate::screen::{tell, warn};
+use crate::status::{Lock, State};
+use crate::sweep_dir::SweepDir;
+
+/// Where runs go that are not wanted any more, in the folder of runs.
+const TRASH: &str = ".trash";
+
+/// Puts tags on a run, or takes them off.
+pub(super) fn tag(tag: &Tag) -> Result<(), Failure> {
+    let mut labels = open(&tag.dir)?.run.labels;
+    labels.tags.retain(|old| !tag.tags.contains(old));
+    if !tag.remove {
+        labels.tags.extend(tag.tags.iter().cloned());
+    }
+    write(&labels, &tag.dir)?;
+    tell(if labels.tags.is_empty() { "no tags".to_owned() } else { format!("tags: {}", labels.tags.join(" ")) });
+    Ok(())
+}
+
+/// Writes a note about a run.
+pub(super) fn note(note: &Note) -> Result<(), Failure> {
+    let labels = open(&note.dir)?.run.labels;
+    write(&Labels { notes: Some(note.text.clone()).filter(|text| !text.is_empty()), ..labels }, &note.dir)
+}
+
+fn write(labels: &Labels, dir: &Path) -> Result<(), Failure> {
+    labels
+        .write(dir)
+        .map_err(|error| Failure::Look(format!("cannot write {}: {error}", dir.join(Labels::FILE).display())))
+}
+
+/// Moves runs and sweeps into the trash. All are looked at before the first is moved.
+pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let roots = usual(cli, library, world)?;
+    let mut wrong = Vec::new();
+    let mut moves = Vec::new();
+    for dir in &rm.dirs {
+        match plan(dir, &roots) {
+            Ok(found) => moves.push(found),
+            Err(reason) => wrong.push(format!("{}: {reason}", dir.display())),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(Failure::Look(wrong.join("\nerror: ")));
+    }
+    for (from, to) in moves {
+        if !rm.dry_run {
+            let to_folder = to.parent().unwrap_or(&to);
+            fs::create_dir_all(to_folder).and_then(|()| fs::rename(&from, &to))?;
+        }
+        let would = if rm.dry_run { "would move " } else { "" };
+        tell(format_args!("{would}{} -> {}", from.display(), to.display()));
+    }
+    Ok(())
+}
+
+/// From where to where a run or sweep is moved.
+fn plan(dir: &Path, roots: &[PathBuf]) -> Result<(PathBuf, PathBuf), String> {
+    let full = dir.canonicalize().map_err(|error| error.to_string())?;
+    let history = History::of(dir, None).map_err(|error| error.to_string())?;
+    let is_run = matches!(&history.runs[..], [run] if run.dir == dir);
+    if !is_run && !SweepDir::is_one(dir) {
+        return Err("neither a run nor a sweep".to_owned());
+    }
+    if let Some(run) = history.runs.iter().find(|run| run.state() == State::Running) {
+        return Err(format!("process {} works on {}", run.status.owner.pid, run.dir.display()));
+    }
+    let above = roots.iter().filter_map(|root| Some((root.clone(), root.canonicalize().ok()?)));
+    let inside = above.filter_map(|(root, whole)| Some((root, full.strip_prefix(&whole).ok()?.to_owned())));
+    let parent = || Some((dir.parent()?.to_owned(), PathBuf::from(full.file_name()?)));
+    let (root, rest) = inside.into_iter().next().or_else(parent).ok_or("it has no folder above it")?;
+    let wanted = root.join(TRASH).join(rest);
+    let mut to = wanted.clone();
+    for suffix in 1.. {
+        if !to.exists() {
+            break;
+        }
+        to = format!("{}_{suffix}", wanted.display()).into();
+    }
+    Ok((dir.to_owned(), to))
+}
+
+/// Deletes checkpoints of runs that are done.
+pub(super) fn gc(gc: &Gc, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let history = histories(&gc.dirs, cli, library, world)?;
+    let (mut count, mut bytes) = (0, 0);
+    let done = history.runs.iter().filter(|run| run.state() == State::Done && run.dir.join(FOLDER).is_dir());
+    for run in done {
+        // Somebody may go on with it just now.
+        let lock = match Lock::take(&run.dir) {
+            Ok(lock) => lock,
+            Err(error) => {
+                warn(format_args!("left alone: {error}"));
+                continue;
+            }
+        };
+        let failed = |error: &dyn std::fmt::Display| Failure::Look(error.to_string());
+        for checkpoint in superfluous(&run.dir, u64::MAX, gc.keep).map_err(|error| failed(&error))? {
+            let size = size(&checkpoint);
+            if !gc.dry_run {
+                remove(&checkpoint).map_err(|error| failed(&error))?;
+            }
+            tell(format_args!(
+                "{}{} ({} MiB)",
+                if gc.dry_run { "would delete " } else { "" },
+                checkpoint.display(),
+                size >> 20
+            ));
+            (count, bytes) = (count + 1, bytes + size);
+        }
+        drop(lock);
+    }
+    tell(format_args!("{count} checkpoints, {} MiB", bytes >> 20));
+    Ok(())
+}
+
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
+}

@@ -1,0 +1,192 @@
+//! `exp ls`: the runs that there are, as a table or as JSON.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use exp_consistency::data::cache_directory;
+use serde_json::{Map, Value, json};
+
+use super::Failure;
+use super::run::composed;
+use crate::cli::{Cli, Ls};
+use crate::compose::{Library, Mode, Problem, Problems, World};
+use crate::finished::roots;
+use crate::history::{Column, Filter, History, Run, known, seconds, select, started, text};
+use crate::screen::{answer, warn};
+use crate::table::table;
+
+/// Figures that a table shows unasked, at most.
+const FIGURES: usize = 2;
+
+/// Prints the runs that fulfil the conditions.
+pub(super) fn list(ls: &Ls, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
+    let (folders, conditions): (Vec<&String>, Vec<&String>) = ls.words.iter().partition(|word| {
+        let named = Filter::parse(word).is_err();
+        named || world.cwd.join(word).is_dir()
+    });
+    let mut problems = Problems::default();
+    let parsed = conditions.into_iter().map(|word| Filter::parse(word).map_err(Problem::new));
+    let filters: Vec<Filter> = parsed.filter_map(|filter| problems.collect(filter)).collect();
+    let history = histories(&folders.iter().map(PathBuf::from).collect::<Vec<_>>(), cli, library, world)?;
+    problems.or_ok(())?;
+    let mut runs = select(&history, &filters)?;
+    known(&history, ls.sort.iter().chain(&ls.column).map(String::as_str))?;
+    sort(&mut runs, &history, ls);
+    let shown = if ls.all || ls.json { runs.len() } else { runs.len().min(ls.limit) };
+    if ls.json {
+        let all: Vec<Value> = runs.iter().map(|run| everything(run, &history)).collect();
+        return Ok(answer(format_args!("{:#}\n", Value::Array(all)))?);
+    }
+    if runs.is_empty() {
+        warn(if history.runs.is_empty() { "there are no runs" } else { "no run fulfils all conditions" });
+        return Ok(());
+    }
+    answer(rows(&runs[..shown], &history, &ls.column))?;
+    if shown < runs.len() {
+        warn(format_args!("{shown} of {} runs; all of them: --all", runs.len()));
+    }
+    Ok(())
+}
+
+/// The runs below folders; without any, below those in which the configuration puts runs and sweeps.
+///
+/// # Errors
+/// A folder that was asked for cannot be read.
+pub(super) fn histories(folders: &[PathBuf], cli: &Cli, library: &Library, world: &World) -> Result<History, Failure> {
+    let cache = cache_directory();
+    let mut history = History::default();
+    let asked = !folders.is_empty();
+    let folders = if asked { folders.to_vec() } else { usual(cli, library, world)? };
+    for folder in folders {
+        match History::of(&folder, cache.as_deref()) {
+            Ok(found) => history = history.and(found),
+            Err(error) if asked => return Err(Failure::Look(format!("cannot read {}: {error}", folder.display()))),
+            // The first run makes the folder.
+            Err(_) => {}
+        }
+    }
+    Ok(history)
+}
+
+/// Where the configuration puts runs and sweeps; what it puts there by default, if it cannot be composed as it stands.
+pub(super) fn usual(cli: &Cli, library: &Library, world: &World) -> Result<Vec<PathBuf>, Failure> {
+    let composed = composed(cli, library, world, &[], Mode::Multirun);
+    let folders = composed.ok().and_then(|composed| roots(&composed).ok());
+    Ok(folders.unwrap_or_else(|| ["outputs", "multirun"].map(PathBuf::from).to_vec()))
+}
+
+/// The newest first, or by a key, those without it last.
+fn sort(runs: &mut [&Run], history: &History, ls: &Ls) {
+    let Some(key) = &ls.sort else {
+        runs.sort_by(|a, b| (&b.status.started, &b.dir).cmp(&(&a.status.started, &a.dir)));
+        if ls.reverse {
+            runs.reverse();
+        }
+        return;
+    };
+    let column = Column::new(history, key);
+    let values: HashMap<&Path, Option<Value>> = runs.iter().map(|run| (run.dir.as_path(), column.value(run))).collect();
+    runs.sort_by(|a, b| {
+        let (a, b) = (values[a.dir.as_path()].as_ref(), values[b.dir.as_path()].as_ref());
+        match (a, b) {
+            (Some(a), Some(b)) => {
+                let order = order(a, b);
+                if ls.reverse { order.reverse() } else { order }
+            }
+            _ => b.is_some().cmp(&a.is_some()),
+        }
+    });
+}
+
+fn order(a: &Value, b: &Value) -> Ordering {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => text(a).cmp(&text(b)),
+    }
+}
+
+fn rows(runs: &[&Run], history: &History, asked: &[String]) -> String {
+    let figures = frequent(runs);
+    let keys: Vec<&str> = figures.iter().map(String::as_str).chain(asked.iter().map(String::as_str)).collect();
+    let columns: Vec<Column> = keys.iter().map(|key| Column::new(history, key)).collect();
+    let tagged = runs.iter().any(|run| !run.labels.tags.is_empty());
+    let mut heading = vec!["run", "state", "started", "took", "step"];
+    heading.extend(&keys);
+    heading.extend(tagged.then_some("tags"));
+    heading.push("overrides");
+    let row = |run: &&Run| {
+        let mut cells = vec![
+            run.dir.display().to_string(),
+            serde_json::to_value(run.state()).map(|state| text(&state)).unwrap_or_default(),
+            started(run).map(|time| time.strftime("%m-%d %H:%M").to_string()).unwrap_or_default(),
+            seconds(run).map(took).unwrap_or_default(),
+            run.step().map(|step| step.to_string()).unwrap_or_default(),
+        ];
+        cells.extend(columns.iter().map(|column| column.value(run).map(|value| short(&value)).unwrap_or_default()));
+        cells.extend(tagged.then(|| run.labels.tags.join(",")));
+        cells.push(run.words.join(" "));
+        cells
+    };
+    table(&heading, &runs.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The figures that most of the runs have, as their reports order them. Those that only explain others are left out.
+pub(super) fn frequent(runs: &[&Run]) -> Vec<String> {
+    let mut counts: indexmap::IndexMap<&str, usize> = indexmap::IndexMap::new();
+    let plain =
+        |name: &&String| !name.ends_with("_untrained") && !name.starts_with("pae/") && !name.contains("_mu_diff");
+    for name in runs.iter().flat_map(|run| run.figures.keys()).filter(plain) {
+        *counts.entry(name).or_default() += 1;
+    }
+    // Stable: of equally frequent ones the first stays the first.
+    counts.sort_by(|_, a, _, b| b.cmp(a));
+    counts.into_keys().take(FIGURES).map(str::to_owned).collect()
+}
+
+/// A value in a table: numbers with the digits that one compares by.
+pub(super) fn short(value: &Value) -> String {
+    match value.as_f64().filter(|_| value.is_f64()) {
+        Some(number) if number != 0.0 && !(1e-3..1e6).contains(&number.abs()) => format!("{number:.3e}"),
+        Some(number) => format!("{:.4}", number).trim_end_matches('0').trim_end_matches('.').to_owned(),
+        None => text(value),
+    }
+}
+
+/// A time in the two units that matter.
+pub(super) fn took(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.1}s"),
+        10..60 => format!("{whole}s"),
+        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
+        3600..86400 => format!("{}h{:02}m", whole / 3600, whole % 3600 / 60),
+        _ => format!("{}d{:02}h", whole / 86400, whole % 86400 / 3600),
+    }
+}
+
+fn everything(run: &Run, history: &History) -> Value {
+    let config: Map<String, Value> = run
+        .config
+        .iter()
+        .filter_map(|&number| history.parts.get(number as usize))
+        .filter_map(|part| Some((part.key.clone(), serde_json::from_str(&part.json).ok()?)))
+        .collect();
+    json!({
+        "dir": run.dir,
+        "state": run.state(),
+        "started": run.status.started,
+        "ended": run.status.ended,
+        "seconds": seconds(run),
+        "step": run.step(),
+        "cause": run.status.cause,
+        "tags": run.labels.tags,
+        "note": run.labels.notes,
+        "overrides": run.words,
+        "figures": run.figures,
+        "metrics": run.last,
+        "config": config,
+    })
+}

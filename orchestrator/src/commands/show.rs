@@ -1,0 +1,153 @@
+//! `exp show` and `exp diff`: all that is known of one run, and in what two differ.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::Failure;
+use super::list::{short, took};
+use crate::cli::{Diff, Show};
+use crate::compose::Problem;
+use crate::history::{Detail, flat, text};
+use crate::screen::answer;
+use crate::table::table;
+
+/// What of a machine differs without a word: each process has its own time.
+const OWN_TIME: &str = "started";
+
+/// Prints all that is known of a run.
+pub(super) fn show(show: &Show) -> Result<(), Failure> {
+    let detail = open(&show.dir)?;
+    if let Some(key) = &show.key {
+        return Ok(answer(settings(&below(&detail.config, key)?, &detail.origins))?);
+    }
+    let mut out = format!("{}\n", show.dir.display());
+    for (label, fact) in facts(&detail) {
+        let _ = writeln!(out, "  {label:10}{fact}");
+    }
+    let mut section = |title: &str, text: String| {
+        if !text.is_empty() {
+            let _ = write!(out, "\n{title}\n{text}");
+        }
+    };
+    section("Figures", values(&detail.run.figures));
+    section("Newest metrics", values(&detail.run.last));
+    section("Pictures", detail.pictures.iter().map(|path| format!("  {}\n", path.display())).collect());
+    let steps: Vec<String> = detail.checkpoints.iter().map(u64::to_string).collect();
+    section("Checkpoints", if steps.is_empty() { String::new() } else { format!("  {}\n", steps.join(", ")) });
+    section("Configuration", settings(&detail.config, &detail.origins));
+    Ok(answer(out)?)
+}
+
+/// Prints in what two runs differ.
+pub(super) fn diff(diff: &Diff) -> Result<(), Failure> {
+    let sides = [open(&diff.a)?, open(&diff.b)?];
+    let numbers = |figures: &IndexMap<String, f64>| -> IndexMap<String, Value> {
+        figures.iter().map(|(name, value)| (name.clone(), (*value).into())).collect()
+    };
+    let leaves = |map: &Map<String, Value>| {
+        let mut found = IndexMap::new();
+        flat("", &Value::Object(map.clone()), &mut found);
+        found.shift_remove(OWN_TIME);
+        found
+    };
+    let parts = [
+        ("Configuration", sides.each_ref().map(|side| side.config.clone())),
+        ("Code", sides.each_ref().map(|side| leaves(&side.code))),
+        ("Machine", sides.each_ref().map(|side| leaves(&side.machine))),
+        ("Figures", sides.each_ref().map(|side| numbers(&side.run.figures))),
+        ("Newest metrics", sides.each_ref().map(|side| numbers(&side.run.last))),
+    ];
+    let names = [&diff.a, &diff.b].map(|dir| dir.display().to_string());
+    let mut tables = Vec::new();
+    for (title, [a, b]) in parts {
+        let keys: IndexMap<&String, ()> = a.keys().chain(b.keys()).map(|key| (key, ())).collect();
+        let cell = |side: &IndexMap<String, Value>, key: &String| side.get(key).map_or("-".to_owned(), short);
+        let differing = keys.into_keys().filter(|key| a.get(*key) != b.get(*key));
+        let rows: Vec<Vec<String>> = differing.map(|key| vec![key.clone(), cell(&a, key), cell(&b, key)]).collect();
+        if !rows.is_empty() {
+            tables.push(table(&[title, &names[0], &names[1]], &rows));
+        }
+    }
+    if tables.is_empty() {
+        tables.push("no difference in configuration, code, machine, figures and metrics\n".to_owned());
+    }
+    Ok(answer(tables.join("\n"))?)
+}
+
+/// A run that is looked at.
+///
+/// # Errors
+/// There is none.
+pub(super) fn open(dir: &Path) -> Result<Detail, Failure> {
+    Detail::read(dir).map_err(Failure::Look)
+}
+
+/// What a run is and was, in words.
+pub(super) fn facts(detail: &Detail) -> Vec<(&'static str, String)> {
+    let run = &detail.run;
+    let facts = [
+        ("state", state(detail)),
+        ("cause", run.status.cause.clone().unwrap_or_default()),
+        ("overrides", run.words.join(" ")),
+        ("tags", run.labels.tags.join(" ")),
+        ("note", run.labels.notes.clone().unwrap_or_default()),
+        ("code", code(&detail.code)),
+        ("machine", machine(&detail.machine)),
+    ];
+    facts.into_iter().filter(|(_, fact)| !fact.is_empty()).collect()
+}
+
+/// # Errors
+/// There is no such key, and none below it.
+fn below(config: &IndexMap<String, Value>, key: &str) -> Result<IndexMap<String, Value>, Failure> {
+    let inside = |name: &str| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let found = config.iter().filter(|(name, _)| inside(name)).map(|(name, value)| (name.clone(), value.clone()));
+    let found: IndexMap<String, Value> = found.collect();
+    if found.is_empty() {
+        let problem = Problem::new("the run has no such key").key(key);
+        return Err(problem.nearest(key, config.keys().map(String::as_str)).into());
+    }
+    Ok(found)
+}
+
+fn state(detail: &Detail) -> String {
+    let mut words = vec![serde_json::to_value(detail.state).map(|state| text(&state)).unwrap_or_default()];
+    words.extend(detail.started.as_ref().map(|time| format!("started {time}")));
+    words.extend(detail.seconds.map(took));
+    words.extend(detail.run.step().map(|step| format!("step {step}")));
+    words.join(", ")
+}
+
+fn code(git: &Map<String, Value>) -> String {
+    let word = |key: &str| git.get(key).map(text).unwrap_or_default();
+    match git.get("dirty") {
+        None => String::new(),
+        Some(Value::Bool(true)) => format!("{} ({}), with uncommitted changes", word("commit"), word("branch")),
+        Some(_) => format!("{} ({})", word("commit"), word("branch")),
+    }
+}
+
+fn machine(machine: &Map<String, Value>) -> String {
+    let word = |key: &str| machine.get(key).filter(|value| !value.is_null()).map(text);
+    let gpus = machine.get("gpus").and_then(Value::as_array).into_iter().flatten().map(text);
+    let cores = word("cores").map(|cores| format!("{cores} cores"));
+    let memory = word("memory_mib").map(|memory| format!("{memory} MiB"));
+    let words: Vec<String> = [word("host"), word("cpu"), cores, memory].into_iter().flatten().chain(gpus).collect();
+    words.join(", ")
+}
+
+fn values(map: &IndexMap<String, f64>) -> String {
+    let width = map.keys().map(String::len).max().unwrap_or(0);
+    map.iter().map(|(name, value)| format!("  {name:width$}  {}\n", short(&Value::from(*value)))).collect()
+}
+
+fn settings(config: &IndexMap<String, Value>, origins: &Map<String, Value>) -> String {
+    let rows: Vec<Vec<String>> = config
+        .iter()
+        .map(|(key, value)| vec![format!("  {key}"), text(value), origins.get(key).map(text).unwrap_or_default()])
+        .collect();
+    table(&["  key", "value", "set by"], &rows)
+}

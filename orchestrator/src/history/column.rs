@@ -1,0 +1,99 @@
+//! A key and its value in each run: a word about the run itself, a figure, a configuration key or a metric.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::find::History;
+use super::run::{Run, flat};
+
+/// Words about the run itself.
+pub const OWN: [&str; 8] = ["dir", "state", "date", "tag", "note", "step", "seconds", "cause"];
+
+/// The values of a key.
+pub struct Column<'a> {
+    key: &'a str,
+    /// Of the parts of configurations in which the key may be: their values.
+    config: HashMap<u32, Value>,
+}
+
+impl<'a> Column<'a> {
+    /// The column of a key in a history. It is looked for as a word about the run, then in its report, in its
+    /// configuration, and in its newest metrics.
+    pub fn new(history: &History, key: &'a str) -> Column<'a> {
+        let (head, rest) = key.split_once('.').map_or((key, None), |(head, rest)| (head, Some(rest)));
+        let parts = history.parts.iter().zip(0..).filter(|(part, _)| part.key == head);
+        let values = parts.filter_map(|(part, number)| {
+            let value: Value = serde_json::from_str(&part.json).ok()?;
+            let found =
+                rest.into_iter().flat_map(|rest| rest.split('.')).try_fold(&value, |value, name| value.get(name));
+            found.filter(|value| !value.is_object()).map(|value| (number, value.clone()))
+        });
+        Column { key, config: values.collect() }
+    }
+
+    /// Its value in a run.
+    pub fn value(&self, run: &Run) -> Option<Value> {
+        let number = |value: Option<&f64>| value.map(|&value| value.into());
+        self.own(run)
+            .or_else(|| number(run.figures.get(self.key)))
+            .or_else(|| run.config.iter().find_map(|number| self.config.get(number).cloned()))
+            .or_else(|| number(run.last.get(self.key)))
+    }
+
+    fn own(&self, run: &Run) -> Option<Value> {
+        let text = |text: &Option<String>| text.clone().map(Value::from);
+        match self.key {
+            "dir" => Some(run.dir.display().to_string().into()),
+            "state" => serde_json::to_value(run.state()).ok(),
+            "date" => started(run).map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string().into()),
+            "tag" => Some(run.labels.tags.clone().into()),
+            "note" => text(&run.labels.notes),
+            "step" => run.step().map(Value::from),
+            "seconds" => seconds(run).map(Value::from),
+            "cause" => text(&run.status.cause),
+            _ => None,
+        }
+    }
+}
+
+/// When the last process of a run started, in the time zone of this machine.
+pub fn started(run: &Run) -> Option<jiff::Zoned> {
+    let time: jiff::Timestamp = run.status.started.as_deref()?.parse().ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::system()))
+}
+
+/// How long its last process worked, in seconds; until now if it still does.
+pub fn seconds(run: &Run) -> Option<f64> {
+    let time = |text: &Option<String>| text.as_deref()?.parse::<jiff::Timestamp>().ok();
+    let end = time(&run.status.ended).unwrap_or_else(jiff::Timestamp::now);
+    Some(end.duration_since(time(&run.status.started)?).as_secs_f64().max(0.0))
+}
+
+/// The keys of configurations in which runs differ, in their order.
+pub fn varied(history: &History) -> Vec<String> {
+    let mut values: indexmap::IndexMap<String, BTreeSet<String>> = indexmap::IndexMap::new();
+    let used: BTreeSet<u32> = history.runs.iter().flat_map(|run| run.config.iter().copied()).collect();
+    for part in used.iter().filter_map(|&number| history.parts.get(number as usize)) {
+        let mut leaves = indexmap::IndexMap::new();
+        if let Ok(value) = serde_json::from_str(&part.json) {
+            flat(&part.key, &value, &mut leaves);
+        }
+        for (key, value) in leaves {
+            values.entry(key).or_default().insert(value.to_string());
+        }
+    }
+    values.into_iter().filter(|(_, values)| values.len() > 1).map(|(key, _)| key).collect()
+}
+
+/// All keys that some run has.
+pub fn keys(history: &History) -> BTreeSet<String> {
+    let mut config = indexmap::IndexMap::new();
+    for part in &history.parts {
+        if let Ok(value) = serde_json::from_str(&part.json) {
+            flat(&part.key, &value, &mut config);
+        }
+    }
+    let figures = history.runs.iter().flat_map(|run| run.figures.keys().chain(run.last.keys()));
+    OWN.iter().map(|&own| own.to_owned()).chain(config.into_keys()).chain(figures.cloned()).collect()
+}

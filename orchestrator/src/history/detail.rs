@@ -1,0 +1,91 @@
+//! All that is known of one run.
+
+use std::fs::read_dir;
+use std::path::{Path, PathBuf};
+
+use exp_api::Job;
+use exp_consistency::checkpoint::FOLDER;
+use indexmap::IndexMap;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::column::{seconds, started};
+use super::run::{Run, flat, last_row, read_json};
+use crate::git::GIT;
+use crate::machine::ENVIRONMENT;
+use crate::run_dir::ORIGINS;
+use crate::status::State;
+
+/// Folders of a run in which there are pictures.
+const PICTURES: [&str; 2] = ["samples", "samples/previews"];
+
+/// A run with everything that its directory tells.
+#[derive(Debug, Clone, Serialize)]
+pub struct Detail {
+    /// What is known of every run.
+    pub run: Run,
+    /// Where it is in its life.
+    pub state: State,
+    /// When its last process started, in the time zone of this machine.
+    pub started: Option<String>,
+    /// How long that worked, in seconds.
+    pub seconds: Option<f64>,
+    /// Its configuration by dotted keys.
+    pub config: IndexMap<String, Value>,
+    /// Who set each of them.
+    pub origins: Map<String, Value>,
+    /// What the code was.
+    pub code: Map<String, Value>,
+    /// The machine of its last process.
+    pub machine: Map<String, Value>,
+    /// Its pictures, as seen from its directory; previews in the order of their steps, what came at the end before them.
+    pub pictures: Vec<PathBuf>,
+    /// The steps of its checkpoints.
+    pub checkpoints: Vec<u64>,
+}
+
+impl Detail {
+    /// Reads a run directory.
+    ///
+    /// # Errors
+    /// It is none; in words.
+    pub fn read(dir: &Path) -> Result<Detail, String> {
+        let none = || format!("{} is no run directory: it has no readable status.json", dir.display());
+        let (run, _) = Run::read(dir).ok_or_else(none)?;
+        let path = dir.join(Job::FILE);
+        let unreadable = || format!("{} cannot be read", path.display());
+        let file = read_json(&path).ok_or_else(unreadable)?;
+        let tree = file.get("spec").or_else(|| file.get("command")?.get("config")).ok_or_else(unreadable)?;
+        let mut config = IndexMap::new();
+        flat("", tree, &mut config);
+        let entries = read_dir(dir.join(FOLDER)).into_iter().flatten().flatten();
+        let mut checkpoints: Vec<u64> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        checkpoints.sort_unstable();
+        Ok(Detail {
+            state: run.state(),
+            started: started(&run).map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+            seconds: seconds(&run),
+            run,
+            config,
+            origins: read_json(&dir.join(ORIGINS)).unwrap_or_default(),
+            code: read_json(&dir.join(GIT)).unwrap_or_default(),
+            machine: last_row(&dir.join(ENVIRONMENT)).unwrap_or_default(),
+            pictures: pictures(dir),
+            checkpoints,
+        })
+    }
+}
+
+/// The pictures of a run.
+fn pictures(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in PICTURES {
+        let entries = read_dir(dir.join(folder)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| name.ends_with(".png")).collect();
+        // Those that are named by a step, in the order of steps.
+        names.sort_by_cached_key(|name| (name.trim_end_matches(".png").parse::<u64>().ok(), name.clone()));
+        found.extend(names.into_iter().map(|name| Path::new(folder).join(name)));
+    }
+    found
+}

@@ -1,0 +1,120 @@
+//! Conditions on runs: `state=done`, `train.lr>=1e-4`, `tag=baseline`, `date>2026-11-01`.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::column::{Column, keys};
+use super::find::History;
+use super::run::Run;
+use crate::compose::{Problem, Problems};
+
+/// A condition on a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    key: String,
+    relation: Relation,
+    value: String,
+}
+
+/// How a value must stand to that of the condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Equal,
+    Unequal,
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+}
+
+/// The signs; of two that begin alike, the longer comes first.
+const SIGNS: [(&str, Relation); 6] = [
+    ("!=", Relation::Unequal),
+    ("<=", Relation::AtMost),
+    (">=", Relation::AtLeast),
+    ("<", Relation::Below),
+    (">", Relation::Above),
+    ("=", Relation::Equal),
+];
+
+impl Filter {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// There is no sign in it, or nothing before it.
+    pub fn parse(word: &str) -> Result<Filter, String> {
+        let sign =
+            |at: usize| SIGNS.into_iter().find(|(sign, _)| word[at..].starts_with(sign)).map(|found| (at, found));
+        let found = word.char_indices().find_map(|(at, _)| sign(at));
+        match found {
+            Some((at, (sign, relation))) if at > 0 => {
+                Ok(Filter { key: word[..at].to_owned(), relation, value: word[at + sign.len()..].to_owned() })
+            }
+            _ => Err(format!("`{word}` is no condition: write KEY=VALUE, with =, !=, <, <=, > or >=")),
+        }
+    }
+
+    /// Whether a value fulfils it. A day is equal to all its times; a list is equal to each of its values.
+    fn holds(&self, value: Option<&Value>) -> bool {
+        let equal = |value: &Value| match (number(value), self.value.parse::<f64>()) {
+            (Some(a), Ok(b)) => a == b,
+            _ => text(value) == self.value || (self.key == "date" && text(value).starts_with(&self.value)),
+        };
+        let among = |value: &Value| match value {
+            Value::Array(items) => items.iter().any(equal) || equal(value),
+            _ => equal(value),
+        };
+        let order = |value: &Value| match (number(value), self.value.parse::<f64>()) {
+            (Some(a), Ok(b)) => a.partial_cmp(&b),
+            // Texts have an order among themselves, numbers and texts have none.
+            (None, Err(_)) if !value.is_null() => Some(text(value).as_str().cmp(&self.value)),
+            _ => None,
+        };
+        let Some(value) = value else { return self.relation == Relation::Unequal };
+        match self.relation {
+            Relation::Equal => among(value),
+            Relation::Unequal => !among(value),
+            Relation::Below => order(value) == Some(Ordering::Less),
+            Relation::AtMost => order(value).is_some_and(Ordering::is_le),
+            Relation::Above => order(value) == Some(Ordering::Greater),
+            Relation::AtLeast => order(value).is_some_and(Ordering::is_ge),
+        }
+    }
+}
+
+/// The runs that fulfil all conditions.
+///
+/// # Errors
+/// Keys that no run has, if there are runs.
+pub fn select<'a>(history: &'a History, filters: &[Filter]) -> Result<Vec<&'a Run>, Problems> {
+    known(history, filters.iter().map(|filter| filter.key.as_str()))?;
+    let columns: Vec<(&Filter, Column)> =
+        filters.iter().map(|filter| (filter, Column::new(history, &filter.key))).collect();
+    let fits = |run: &&Run| columns.iter().all(|(filter, column)| filter.holds(column.value(run).as_ref()));
+    Ok(history.runs.iter().filter(fits).collect())
+}
+
+/// # Errors
+/// Keys that no run has, if there are runs.
+pub fn known<'k>(history: &History, wanted: impl IntoIterator<Item = &'k str>) -> Result<(), Problems> {
+    let here = if history.runs.is_empty() { return Ok(()) } else { std::cell::LazyCell::new(|| keys(history)) };
+    let mut problems = Problems::default();
+    for key in wanted {
+        let somewhere = super::column::OWN.contains(&key) || here.contains(key);
+        if !somewhere {
+            let problem = Problem::new("no run has such a key").key(key);
+            problems.0.push(problem.nearest(key, here.iter().map(String::as_str)));
+        }
+    }
+    problems.or_ok(())
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64()
+}
+
+/// A value as it is typed: texts without quotes.
+pub fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

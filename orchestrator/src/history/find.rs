@@ -1,0 +1,128 @@
+//! Finding runs below a folder, from the copy of what was read before where the directory has not changed since.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rayon::prelude::*;
+
+use super::index::{self, Index, Kept};
+use super::run::{Part, Run};
+use crate::status::State;
+
+/// A directory that changed this shortly before it was read may change again without a new time.
+const TICK: u64 = 1_000_000_000;
+
+/// Runs, and what their configurations consist of.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The runs, by their directories.
+    pub runs: Vec<Run>,
+    /// What their configurations consist of.
+    pub parts: Vec<Part>,
+}
+
+/// A directory that may be a run.
+struct Candidate {
+    dir: PathBuf,
+    /// When its entries changed last, in nanoseconds since 1970.
+    changed: u64,
+}
+
+impl History {
+    /// The runs below a folder, or the one that it is. What is in `cache` spares reading; it is brought up to date.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn of(root: &Path, cache: Option<&Path>) -> io::Result<History> {
+        let file = cache.map(|cache| index::file(cache, root));
+        let before = file.as_deref().map(Index::read).unwrap_or_default();
+        let Index { runs: kept, mut parts } = before;
+        let count = kept.len();
+        let mut known: HashMap<PathBuf, Kept> = kept.into_iter().map(|kept| (kept.run.dir.clone(), kept)).collect();
+        let (mut current, mut fresh) = (Vec::new(), Vec::new());
+        let mut folders = vec![candidate(root, PathBuf::new())?];
+        while !folders.is_empty() {
+            let mut unknown = Vec::new();
+            for found in folders.drain(..) {
+                match known.remove(&found.dir) {
+                    Some(kept) if kept.changed == found.changed => current.push(kept),
+                    _ => unknown.push(found),
+                }
+            }
+            let read: Vec<_> = unknown.into_par_iter().map(|found| look(root, found)).collect();
+            for looked in read {
+                match looked {
+                    Looked::Run(kept, config) => fresh.push((*kept, config)),
+                    Looked::Folder(inner) => folders.extend(inner),
+                }
+            }
+        }
+        let changed = !fresh.is_empty() || current.len() != count;
+        let mut numbers: HashMap<Part, u32> =
+            if fresh.is_empty() { HashMap::new() } else { parts.iter().cloned().zip(0..).collect() };
+        for (mut kept, config) in fresh {
+            let number = |part: Part| {
+                *numbers.entry(part).or_insert_with_key(|part| {
+                    parts.push(part.clone());
+                    parts.len() as u32 - 1
+                })
+            };
+            kept.run.config = config.into_iter().map(number).collect();
+            current.push(kept);
+        }
+        current.sort_by(|a, b| a.run.dir.cmp(&b.run.dir));
+        let mut index = Index { runs: current, parts };
+        if let Some(file) = file.filter(|_| changed) {
+            index.forget_unused();
+            // Without a copy the next look reads everything again.
+            let _ = index.write(&file);
+        }
+        let place = |dir: &Path| if dir.as_os_str().is_empty() { root.to_owned() } else { root.join(dir) };
+        let runs = index.runs.into_iter().map(|Kept { run, .. }| Run { dir: place(&run.dir), ..run }).collect();
+        Ok(History { runs, parts: index.parts })
+    }
+
+    /// Both together.
+    pub fn and(mut self, mut other: History) -> History {
+        let behind = self.parts.len() as u32;
+        other.runs.iter_mut().flat_map(|run| &mut run.config).for_each(|number| *number += behind);
+        self.parts.append(&mut other.parts);
+        self.runs.append(&mut other.runs);
+        self
+    }
+}
+
+enum Looked {
+    Run(Box<Kept>, Vec<Part>),
+    Folder(Vec<Candidate>),
+}
+
+/// Reads a directory: a run, or a folder of others. Hidden folders hold no runs; what cannot be read has none.
+fn look(root: &Path, found: Candidate) -> Looked {
+    let path = root.join(&found.dir);
+    let now = nanoseconds(SystemTime::now());
+    if let Some((run, config)) = Run::read(&path) {
+        // A run that goes on writes into files that are there, which its directory does not show.
+        let settled = run.status.state != State::Running && found.changed + TICK < now;
+        let run = Run { dir: found.dir, ..run };
+        return Looked::Run(Box::new(Kept { changed: if settled { found.changed } else { 0 }, run }), config);
+    }
+    let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+    // A link may lead round in a circle.
+    let folders = entries.filter(|entry| {
+        entry.file_type().is_ok_and(|kind| kind.is_dir()) && !entry.file_name().as_encoded_bytes().starts_with(b".")
+    });
+    Looked::Folder(folders.filter_map(|entry| candidate(root, found.dir.join(entry.file_name())).ok()).collect())
+}
+
+fn candidate(root: &Path, dir: PathBuf) -> io::Result<Candidate> {
+    let changed = fs::metadata(root.join(&dir))?.modified().map(nanoseconds)?;
+    Ok(Candidate { dir, changed })
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}

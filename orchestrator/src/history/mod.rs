@@ -1,0 +1,20 @@
+//! The runs that there are: what their directories tell, found again quickly.
+//!
+//! In: a folder of run directories, such as `outputs`. Out: a [`History`], of which [`Filter`] chooses runs and [`Column`]
+//! takes values. The directories are the truth; [`index`] keeps a copy of what was read, which may be deleted at any
+//! time. Nothing here writes into a run directory except [`Labels`], which are a user's own words.
+
+mod column;
+mod detail;
+mod filter;
+mod find;
+mod index;
+mod labels;
+mod run;
+
+pub use column::{Column, seconds, started, varied};
+pub use detail::Detail;
+pub use filter::{Filter, known, select, text};
+pub use find::History;
+pub use labels::Labels;
+pub use run::{Part, Run, flat, last_row, read_json};

@@ -1,0 +1,156 @@
+//! What the small files of one run directory tell.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use exp_api::Job;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::labels::Labels;
+use crate::compose::{Value as Node, load_yaml};
+use crate::recorder::METRICS;
+use crate::status::{State, Status};
+use crate::worker::REPORT;
+
+/// The most that a row of figures is taken to be long.
+const ROW: u64 = 16 << 10;
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its directory, as seen from where its history was asked for.
+    pub dir: PathBuf,
+    /// Who works, or worked, on it, and how it ended.
+    pub status: Status,
+    /// The overrides that it was made with.
+    pub words: Vec<String>,
+    /// Tags and a note.
+    pub labels: Labels,
+    /// Its report; empty before its end.
+    pub figures: IndexMap<String, f64>,
+    /// The newest row of its metrics.
+    pub last: IndexMap<String, f64>,
+    /// Its configuration: numbers of parts, which runs have in common.
+    pub config: Vec<u32>,
+}
+
+/// A top-level key of a configuration with its value. Most runs have most of theirs in common with others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Part {
+    /// The key.
+    pub key: String,
+    /// The value, as JSON.
+    pub json: String,
+}
+
+/// `spec.json`, whatever the version: the configuration of a job or of a program.
+#[derive(Deserialize)]
+struct SpecFile {
+    spec: Option<IndexMap<String, Box<RawValue>>>,
+    command: Option<CommandFile>,
+}
+
+#[derive(Deserialize)]
+struct CommandFile {
+    config: IndexMap<String, Box<RawValue>>,
+}
+
+impl Run {
+    /// Reads a run directory, and its configuration, whose numbers are not given yet; none where there is no run.
+    pub fn read(dir: &Path) -> Option<(Run, Vec<Part>)> {
+        let status = Status::read(dir)?;
+        let parts = parts(dir);
+        let own = |key: &str| parts.iter().find(|part| part.key == key).map(|part| part.json.as_str());
+        let frozen = || Labels {
+            tags: own("tags").and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default(),
+            notes: own("notes").and_then(|json| serde_json::from_str(json).ok()),
+        };
+        let labels = Labels::read(dir).ok().flatten().unwrap_or_else(frozen);
+        let run = Run {
+            dir: dir.to_owned(),
+            words: words(dir),
+            labels,
+            figures: numbers(read_json(&dir.join(REPORT))),
+            last: numbers(last_row(&dir.join(METRICS))),
+            config: Vec::new(),
+            status,
+        };
+        Some((run, parts))
+    }
+
+    /// Where the run is in its life; one whose process is gone without a word was interrupted.
+    pub fn state(&self) -> State {
+        match self.status.state {
+            State::Running if self.status.owner.is_gone() => State::Interrupted,
+            state => state,
+        }
+    }
+
+    /// Optimiser steps done, as far as is known.
+    pub fn step(&self) -> Option<u64> {
+        self.status.step.or_else(|| self.last.get("step").map(|&step| step as u64))
+    }
+}
+
+/// The configuration of a run by its top-level keys; nothing where it cannot be read.
+fn parts(dir: &Path) -> Vec<Part> {
+    let read = || -> Option<IndexMap<String, Box<RawValue>>> {
+        let file: SpecFile = serde_json::from_slice(&std::fs::read(dir.join(Job::FILE)).ok()?).ok()?;
+        file.spec.or(file.command.map(|command| command.config))
+    };
+    let part = |(key, value): (String, Box<RawValue>)| Part { key, json: value.get().to_owned() };
+    read().into_iter().flatten().map(part).collect()
+}
+
+/// The overrides that Hydra's file of a run lists; a list of plain texts is read without a YAML parser.
+fn words(dir: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(dir.join(".hydra/overrides.yaml")).unwrap_or_default();
+    let plain =
+        |line: &str| line.strip_prefix("- ").filter(|word| !word.starts_with(['\'', '"', '|', '>'])).map(str::to_owned);
+    let lines: Option<Vec<String>> = text.lines().map(plain).collect();
+    lines.unwrap_or_else(|| {
+        let node = load_yaml(&"overrides.yaml".into(), &text).ok();
+        match node.map(|node| node.value) {
+            Some(Node::List(items)) => items.iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect(),
+            _ => Vec::new(),
+        }
+    })
+}
+
+/// The last whole row of a file of figures.
+pub fn last_row(path: &Path) -> Option<Map<String, Value>> {
+    let mut file = File::open(path).ok()?;
+    let size = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(ROW))).ok()?;
+    let mut tail = Vec::new();
+    file.take(ROW).read_to_end(&mut tail).ok()?;
+    let whole = &tail[..tail.iter().rposition(|&byte| byte == b'\n')?];
+    let start = whole.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    serde_json::from_slice(&whole[start..]).ok()
+}
+
+/// A file with one JSON object.
+pub fn read_json(path: &Path) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn numbers(map: Option<Map<String, Value>>) -> IndexMap<String, f64> {
+    map.into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect()
+}
+
+/// The leaves of a JSON value by their dotted keys; lists are leaves.
+pub fn flat(key: &str, value: &Value, found: &mut IndexMap<String, Value>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (name, value) in map {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                flat(&key, value, found);
+            }
+        }
+        _ => drop(found.insert(key.to_owned(), value.clone())),
+    }
+}

@@ -1,0 +1,173 @@
+//! A chart of lines or points, as SVG: it needs no font files, and stands alone or within a page.
+
+use plotters::prelude::*;
+
+/// The size of a chart in pixels.
+const SIZE: (u32, u32) = (720, 360);
+/// Colours that are told apart also by those who see few, after Okabe and Ito (2008).
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(230, 159, 0),
+    RGBColor(90, 90, 90),
+];
+const FONT: &str = "sans-serif";
+
+/// A chart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// The horizontal quantity with its unit.
+    pub x: Axis,
+    /// The vertical one.
+    pub y: Axis,
+    /// What is drawn, in the order of their colours.
+    pub series: Vec<Series>,
+}
+
+/// A quantity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Axis {
+    /// Its name and unit.
+    pub name: String,
+    /// Whether equal distances are equal factors.
+    pub log: bool,
+}
+
+/// Values that belong together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its name.
+    pub name: String,
+    /// Horizontal and vertical values.
+    pub points: Vec<(f64, f64)>,
+    /// Whether a line joins them.
+    pub joined: bool,
+}
+
+impl Axis {
+    /// A quantity of equal distances.
+    pub fn linear(name: impl Into<String>) -> Axis {
+        Axis { name: name.into(), log: false }
+    }
+
+    /// A quantity of equal factors.
+    pub fn log(name: impl Into<String>) -> Axis {
+        Axis { name: name.into(), log: true }
+    }
+
+    /// Where a value lies; nothing for one that has no place.
+    fn place(&self, value: f64) -> Option<f64> {
+        let placed = if self.log { value.log10() } else { value };
+        placed.is_finite().then_some(placed)
+    }
+
+    /// The value of a place, as text.
+    fn label(&self, place: f64) -> String {
+        let value = if self.log { 10_f64.powf(place) } else { place };
+        let size = value.abs();
+        match size {
+            0.0 => "0".to_owned(),
+            1e4.. if size < 1e6 => format!("{:.0}k", value / 1e3),
+            0.01..1e4 => {
+                let text = format!("{value:.3}");
+                text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            }
+            _ => format!("{value:.0e}"),
+        }
+    }
+}
+
+impl Chart {
+    /// The chart as SVG; none if no value has a place in it.
+    pub fn svg(&self) -> Option<String> {
+        let place = |(x, y): &(f64, f64)| Some((self.x.place(*x)?, self.y.place(*y)?));
+        let placed: Vec<Vec<(f64, f64)>> =
+            self.series.iter().map(|series| series.points.iter().filter_map(place).collect()).collect();
+        let all = || placed.iter().flatten();
+        let x = range(all().map(|(x, _)| *x), 0.0)?;
+        let y = range(all().map(|(_, y)| *y), 0.05)?;
+        let mut text = String::new();
+        // Writing into a text does not fail.
+        self.draw(&mut text, x, y, &placed).ok()?;
+        Some(text)
+    }
+
+    fn draw(
+        &self,
+        text: &mut String,
+        x: (f64, f64),
+        y: (f64, f64),
+        placed: &[Vec<(f64, f64)>],
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
+        root.fill(&WHITE)?;
+        let mut chart = ChartBuilder::on(&root)
+            .caption(&self.title, (FONT, 16))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(64)
+            .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(BLACK.mix(0.12))
+            .axis_style(BLACK.mix(0.6))
+            .x_desc(&self.x.name)
+            .y_desc(&self.y.name)
+            .label_style((FONT, 12))
+            .x_label_formatter(&|place| self.x.label(*place))
+            .y_label_formatter(&|place| self.y.label(*place))
+            .draw()?;
+        for (number, (series, points)) in self.series.iter().zip(placed).enumerate() {
+            let colour = COLOURS[number % COLOURS.len()];
+            let drawn = match series.joined && points.len() > 1 {
+                true => chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?,
+                false => chart.draw_series(points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?,
+            };
+            if self.series.len() > 1 {
+                let line = move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2));
+                drawn.label(&series.name).legend(line);
+            }
+        }
+        if self.series.len() > 1 {
+            let mut names = chart.configure_series_labels();
+            names.position(SeriesLabelPosition::UpperRight).background_style(WHITE.mix(0.85));
+            names.label_font((FONT, 12)).draw()?;
+        }
+        root.present()?;
+        Ok(())
+    }
+}
+
+/// The least range that holds all values, widened by a share of it; none without values.
+fn range(values: impl Iterator<Item = f64>, margin: f64) -> Option<(f64, f64)> {
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let width = if high > low { high - low } else { high.abs().max(1.0) };
+    let room = if high > low { margin * width } else { 0.5 * width };
+    (low <= high).then_some((low - room, high + room))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_without_a_place_are_left_out() {
+        let series = |points: &[(f64, f64)]| Series { name: "a".to_owned(), points: points.to_vec(), joined: true };
+        let chart = |points: &[(f64, f64)]| Chart {
+            title: "t < u".to_owned(),
+            x: Axis::linear("step"),
+            y: Axis::log("loss"),
+            series: vec![series(points)],
+        };
+        assert_eq!(chart(&[(1.0, 0.0), (2.0, -1.0), (3.0, f64::NAN)]).svg(), None);
+        let svg = chart(&[(1.0, 10.0), (2.0, 0.0), (3.0, 1000.0)]).svg().unwrap();
+        assert!(svg.contains("t &lt; u") && svg.contains("polyline"), "{svg}");
+    }
+}

@@ -1,0 +1,29 @@
+//! What a sweep found: a figure of its jobs over each value that they differ in.
+
+use serde_json::Value;
+
+use super::{Axis, Chart, Series, wide};
+use crate::history::{Column, History, varied};
+
+/// One chart for each number in which the runs differ. There are none if they have no such figure.
+pub fn sweep(history: &History, figure: &str) -> Vec<Chart> {
+    let found = Column::new(history, figure);
+    let keys = varied(history);
+    let points = |key: &String| -> Vec<(f64, f64)> {
+        let column = Column::new(history, key);
+        let number = |value: Option<Value>| value?.as_f64();
+        history.runs.iter().filter_map(|run| Some((number(column.value(run))?, number(found.value(run))?))).collect()
+    };
+    let chart = |key: &String| {
+        let points = points(key);
+        let axis = |name: &str, values: Vec<f64>| match wide(values.into_iter()) {
+            true => Axis::log(name),
+            false => Axis::linear(name),
+        };
+        let x = axis(key, points.iter().map(|(x, _)| *x).collect());
+        let y = axis(figure, points.iter().map(|(_, y)| *y).collect());
+        let series = vec![Series { name: figure.to_owned(), points, joined: false }];
+        Chart { title: format!("{figure} by {key}"), x, y, series }
+    };
+    keys.iter().map(chart).filter(|chart| !chart.series[0].points.is_empty()).collect()
+}

@@ -1,0 +1,174 @@
+//! Looking at runs: lists, comparisons, labels, the trash, pages and charts.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::fs;
+
+use support::{Ended, Scratch, json, text, tiny};
+
+/// A run in `outputs/NAME` whose loss and figure are given.
+fn run(scratch: &Scratch, name: &str, fd: f64, more: &[&str]) {
+    let line = format!("echo '{{\\\"step\\\":1,\\\"loss\\\":{}}}'; echo '{{\\\"fd\\\":{fd}}}'", 2.0 * fd);
+    let (argv, dir) = (format!("backend.argv=[sh,-c,\"{line}\"]"), format!("hydra.run.dir=outputs/{name}"));
+    scratch.ok(&[&["backend=command", argv.as_str(), dir.as_str()], more].concat());
+}
+
+/// The first words of the lines below the heading.
+fn first_words(ended: &Ended) -> Vec<String> {
+    ended.out.lines().skip(1).map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn runs_are_found_by_what_they_were_and_came_to() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 3.0, &["+params.x=1e-3", "tags=[base]"]);
+    run(&scratch, "b", 1.0, &["+params.x=0.1"]);
+    run(&scratch, "c", 2.0, &["+params.y=text"]);
+    let argv = "backend.argv=[sh,-c,'exit 3']";
+    assert_eq!(scratch.exp(&["backend=command", argv, "hydra.run.dir=outputs/d"]).code, Some(1));
+    let all = scratch.ok(&["ls"]);
+    assert_eq!(first_words(&all), ["outputs/d", "outputs/c", "outputs/b", "outputs/a"], "the newest first");
+    assert!(!all.out.contains('\u{1b}'), "there is no terminal");
+    for (words, found) in [
+        (&["state=failed"][..], &["outputs/d"][..]),
+        (&["params.x<0.05"], &["outputs/a"]),
+        (&["params.x=0.001"], &["outputs/a"]),
+        (&["params.y=text"], &["outputs/c"]),
+        (&["tag=base"], &["outputs/a"]),
+        (&["fd>=2", "loss<6"], &["outputs/c"]),
+        (&["state=done", "--sort", "fd"], &["outputs/b", "outputs/c", "outputs/a"]),
+        (&["state=done", "--sort", "fd", "--reverse", "-n", "1"], &["outputs/a"]),
+        (&["outputs/b"], &["outputs/b"]),
+        (&["cause!=", "state!=done"], &["outputs/d"]),
+    ] {
+        let ended = scratch.ok(&[&["ls"], words].concat());
+        assert_eq!(first_words(&ended), found, "{words:?}: {ended:#?}");
+    }
+    let listed: serde_json::Value = serde_json::from_str(&scratch.ok(&["ls", "--json", "fd=1"]).out).unwrap();
+    let one = &listed[0];
+    assert_eq!(
+        (&one["dir"], &one["figures"]["fd"], &one["config"]["params"]["x"]),
+        (&"outputs/b".into(), &1.0.into(), &0.1.into())
+    );
+    let wrong = scratch.exp(&["ls", "params.z=1", "--sort", "fdd"]);
+    assert_eq!(wrong.code, Some(2));
+    wrong.says(&["params.z: no run has such a key"]);
+}
+
+/// What was read is kept; whatever happens to the directories or to the copy, the answer is that of the directories.
+#[test]
+fn the_copy_of_what_was_read_never_outlives_the_truth() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 3.0, &[]);
+    run(&scratch, "b", 1.0, &[]);
+    assert_eq!(first_words(&scratch.ok(&["ls"])).len(), 2);
+    let history = scratch.path("cache/exp/history");
+    let files = || fs::read_dir(&history).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    assert!(!files().is_empty());
+    scratch.ok(&["tag", "outputs/a", "kept", "old"]);
+    scratch.ok(&["tag", "outputs/a", "old", "--remove"]);
+    scratch.ok(&["note", "outputs/a", "a good one"]);
+    assert_eq!(first_words(&scratch.ok(&["ls", "tag=kept"])), ["outputs/a"]);
+    assert_eq!(first_words(&scratch.ok(&["ls", "tag=old"])).len(), 0);
+    scratch.ok(&["show", "outputs/a"]).says(&["a good one", "kept"]);
+    fs::remove_dir_all(scratch.path("outputs/b")).unwrap();
+    assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/a"]);
+    for file in files() {
+        fs::write(file, "no copy").unwrap();
+    }
+    assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/a"]);
+}
+
+#[test]
+fn a_difference_is_all_that_is_shown() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 3.0, &["+params.x=1", "+params.same=7"]);
+    run(&scratch, "b", 1.0, &["+params.x=2", "+params.same=7"]);
+    let ended = scratch.ok(&["diff", "outputs/a", "outputs/b"]);
+    let lines: Vec<Vec<&str>> = ended.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(lines.contains(&vec!["params.x", "1", "2"]) && lines.contains(&vec!["fd", "3", "1"]), "{ended:#?}");
+    assert!(!ended.out.contains("params.same") && !ended.out.contains("Machine"), "{ended:#?}");
+    scratch.ok(&["diff", "outputs/a", "outputs/a"]).says(&["no difference"]);
+    let shown = scratch.ok(&["show", "outputs/a", "params"]);
+    shown.says(&["params.x", "`+params.x=1`"]);
+    let wrong = scratch.exp(&["show", "outputs/a", "paramss"]);
+    assert_eq!(wrong.code, Some(2));
+    wrong.says(&["did you mean `params.same`"]);
+    assert_eq!(scratch.exp(&["show", "outputs"]).code, Some(2));
+}
+
+#[test]
+fn what_is_thrown_away_can_be_fetched_back() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 3.0, &[]);
+    run(&scratch, "b", 1.0, &[]);
+    scratch.ok(&["rm", "--dry-run", "outputs/a"]).says(&["would move outputs/a -> outputs/.trash/a"]);
+    assert!(scratch.path("outputs/a").exists());
+    let wrong = scratch.exp(&["rm", "outputs/a", "outputs"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(scratch.path("outputs/a").exists(), "all are looked at before the first is moved");
+    scratch.ok(&["rm", "outputs/a"]);
+    assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/b"]);
+    run(&scratch, "a", 2.0, &[]);
+    scratch.ok(&["rm", "outputs/a"]).says(&["outputs/.trash/a_1"]);
+    fs::rename(scratch.path("outputs/.trash/a"), scratch.path("outputs/a")).unwrap();
+    assert_eq!(first_words(&scratch.ok(&["ls", "fd=3"])), ["outputs/a"]);
+}
+
+#[test]
+fn a_run_at_work_is_not_thrown_away() {
+    let scratch = Scratch::new();
+    let argv = "backend.argv=[sh,-c,'echo > ready; while :; do sleep 0.05; done']";
+    let mut running = scratch.start(&["backend=command", argv, "hydra.run.dir=outputs/a"]);
+    assert!(running.until(|| scratch.path("ready").exists()));
+    let refused = scratch.exp(&["rm", "outputs/a"]);
+    assert_eq!(refused.code, Some(2));
+    refused.says(&["works on outputs/a"]);
+    assert_eq!(first_words(&scratch.ok(&["ls", "state=running"])), ["outputs/a"]);
+    running.signal("KILL");
+    running.ended();
+    // Nobody wrote down that it ended.
+    let pid = json(scratch.path("outputs/a/status.json"))["owner"]["pid"].to_string();
+    std::process::Command::new("kill").args(["-9", "--", &format!("-{pid}")]).status().unwrap();
+    // The system may need a moment to end it.
+    let gone = |_| first_words(&scratch.ok(&["ls", "state=interrupted"])) == ["outputs/a"];
+    assert!((0..100).any(gone), "{}", text(scratch.path("outputs/a/status.json")));
+}
+
+#[test]
+fn training_leaves_checkpoints_curves_and_a_page() {
+    let scratch = Scratch::new();
+    scratch.ok(&tiny(&["hydra.run.dir=outputs/a", "train.keep=9", "train.preview_every=2"]));
+    let shown = scratch.ok(&["show", "outputs/a"]);
+    shown.says(&["samples/previews/2.png", "2, 4, 6", "train.steps", "`train.steps=6`", "fd_pixel"]);
+    scratch.ok(&["gc", "--dry-run"]).says(&["2 checkpoints"]);
+    scratch.ok(&["gc"]).says(&["outputs/a/checkpoints/2", "outputs/a/checkpoints/4"]);
+    scratch.ok(&["show", "outputs/a"]).says(&["Checkpoints\n  6\n"]);
+    scratch.ok(&["report", "outputs/a"]);
+    let page = text(scratch.path("outputs/a/report.html"));
+    let parts = ["<svg", "data:image/png;base64,", "`train.steps=6`", "grad_norm/torso", "fd_pixel"];
+    assert!(parts.iter().all(|part| page.contains(part)), "{page}");
+    assert!(!page.contains("http://") || page.matches("http://").all(|_| page.contains("http://www.w3.org")));
+    scratch.ok(&["plot", "outputs/a"]);
+    for name in ["loss", "grad_norm", "noise-levels", "the-grid"] {
+        assert!(text(scratch.path("outputs/a/plots").join(format!("{name}.svg"))).starts_with("<svg"), "{name}");
+    }
+    // What a resumed run changes has its new origin.
+    scratch.ok(&["resume", "outputs/a", "train.steps=8"]);
+    scratch.ok(&["show", "outputs/a", "train.steps"]).says(&["8", "`train.steps=8`"]);
+    let machine = text(scratch.path("outputs/a/environment.jsonl"));
+    assert_eq!(machine.lines().count(), 2, "one line a process: {machine}");
+}
+
+#[test]
+fn a_sweep_is_drawn_over_what_its_jobs_differ_in() {
+    let scratch = Scratch::new();
+    let argv = "backend.argv=[sh,-c,\"echo '{\\\"fd\\\":3}'\"]";
+    scratch.ok(&["-m", "backend=command", argv, "+params.x=1,2,3", "hydra.sweep.dir=sweep"]);
+    assert_eq!(first_words(&scratch.ok(&["ls", "sweep", "--sort", "params.x"])), ["sweep/0", "sweep/1", "sweep/2"]);
+    scratch.ok(&["plot", "sweep"]).says(&["sweep/plots/fd-by-params-x.svg"]);
+    assert_eq!(text(scratch.path("sweep/plots/fd-by-params-x.svg")).matches("<circle").count(), 3);
+    scratch.ok(&["rm", "sweep"]);
+    assert!(!scratch.path("sweep").exists());
+}

@@ -1,0 +1,112 @@
+//! The page of `exp ui` in a real Chromium: `EXP_PLAYWRIGHT=DIR cargo test --test ui -- --ignored`, where DIR/node_modules has
+//! playwright-core. EXP_UI_PICTURES keeps the pictures in a folder.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+
+use serde_json::{Value, json};
+use support::{Scratch, tiny};
+
+/// `exp ui` at a port of its own, until it is dropped.
+struct Server(Child, String);
+
+impl Server {
+    fn start(scratch: &Scratch, words: &[&str]) -> Server {
+        let mut child = scratch.command(&[&["ui", "--port", "0"], words].concat()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.split_whitespace().next().unwrap_or_else(|| panic!("no address: {line}")).to_owned();
+        Server(child, url)
+    }
+
+    /// The whole answer to a request with this `Host`.
+    fn ask(&self, path: &str, host: &str) -> String {
+        let address = self.1.trim_start_matches("http://").trim_end_matches('/');
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Gone already, as a rule.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs of a program in `outputs/sweep`, which differ in a number and a word.
+fn sweep(scratch: &Scratch) {
+    let argv = "backend.argv=[sh,-c,\"for s in 1 2 3; do echo '{\\\"step\\\":'$s',\\\"loss\\\":'$((9 - s))'}'; done; \
+                echo '{\\\"fd\\\":${params.x}.5}'\"]";
+    let words = ["-m", "backend=command", argv, "+params.x=1,2,3", "+params.how=a,b", "hydra.sweep.dir=outputs/sweep"];
+    scratch.ok(&words);
+}
+
+#[test]
+fn only_runs_are_served_and_only_to_this_machine() {
+    let scratch = Scratch::new();
+    sweep(&scratch);
+    std::fs::write(scratch.path("secret.png"), "secret").unwrap();
+    let server = Server::start(&scratch, &["outputs"]);
+    let runs = server.ask("/api/runs", "localhost");
+    assert!(runs.starts_with("HTTP/1.1 200") && runs.contains("outputs/sweep/0"), "{runs}");
+    assert!(server.ask("/", "127.0.0.1:1").contains("<title>exp</title>"));
+    for (path, host) in [
+        ("/api/runs", "evil.example"),
+        ("/api/runs", "evil.example:80"),
+        ("/api/run?dir=.", "localhost"),
+        ("/api/run?dir=/etc", "localhost"),
+        ("/api/log?dir=outputs/sweep/../..", "localhost"),
+        ("/api/picture?dir=outputs/sweep/0&path=../../../secret.png", "localhost"),
+        ("/api/picture?dir=outputs/sweep/0&path=spec.json", "localhost"),
+        ("/api/picture?dir=outputs/sweep/0", "localhost"),
+    ] {
+        let answer = server.ask(path, host);
+        assert!(answer.starts_with("HTTP/1.1 40") && !answer.contains("secret\""), "{path} {host}: {answer}");
+    }
+}
+
+#[test]
+#[ignore = "needs Node, playwright-core and Chromium"]
+fn a_person_finds_the_way() {
+    let scratch = Scratch::new();
+    sweep(&scratch);
+    scratch.ok(&tiny(&["hydra.run.dir=outputs/pictures", "train.preview_every=2"]));
+    let line =
+        "for s in $(seq 1 30); do echo '{\\\"step\\\":'$s',\\\"loss\\\":'$((40 - s))'}'; sleep 1; done; echo goodbye";
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    let mut live = scratch.start(&["backend=command", &argv, "hydra.run.dir=outputs/live"]);
+    live.until_rows(&scratch.path("outputs/live"), 1);
+    let server = Server::start(&scratch, &["outputs"]);
+    let modules = std::env::var("EXP_PLAYWRIGHT").expect("EXP_PLAYWRIGHT names a folder with node_modules");
+    let pictures = std::env::var_os("EXP_UI_PICTURES").map_or_else(|| scratch.path("seen"), PathBuf::from);
+    std::fs::create_dir_all(&pictures).unwrap();
+    // A module is looked for beside the script.
+    let script = Path::new(&modules).join("look.mjs");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/look.mjs"), &script).unwrap();
+    let output = Command::new("node").arg(script).arg(&server.1).arg(&pictures).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["errors"], json!([]), "{seen:#}");
+    assert_eq!((seen["rows"].as_array().unwrap().len(), &seen["rows"][0]), (8, &"outputs/live".into()), "{seen:#}");
+    assert_eq!(seen["filtered"], "4 of 8 runs");
+    assert!(seen["complaint"].as_str().unwrap().contains("params.x"), "{seen:#}");
+    let lowest = |at: usize| seen["sorted"][at].as_str().unwrap();
+    assert_eq!([lowest(0), lowest(1)], ["outputs/sweep/0", "outputs/sweep/1"], "{seen:#}");
+    assert_eq!((&seen["compared"][0], &seen["lines"]), (&"params.how".into(), &2.into()), "{seen:#}");
+    assert_eq!((&seen["threads"], &seen["most"]), (&6.into(), &"params.x".into()), "{seen:#}");
+    assert_eq!((&seen["live"], &seen["points"]), (&"running".into(), &30.into()), "{seen:#}");
+    assert!(seen["log"].as_str().unwrap().contains("goodbye"), "{seen:#}");
+    assert_ne!(seen["ground"], "rgb(255, 255, 255)");
+    assert_eq!((&seen["overflow"], &seen["slider"]), (&0.into(), &json!(["step 6", "step 4"])), "{seen:#}");
+    assert!(seen["loaded"].as_u64() > Some(8), "{seen:#}");
+}

@@ -1,0 +1,79 @@
+// Uses the page of `exp ui` as a person would, in a real Chromium, and says as JSON what it saw:
+// look.mjs URL FOLDER. Pictures go to FOLDER. Needs playwright-core and an installed Chromium (EXP_CHROMIUM).
+
+import { chromium } from "playwright-core";
+
+const [url, folder] = process.argv.slice(2);
+const browser = await chromium.launch({ executablePath: process.env.EXP_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
+const seen = { errors: [] };
+
+async function open(options) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
+  page.on("pageerror", (error) => seen.errors.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
+  page.on("request", (request) => request.url().startsWith(url) || request.url().startsWith("data:") || seen.errors.push(request.url()));
+  await page.goto(url);
+  await page.waitForSelector(".runs tbody tr[data-state]");
+  return page;
+}
+
+const rows = (page) => page.$$eval(".runs tbody tr[data-state] .of-dir", (cells) => cells.map((cell) => cell.textContent));
+const count = (page) => page.textContent(".chooser .quiet");
+
+const page = await open({ colorScheme: "light" });
+seen.rows = await rows(page);
+await page.screenshot({ path: `${folder}/list-light.png` });
+// Conditions, by the keyboard.
+await page.keyboard.press("/");
+await page.keyboard.type("state=done params.x>=2");
+seen.filtered = await count(page);
+await page.fill("#filter", "params.x");
+seen.complaint = await page.textContent("#problem");
+await page.fill("#filter", "");
+await page.keyboard.press("Escape");
+// By a figure, the lowest first.
+await page.click("text=fd");
+seen.sorted = await rows(page);
+// Two runs side by side.
+for (const key of ["x", "j", "x", "c"]) await page.keyboard.press(key);
+await page.waitForSelector("h1:has-text('2 runs')");
+seen.compared = await page.$$eval(".config td:first-child", (cells) => cells.map((cell) => cell.textContent));
+seen.lines = await page.$$eval(".chart:first-child polyline", (lines) => lines.length);
+await page.screenshot({ path: `${folder}/compare.png`, fullPage: true });
+await page.keyboard.press("Escape");
+await page.waitForSelector(".runs tbody tr[data-state]");
+await page.keyboard.press("s");
+await page.waitForSelector(".parallel");
+seen.threads = await page.$$eval(".thread", (lines) => lines.length);
+seen.most = await page.textContent(".bars th");
+await page.screenshot({ path: `${folder}/sweep.png`, fullPage: true });
+await page.keyboard.press("Escape");
+await page.waitForSelector(".runs tbody tr[data-state]");
+// The run that trains while one looks.
+await page.fill("#filter", "dir=outputs/live");
+await page.click(".of-dir a");
+await page.waitForSelector(".chart");
+seen.live = await page.textContent("h1 .state");
+seen.origin = await page.textContent(".config td:last-child");
+await page.waitForFunction(() => document.querySelector("h1 .state").textContent === "done", null, { timeout: 60000 });
+seen.log = await page.textContent(".log");
+seen.points = await page.$eval(".chart polyline", (line) => line.getAttribute("points").split(" ").length);
+await page.screenshot({ path: `${folder}/run-light.png`, fullPage: true });
+
+const dark = await open({ colorScheme: "dark" });
+await dark.screenshot({ path: `${folder}/list-dark.png` });
+seen.ground = await dark.$eval("body", (body) => getComputedStyle(body).backgroundColor);
+const phone = await open({ viewport: { width: 390, height: 780 } });
+await phone.screenshot({ path: `${folder}/list-phone.png` });
+await phone.goto(`${url}#/run/${encodeURIComponent("outputs/pictures")}`);
+await phone.waitForSelector(".previews img");
+seen.overflow = await phone.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const before = await phone.textContent(".previews figcaption");
+await phone.focus(".previews input");
+await phone.keyboard.press("ArrowLeft");
+seen.slider = [before, await phone.textContent(".previews figcaption")];
+seen.loaded = await phone.$eval(".previews img", (image) => image.decode().then(() => image.naturalWidth));
+await phone.screenshot({ path: `${folder}/run-phone.png` });
+
+await browser.close();
+console.log(JSON.stringify(seen));
