@@ -10,6 +10,7 @@ pub mod commands;
 pub mod compose;
 pub mod conf;
 pub mod dispatch;
+pub mod export;
 pub mod files;
 pub mod finished;
 pub mod frozen;
@@ -36,6 +37,7 @@ pub mod sweep_dir;
 pub mod table;
 pub mod track;
 pub mod ui;
+pub mod usage;
 pub mod work;
 pub mod worker;
 

@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use exp_api::protocol::{Checked, Description, FromWorker, ToWorker, VERSION};
-use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, RunSpec, Stop, Task};
+use exp_api::{Backend, BackendError, DeviceInfo, Event, EventSink, Job, Problem, Report, RunSpec, Stop, Task};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use tokio::time::sleep;
 
 use crate::registry::RegistryError;
+use crate::usage::usage;
 
 /// How often a running job looks whether it is asked to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -137,6 +138,10 @@ impl ProcessBackend {
             };
             let Some(line) = line else { break None };
             match serde_json::from_str(&line) {
+                Ok(FromWorker::Event(Event::System { step, mut values })) => {
+                    values.extend(usage(child.id()));
+                    events.emit(Event::System { step, values })?;
+                }
                 Ok(FromWorker::Event(event)) => events.emit(event)?,
                 Ok(FromWorker::Flush) => {
                     events.flush()?;

@@ -12,6 +12,7 @@ use crate::rows::Rows;
 use crate::screen;
 use crate::track::clock::now;
 use crate::track::tensorboard::Board;
+use crate::usage::usage;
 
 /// The rows that a rerun repeats.
 pub const METRICS: &str = "metrics.jsonl";
@@ -85,7 +86,10 @@ impl EventSink for Recorder {
                 Ok(())
             }
             Event::System { step, mut values } => {
-                values.extend(memory_mib());
+                // Of another process its backend has told.
+                if !values.iter().any(|(name, _)| name == "rss_mib") {
+                    values.extend(usage(None));
+                }
                 values.push(("time".to_owned(), now()));
                 self.system.append(step, &values)?;
                 self.board.iter_mut().for_each(|board| board.system(step, &values));
@@ -154,15 +158,4 @@ impl Progress {
             ));
         }
     }
-}
-
-/// Memory of this process now and at most, in MiB; nothing where the kernel does not say.
-fn memory_mib() -> Vec<(String, f64)> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = |line: &str| line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
-    let field = |(name, label): (&str, &str)| {
-        let value = status.lines().find_map(|line| kib(line.strip_prefix(label)?))?;
-        Some((name.to_owned(), value / 1024.0))
-    };
-    [("rss_mib", "VmRSS:"), ("peak_rss_mib", "VmHWM:")].into_iter().filter_map(field).collect()
 }

@@ -45,8 +45,10 @@ impl Drop for Server {
 
 /// Runs of a program in `outputs/sweep`, which differ in a number and a word.
 fn sweep(scratch: &Scratch) {
-    let argv = "backend.argv=[sh,-c,\"for s in 1 2 3; do echo '{\\\"step\\\":'$s',\\\"loss\\\":'$((9 - s))'}'; done; \
-                echo '{\\\"fd\\\":${params.x}.5}'\"]";
+    let script = r#"for s in 1 2 3; do echo '{"step":'$s',"loss":'$((9 - s))'}'; done
+        x=$(sed -n 's/^ *"x": \([0-9]\).*/\1/p' $EXP_CONFIG); echo '{"fd":'$x.5'}'"#;
+    std::fs::write(scratch.path("train.sh"), script).unwrap();
+    let argv = "backend.argv=[sh,train.sh]";
     let words = ["-m", "backend=command", argv, "+params.x=1,2,3", "+params.how=a,b", "hydra.sweep.dir=outputs/sweep"];
     scratch.ok(&words);
 }

@@ -60,6 +60,12 @@ Examples:
 MLflow's name and password, or token, are taken from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or
 MLFLOW_TRACKING_TOKEN; they are never written down.")]
     Sync(Sync),
+    /// Write the metrics of runs as one table, a row for each run and step.
+    #[command(after_help = "\
+Examples:
+  exp export outputs/2026-11-22/* --out metrics.csv
+  exp export outputs/2026-11-22/* --out metrics.parquet")]
+    Export(Export),
     /// Put tags on a run, or take them off.
     #[command(after_help = "\
 Examples:
@@ -87,7 +93,8 @@ Examples:
 }
 
 /// The commands of [`Look`], as they are typed.
-pub const LOOKS: [&str; 11] = ["diff", "gc", "ls", "note", "plot", "report", "rm", "show", "sync", "tag", "ui"];
+pub const LOOKS: [&str; 12] =
+    ["diff", "export", "gc", "ls", "note", "plot", "report", "rm", "show", "sync", "tag", "ui"];
 
 /// `exp ls`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -181,6 +188,17 @@ pub struct Sync {
     /// The experiment or project there.
     #[arg(long, value_name = "NAME", default_value = "exp")]
     pub project: String,
+}
+
+/// `exp export`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Export {
+    /// Runs.
+    #[arg(required = true)]
+    pub dirs: Vec<PathBuf>,
+    /// The file; its name ends in .csv or .parquet.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 /// Programs that runs are sent to.

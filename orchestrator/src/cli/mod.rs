@@ -3,9 +3,10 @@
 //! Words with `=`, or beginning with `~`, are overrides; a bare first word is a command; the words after a command
 //! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
 
+mod help;
 mod look;
 
-pub use look::{Diff, Gc, Look, Ls, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
+pub use look::{Diff, Export, Gc, Look, Ls, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
 
 use std::path::{Path, PathBuf};
 
@@ -50,12 +51,14 @@ pub enum Command {
     Worker(PathBuf),
     /// Look at runs that are there.
     Look(Look),
+    /// Show this help of a command.
+    Help(&'static str),
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 19] = [
-    "data", "diff", "doctor", "eval", "gc", "ls", "note", "plot", "report", "resume", "rm", "sample", "show", "sync",
-    "tag", "ui", "watch", "why", "worker",
+pub const COMMANDS: [&str; 20] = [
+    "data", "diff", "doctor", "eval", "export", "gc", "ls", "note", "plot", "report", "resume", "rm", "sample", "show",
+    "sync", "tag", "ui", "watch", "why", "worker",
 ];
 
 /// The flags.
@@ -66,7 +69,7 @@ pub const COMMANDS: [&str; 19] = [
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp ls|show|diff|report|plot|ui|sync|tag|note|rm|gc ...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp ls|show|diff|report|plot|ui|sync|export|tag|note|rm|gc ...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]
@@ -237,6 +240,9 @@ impl Cli {
             return Err(wrong("--resolve goes with --cfg or --help".to_owned()));
         }
         let mut words = std::mem::take(&mut flags.words);
+        if let Some(text) = words.first().filter(|_| flags.help).and_then(|word| help::of(word)) {
+            return Ok(Cli { command: Command::Help(text), overrides: Vec::new(), flags: Flags::default() });
+        }
         let is_override = |word: &str| word.contains('=') || word.starts_with('~');
         let command = match words.first().map(String::as_str) {
             Some("doctor") => {
@@ -321,9 +327,21 @@ mod tests {
             ("sample loss.lambda=0.1 sample.n=4", Command::Sample("loss.lambda=0.1".into()), vec!["sample.n=4"]),
             ("doctor a=1", Command::Doctor, vec!["a=1"]),
             ("--dry-run worker d", Command::Worker("d".into()), vec![]),
+            ("resume --help", Command::Help(help::of("resume").unwrap()), vec![]),
         ] {
             let cli = parse(line).unwrap();
             assert_eq!((cli.command, cli.overrides), (command, overrides.into_iter().map(str::to_owned).collect()));
+        }
+    }
+
+    #[test]
+    fn every_command_has_help_with_an_example() {
+        for command in COMMANDS {
+            let text = help::of(command).map_or_else(
+                || Look::command().find_subcommand_mut(command).unwrap().render_long_help().to_string(),
+                str::to_owned,
+            );
+            assert!(text.contains(&format!("\n  exp {command}")), "{command}: {text}");
         }
     }
 

@@ -33,6 +33,7 @@ use crate::compose::{Library, Place as Conf, Problem, Problems, SearchPath, Worl
 use crate::conf;
 use crate::launch::queue::QueueError;
 use crate::run_dir::FreezeError;
+use crate::screen::answer;
 use crate::sweep_dir::SweepError;
 use crate::worker::WorkerError;
 
@@ -118,6 +119,7 @@ pub fn execute(cli: &Cli, world: &World) -> Result<(), Failure> {
         Command::Why(key) => why::why(key, cli, &library, world),
         Command::Watch(dir) => queue::watch(dir),
         Command::Worker(dir) => queue::work(dir),
+        Command::Help(text) => Ok(answer(format_args!("{text}\n"))?),
         Command::Look(look) => self::look(look, cli, &library, world),
     }
 }
@@ -134,6 +136,7 @@ fn look(look: &Look, cli: &Cli, library: &Library, world: &World) -> Result<(), 
         Look::Plot(plot) => draw::plot(plot),
         Look::Ui(ui) => browse::browse(ui, cli, library, world),
         Look::Sync(sync) => sync::sync(sync),
+        Look::Export(export) => sync::export(export),
         Look::Gc(gc) => keep::gc(gc, cli, library, world),
     }
 }

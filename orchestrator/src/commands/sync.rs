@@ -1,8 +1,10 @@
-//! `exp sync`: runs sent to trackers, when a user asks for it and never while training waits.
+//! `exp sync` and `exp export`: runs for other programs, when a user asks for it and never while training waits.
 
 use super::Failure;
 use super::show::open;
-use crate::cli::{Sync, Tracker};
+use crate::cli::{Export, Sync, Tracker};
+use crate::export::Metrics;
+use crate::files::write_atomically;
 use crate::screen::tell;
 use crate::track::mlflow::Server;
 use crate::track::wandb;
@@ -27,4 +29,21 @@ pub(super) fn sync(sync: &Sync) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Writes metrics of runs as one file.
+pub(super) fn export(export: &Export) -> Result<(), Failure> {
+    for dir in &export.dirs {
+        open(dir)?;
+    }
+    let metrics = Metrics::of(&export.dirs);
+    let mut bytes = Vec::new();
+    let written = match export.out.extension().and_then(|end| end.to_str()) {
+        Some("csv") => metrics.csv(&mut bytes),
+        Some("parquet") => metrics.parquet(&mut bytes),
+        _ => Err("expected a name that ends in .csv or .parquet".into()),
+    };
+    let failed = |error: &dyn std::fmt::Display| Failure::Look(format!("{}: {error}", export.out.display()));
+    written.map_err(|error| failed(&error))?;
+    write_atomically(&export.out, &bytes).map_err(|error| failed(&error))
 }

@@ -32,7 +32,7 @@ seen.complaint = await page.textContent("#problem");
 await page.fill("#filter", "");
 await page.keyboard.press("Escape");
 // By a figure, the lowest first.
-await page.click("text=fd");
+await page.click("th button:text-is('fd')");
 seen.sorted = await rows(page);
 // Two runs side by side.
 for (const key of ["x", "j", "x", "c"]) await page.keyboard.press(key);
@@ -54,7 +54,7 @@ await page.fill("#filter", "dir=outputs/live");
 await page.click(".of-dir a");
 await page.waitForSelector(".chart");
 seen.live = await page.textContent("h1 .state");
-seen.origin = await page.textContent(".config td:last-child");
+seen.origin = await page.textContent(".origins td:last-child");
 await page.waitForFunction(() => document.querySelector("h1 .state").textContent === "done", null, { timeout: 60000 });
 seen.log = await page.textContent(".log");
 seen.points = await page.$eval(".chart polyline", (line) => line.getAttribute("points").split(" ").length);

@@ -20,6 +20,7 @@ use crate::data::{self, Dataset, Shape};
 use crate::engine::Engine;
 use crate::eval::inception::FEATURES;
 use crate::eval::{self, statistics};
+use crate::hash::sha256;
 use crate::net::Network;
 use crate::weights::Weights;
 use crate::{loss, optim, sample, schedule};
@@ -141,6 +142,9 @@ pub fn run<E: Engine>(
 /// The data set, with the news of what was left out of it.
 fn opened(spec: &DatasetSpec, events: &mut dyn EventSink) -> Result<Dataset, BackendError> {
     let data = data::open(spec).map_err(|error| BackendError::Data(error.to_string()))?;
+    let (shape, digest) = (data.shape(), sha256(data.bytes(0..data.len())));
+    let message = format!("data set: {} images of {}x{}, sha256 {digest}", data.len(), shape.width, shape.height);
+    events.emit(Event::Log { level: Level::Info, message })?;
     if let Some(first) = data.skipped().first() {
         let (skipped, all) = (data.skipped().len(), data.len() + data.skipped().len());
         let message = format!("{skipped} of {all} pictures are skipped; the first: {first}");

@@ -28,7 +28,7 @@ export async function run(view, dir) {
     charts,
     detail.pictures.length > 0 ? [h("h2", {}, "Pictures"), pictures(dir, detail.pictures)] : null,
     h("h2", {}, "Configuration"),
-    configuration(detail),
+    ...configuration(detail),
     h("h2", {}, "Log"),
     lines,
   );
@@ -119,5 +119,5 @@ function configuration(detail) {
   const search = h("input", { type: "search", placeholder: "key", "aria-label": "keys" });
   search.addEventListener("input", () => rows.forEach(({ key, row }) => (row.hidden = !key.includes(search.value))));
   const head = h("tr", {}, ["key", "value", "set by"].map((name) => h("th", { scope: "col" }, name)));
-  return h("div", {}, search, h("table", { class: "config" }, head, rows.map(({ row }) => row)));
+  return [search, h("div", { class: "wide" }, h("table", { class: "config origins" }, head, rows.map(({ row }) => row)))];
 }

@@ -10,13 +10,10 @@ const AXES = 9;
 
 /** Shows the runs by a figure. */
 export function sweep(view, list, runs) {
-  const figures = [...new Set(runs.flatMap((run) => Object.keys(run.figures)))];
-  const keys = list.keys.filter((key) => new Set(runs.map((run) => JSON.stringify(value(list, run, key)))).size > 1);
-  if (figures.length === 0 || keys.length === 0) {
-    show(view, h("h1", {}, `${runs.length} runs`), h("p", {}, "They have no figures yet, or no settings in which they differ."));
-    return;
-  }
-  const choice = { figure: figures.find((name) => !/_untrained$/.test(name)) ?? figures[0], x: keys[0], y: keys[1] ?? keys[0] };
+  const counts = new Map();
+  for (const name of runs.flatMap((run) => Object.keys(run.figures))) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const figures = [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name);
+  const choice = { figure: figures.find((name) => !/_untrained$/.test(name)) ?? figures[0] };
   const place = h("div");
   const pick = (name, options) => {
     const box = h("select", {}, options.map((one) => h("option", { selected: one === choice[name] }, one)));
@@ -28,12 +25,19 @@ export function sweep(view, list, runs) {
   };
   const draw = () => {
     const known = runs.filter((run) => Number.isFinite(run.figures[choice.figure]));
-    const ranked = importance(list, known, keys, choice.figure);
-    const axes = ranked.slice(0, AXES).map(({ key }) => key);
+    const distinct = (key) => new Set(known.map((run) => JSON.stringify(value(list, run, key)))).size;
+    const ranked = importance(list, known, list.keys.filter((key) => distinct(key) > 1), choice.figure);
+    const keys = ranked.map(({ key }) => key);
+    if (keys.length === 0) {
+      show(place, h("p", {}, "These runs have no figures yet, or no settings in which they differ."));
+      return;
+    }
+    if (!keys.includes(choice.x)) choice.x = keys[0];
+    if (!keys.includes(choice.y)) choice.y = keys[1] ?? keys[0];
     show(
       place,
       h("h2", {}, "Every run as a line"),
-      parallel(list, known, axes, choice.figure),
+      parallel(list, known, keys.slice(0, AXES), choice.figure),
       h("h2", {}, "How much each setting matters"),
       h("p", { class: "quiet" }, "The share of the spread of the figure's ranks that the setting alone explains (correlation ratio over at most five groups)."),
       bars(ranked),

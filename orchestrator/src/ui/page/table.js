@@ -13,7 +13,7 @@ export class Table {
   constructor(list, { open, marks, changed }) {
     Object.assign(this, { list, open, marks, changed, cursor: 0, runs: [] });
     this.order = { key: "date", falling: true };
-    this.columns = [...FIRST, ...frequent(list), ...list.keys.slice(0, 4), "tag", "overrides"];
+    this.columns = [...FIRST, ...frequent(list), ...chosen(list).slice(0, 4), "tag", "overrides"];
     this.head = h("thead");
     this.body = h("tbody");
     this.table = h("table", { class: "runs" }, this.head, this.body);
@@ -115,6 +115,12 @@ function cell(list, run, key) {
   if (key === "seconds") return took(run.seconds);
   if (key === "tag") return run.tags.join(" ");
   return short(value(list, run, key));
+}
+
+/** The keys in which runs differ because somebody set them. */
+function chosen(list) {
+  const words = new Set(list.runs.flatMap((run) => run.words.split(/[\s=]+/)).map((word) => word.replace(/^\+*/, "")));
+  return list.keys.filter((key) => words.has(key));
 }
 
 /** The two figures that most runs have; those that only explain others are left out. */
