@@ -35,6 +35,7 @@ pub mod status;
 pub mod sweep;
 pub mod sweep_dir;
 pub mod table;
+pub mod tally;
 pub mod track;
 pub mod ui;
 pub mod usage;

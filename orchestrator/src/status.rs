@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_atomically;
+use crate::files::{small, write_atomically};
 
 /// What a process needs at most to write its name into a lock that it took.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -109,7 +109,7 @@ impl Status {
 
     /// The status of a run directory; none if it cannot be read.
     pub fn read(dir: &Path) -> Option<Status> {
-        serde_json::from_slice(&std::fs::read(dir.join(Status::FILE)).ok()?).ok()
+        serde_json::from_slice(&small(&dir.join(Status::FILE)).ok()?).ok()
     }
 
     /// Writes it into a run directory.

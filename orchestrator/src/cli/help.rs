@@ -83,6 +83,11 @@ Example:
     ),
 ];
 
+/// The commands with their help.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HELP.into_iter()
+}
+
 /// The help of a command.
 pub fn of(command: &str) -> Option<&'static str> {
     HELP.iter().find(|(name, _)| *name == command).map(|(_, text)| *text)

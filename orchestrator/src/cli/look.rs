@@ -37,7 +37,7 @@ Example:
 Example:
   exp report outputs/2026-11-22/23-50-01")]
     Report(Report),
-    /// Draw charts as SVG: of a run its metrics and its schedule, of several runs one metric, of a sweep its figures.
+    /// Draw charts: of a run its metrics and its schedule, of several runs one metric, of a sweep its figures.
     #[command(after_help = "\
 Examples:
   exp plot outputs/2026-11-22/23-50-01
@@ -66,6 +66,12 @@ Examples:
   exp export outputs/2026-11-22/* --out metrics.csv
   exp export outputs/2026-11-22/* --out metrics.parquet")]
     Export(Export),
+    /// Write manual pages of all commands into a folder.
+    #[command(after_help = "\
+Examples:
+  exp man ~/.local/share/man/man1                   # then: man exp, man exp-ls
+  exp man pages && man pages/exp-ls.1")]
+    Man(Man),
     /// Put tags on a run, or take them off.
     #[command(after_help = "\
 Examples:
@@ -93,8 +99,8 @@ Examples:
 }
 
 /// The commands of [`Look`], as they are typed.
-pub const LOOKS: [&str; 12] =
-    ["diff", "export", "gc", "ls", "note", "plot", "report", "rm", "show", "sync", "tag", "ui"];
+pub const LOOKS: [&str; 13] =
+    ["diff", "export", "gc", "ls", "man", "note", "plot", "report", "rm", "show", "sync", "tag", "ui"];
 
 /// `exp ls`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -155,6 +161,9 @@ pub struct Plot {
     /// What is drawn: a metric of runs, a figure of a sweep.
     #[arg(long, value_name = "KEY")]
     pub key: Vec<String>,
+    /// As PNG instead of SVG.
+    #[arg(long)]
+    pub png: bool,
     /// The folder of the charts, instead of `plots` in the first directory.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -199,6 +208,13 @@ pub struct Export {
     /// The file; its name ends in .csv or .parquet.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+}
+
+/// `exp man`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Man {
+    /// The folder.
+    pub dir: PathBuf,
 }
 
 /// Programs that runs are sent to.

@@ -3,10 +3,10 @@
 //! Words with `=`, or beginning with `~`, are overrides; a bare first word is a command; the words after a command
 //! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
 
-mod help;
+pub mod help;
 mod look;
 
-pub use look::{Diff, Export, Gc, Look, Ls, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
+pub use look::{Diff, Export, Gc, Look, Ls, Man, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
 
 use std::path::{Path, PathBuf};
 
@@ -56,9 +56,9 @@ pub enum Command {
 }
 
 /// The commands, as they are typed.
-pub const COMMANDS: [&str; 20] = [
-    "data", "diff", "doctor", "eval", "export", "gc", "ls", "note", "plot", "report", "resume", "rm", "sample", "show",
-    "sync", "tag", "ui", "watch", "why", "worker",
+pub const COMMANDS: [&str; 21] = [
+    "data", "diff", "doctor", "eval", "export", "gc", "ls", "man", "note", "plot", "report", "resume", "rm", "sample",
+    "show", "sync", "tag", "ui", "watch", "why", "worker",
 ];
 
 /// The flags.

@@ -25,7 +25,7 @@ pub(super) fn report(report: &Report) -> Result<(), Failure> {
     let detail = open(&report.dir)?;
     let text = page::report(&report.dir, &detail, &facts(&detail)).map_err(Failure::Look)?;
     let path = report.dir.join(PAGE);
-    write(&path, &text)?;
+    write(&path, text.as_bytes())?;
     tell(path.display());
     Ok(())
 }
@@ -45,10 +45,12 @@ pub(super) fn plot(plot: &Plot) -> Result<(), Failure> {
     let folder = plot.out.clone().unwrap_or_else(|| first.join(PLOTS));
     let mut written = 0;
     for chart in &charts {
-        let Some(svg) = chart.svg() else { continue };
+        let picture = if plot.png { chart.png() } else { chart.svg().map(String::into_bytes) };
+        let Some(picture) = picture else { continue };
         std::fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{}.svg", chart.title.replace(|c: char| !c.is_alphanumeric() && c != '_', "-")));
-        write(&path, &svg)?;
+        let name = chart.title.replace(|c: char| !c.is_alphanumeric() && c != '_', "-");
+        let path = folder.join(format!("{name}.{}", if plot.png { "png" } else { "svg" }));
+        write(&path, &picture)?;
         tell(path.display());
         written += 1;
     }
@@ -76,7 +78,6 @@ fn of_sweep(dir: &Path, keys: &[String]) -> Result<Vec<Chart>, Failure> {
     Ok(figures.iter().flat_map(|figure| plot::sweep(&history, figure)).collect())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    write_atomically(path, text.as_bytes())
-        .map_err(|error| Failure::Look(format!("cannot write {}: {error}", path.display())))
+fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    write_atomically(path, content).map_err(|error| Failure::Look(format!("cannot write {}: {error}", path.display())))
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 use exp_consistency::data::cache_directory;
@@ -28,7 +29,9 @@ pub(super) fn list(ls: &Ls, cli: &Cli, library: &Library, world: &World) -> Resu
     let mut problems = Problems::default();
     let parsed = conditions.into_iter().map(|word| Filter::parse(word).map_err(Problem::new));
     let filters: Vec<Filter> = parsed.filter_map(|filter| problems.collect(filter)).collect();
-    let history = histories(&folders.iter().map(PathBuf::from).collect::<Vec<_>>(), cli, library, world)?;
+    // The program ends with the list: taking ten thousand runs apart would take longer than finding them.
+    let history =
+        ManuallyDrop::new(histories(&folders.iter().map(PathBuf::from).collect::<Vec<_>>(), cli, library, world)?);
     problems.or_ok(())?;
     let mut runs = select(&history, &filters)?;
     known(&history, ls.sort.iter().chain(&ls.column).map(String::as_str))?;
@@ -127,7 +130,7 @@ fn rows(runs: &[&Run], history: &History, asked: &[String]) -> String {
         ];
         cells.extend(columns.iter().map(|column| column.value(run).map(|value| short(&value)).unwrap_or_default()));
         cells.extend(tagged.then(|| run.labels.tags.join(",")));
-        cells.push(run.words.join(" "));
+        cells.push(run.words.clone());
         cells
     };
     table(&heading, &runs.iter().map(row).collect::<Vec<_>>())

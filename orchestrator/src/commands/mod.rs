@@ -16,6 +16,7 @@ mod info;
 mod jobs;
 mod keep;
 mod list;
+mod manual;
 mod multirun;
 mod queue;
 mod run;
@@ -137,6 +138,7 @@ fn look(look: &Look, cli: &Cli, library: &Library, world: &World) -> Result<(), 
         Look::Ui(ui) => browse::browse(ui, cli, library, world),
         Look::Sync(sync) => sync::sync(sync),
         Look::Export(export) => sync::export(export),
+        Look::Man(man) => manual::man(man),
         Look::Gc(gc) => keep::gc(gc, cli, library, world),
     }
 }

@@ -20,6 +20,7 @@ use crate::screen::{tell, warn};
 use crate::status::{State, Status};
 use crate::sweep::{Direction, Halving, Sampler, Search, Space};
 use crate::sweep_dir::{Outcome, SweepDir};
+use crate::tally::Tally;
 use crate::worker::WorkerError;
 use crate::{dispatch, log};
 
@@ -70,10 +71,18 @@ pub(super) fn run(
         let bars = MultiProgress::new();
         let launcher = sweep.manifest().launcher.launcher(&bars);
         let slots = search.slots(sweep.manifest().launcher.slots());
+        let counts = [
+            sweep.len() + search.missing(sweep.len()),
+            sweep.count(Some(State::Done)),
+            sweep.count(Some(State::Failed)),
+        ];
         let mut trials = Trials::new(&mut sweep, left, maker, space, search);
+        let figure = Some((search.metric.clone(), search.direction));
+        let mut tally = Tally::new(&mut trials, &bars, counts, figure);
         let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
-            dispatch::run_all(&mut trials, slots, &launcher, &bars)
+            dispatch::run_all(&mut tally, slots, &launcher, &bars)
         })?;
+        tally.close();
         let trouble = trials.trouble.take();
         write_results(&sweep, space, search)?;
         if let Some(best) = best(&sweep, search.direction) {

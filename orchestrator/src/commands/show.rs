@@ -91,7 +91,7 @@ pub(super) fn facts(detail: &Detail) -> Vec<(&'static str, String)> {
     let facts = [
         ("state", state(detail)),
         ("cause", run.status.cause.clone().unwrap_or_default()),
-        ("overrides", run.words.join(" ")),
+        ("overrides", run.words.clone()),
         ("tags", run.labels.tags.join(" ")),
         ("note", run.labels.notes.clone().unwrap_or_default()),
         ("code", code(&detail.code)),

@@ -20,6 +20,7 @@ use crate::screen::{tell, warn};
 use crate::status::{State, Status};
 use crate::sweep::{Search, Space};
 use crate::sweep_dir::{Outcome, SweepDir};
+use crate::tally::Tally;
 use crate::worker::WorkerError;
 use crate::{callbacks, dispatch, log, report};
 
@@ -101,10 +102,14 @@ fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
         let bars = MultiProgress::new();
         let launcher = sweep.manifest().launcher.launcher(&bars);
         let slots = sweep.manifest().launcher.slots();
+        let counts =
+            [sweep.len(), sweep.count(Some(State::Done)), sweep.len() - left.len() - sweep.count(Some(State::Done))];
         let mut listed = Listed { sweep: &mut sweep, left: left.iter().copied().collect(), noted: Ok(()) };
+        let mut tally = Tally::new(&mut listed, &bars, counts, None);
         let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
-            dispatch::run_all(&mut listed, slots, &launcher, &bars)
+            dispatch::run_all(&mut tally, slots, &launcher, &bars)
         })?;
+        tally.close();
         listed.noted?;
         summary(&sweep, 0, signalled.is_some())
     })

@@ -64,13 +64,18 @@ impl History {
         let mut numbers: HashMap<Part, u32> =
             if fresh.is_empty() { HashMap::new() } else { parts.iter().cloned().zip(0..).collect() };
         for (mut kept, config) in fresh {
-            let number = |part: Part| {
+            // Most runs have most parts in common with the one before.
+            let before: Vec<u32> = current.last().map(|before: &Kept| before.run.config.clone()).unwrap_or_default();
+            let number = |(at, part): (usize, Part)| {
+                if let Some(&same) = before.get(at).filter(|&&same| parts[same as usize] == part) {
+                    return same;
+                }
                 *numbers.entry(part).or_insert_with_key(|part| {
                     parts.push(part.clone());
                     parts.len() as u32 - 1
                 })
             };
-            kept.run.config = config.into_iter().map(number).collect();
+            kept.run.config = config.into_iter().enumerate().map(number).collect();
             current.push(kept);
         }
         current.sort_by(|a, b| a.run.dir.cmp(&b.run.dir));

@@ -11,7 +11,7 @@ use super::run::{Part, Run};
 use crate::files::write_atomically;
 
 /// Changes whenever the content means something else.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What was read of the runs below a folder.
 #[derive(Debug, Default)]

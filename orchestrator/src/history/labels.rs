@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::write_atomically;
+use crate::files::{small, write_atomically};
 
 /// Tags and a note.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ impl Labels {
     /// # Errors
     /// The file cannot be read, or is none of this kind.
     pub fn read(dir: &Path) -> io::Result<Option<Labels>> {
-        match std::fs::read(dir.join(Labels::FILE)) {
+        match small(&dir.join(Labels::FILE)) {
             Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

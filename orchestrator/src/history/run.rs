@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::labels::Labels;
 use crate::compose::{Value as Node, load_yaml};
+use crate::files::small;
 use crate::recorder::METRICS;
 use crate::status::{State, Status};
 use crate::worker::REPORT;
@@ -27,7 +28,7 @@ pub struct Run {
     /// Who works, or worked, on it, and how it ended.
     pub status: Status,
     /// The overrides that it was made with.
-    pub words: Vec<String>,
+    pub words: String,
     /// Tags and a note.
     pub labels: Labels,
     /// Its report; empty before its end.
@@ -44,7 +45,7 @@ pub struct Part {
     /// The key.
     pub key: String,
     /// The value, as JSON.
-    pub json: String,
+    pub json: Box<str>,
 }
 
 /// `spec.json`, whatever the version: the configuration of a job or of a program.
@@ -64,7 +65,7 @@ impl Run {
     pub fn read(dir: &Path) -> Option<(Run, Vec<Part>)> {
         let status = Status::read(dir)?;
         let parts = parts(dir);
-        let own = |key: &str| parts.iter().find(|part| part.key == key).map(|part| part.json.as_str());
+        let own = |key: &str| parts.iter().find(|part| part.key == key).map(|part| &*part.json);
         let frozen = || Labels {
             tags: own("tags").and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default(),
             notes: own("notes").and_then(|json| serde_json::from_str(json).ok()),
@@ -98,27 +99,31 @@ impl Run {
 
 /// The configuration of a run by its top-level keys; nothing where it cannot be read.
 fn parts(dir: &Path) -> Vec<Part> {
-    let read = || -> Option<IndexMap<String, Box<RawValue>>> {
-        let file: SpecFile = serde_json::from_slice(&std::fs::read(dir.join(Job::FILE)).ok()?).ok()?;
+    let config = || -> Option<IndexMap<String, Box<RawValue>>> {
+        let file: SpecFile = serde_json::from_slice(&small(&dir.join(Job::FILE)).ok()?).ok()?;
         file.spec.or(file.command.map(|command| command.config))
     };
-    let part = |(key, value): (String, Box<RawValue>)| Part { key, json: value.get().to_owned() };
-    read().into_iter().flatten().map(part).collect()
+    let part = |(key, value): (String, Box<RawValue>)| Part { key, json: value.into() };
+    config().into_iter().flatten().map(part).collect()
 }
 
 /// The overrides that Hydra's file of a run lists; a list of plain texts is read without a YAML parser.
-fn words(dir: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(dir.join(".hydra/overrides.yaml")).unwrap_or_default();
-    let plain =
-        |line: &str| line.strip_prefix("- ").filter(|word| !word.starts_with(['\'', '"', '|', '>'])).map(str::to_owned);
-    let lines: Option<Vec<String>> = text.lines().map(plain).collect();
-    lines.unwrap_or_else(|| {
-        let node = load_yaml(&"overrides.yaml".into(), &text).ok();
-        match node.map(|node| node.value) {
-            Some(Node::List(items)) => items.iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect(),
-            _ => Vec::new(),
-        }
-    })
+fn words(dir: &Path) -> String {
+    let text = small(&dir.join(".hydra/overrides.yaml")).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let plain = |line| -> Option<&str> {
+        let word: &str = str::strip_prefix(line, "- ")?;
+        (!word.starts_with(['\'', '"', '|', '>'])).then_some(word)
+    };
+    let lines: Option<Vec<&str>> = text.lines().map(plain).collect();
+    if let Some(lines) = lines {
+        return lines.join(" ");
+    }
+    let words: Vec<String> = match load_yaml(&"overrides.yaml".into(), &text).map(|node| node.value) {
+        Ok(Node::List(items)) => items.iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    words.join(" ")
 }
 
 /// The last whole row of a file of figures.
@@ -135,7 +140,7 @@ pub fn last_row(path: &Path) -> Option<Map<String, Value>> {
 
 /// A file with one JSON object.
 pub fn read_json(path: &Path) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&small(path).ok()?).ok()
 }
 
 fn numbers(map: Option<Map<String, Value>>) -> IndexMap<String, f64> {

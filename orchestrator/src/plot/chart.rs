@@ -1,6 +1,13 @@
-//! A chart of lines or points, as SVG: it needs no font files, and stands alone or within a page.
+//! A chart of lines or points, as SVG, which stands alone or within a page, or as PNG.
 
+use std::sync::Once;
+
+use epaint_default_fonts::UBUNTU_LIGHT;
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::*;
+use plotters::style::register_font;
 
 /// The size of a chart in pixels.
 const SIZE: (u32, u32) = (720, 360);
@@ -74,7 +81,12 @@ impl Axis {
             0.0 => "0".to_owned(),
             1e4.. if size < 1e6 => format!("{:.0}k", value / 1e3),
             0.01..1e4 => {
-                let text = format!("{value:.3}");
+                // Equal factors seldom meet round numbers: two digits tell enough.
+                let digits = if self.log { (1.0 - size.log10().floor()).max(0.0) as usize } else { 3 };
+                let text = format!("{value:.digits$}");
+                if !text.contains('.') {
+                    return text;
+                }
                 text.trim_end_matches('0').trim_end_matches('.').to_owned()
             }
             _ => format!("{value:.0e}"),
@@ -85,26 +97,45 @@ impl Axis {
 impl Chart {
     /// The chart as SVG; none if no value has a place in it.
     pub fn svg(&self) -> Option<String> {
+        let mut text = String::new();
+        self.draw(SVGBackend::with_string(&mut text, SIZE))?;
+        Some(text)
+    }
+
+    /// The chart as PNG; none if no value has a place in it.
+    pub fn png(&self) -> Option<Vec<u8>> {
+        let (width, height) = SIZE;
+        let mut pixels = vec![0; (width * height * 3) as usize];
+        self.draw(BitMapBackend::with_buffer(&mut pixels, SIZE))?;
+        let mut png = Vec::new();
+        // Writing into memory does not fail.
+        PngEncoder::new(&mut png).write_image(&pixels, width, height, ExtendedColorType::Rgb8).ok()?;
+        Some(png)
+    }
+
+    /// Draws it; none if no value has a place in it.
+    fn draw<B: DrawingBackend>(&self, canvas: B) -> Option<()> {
+        static NAMED: Once = Once::new();
+        // The same bytes always, so it does not fail. SVG needs the widths of its letters.
+        NAMED.call_once(|| drop(register_font(FONT, FontStyle::Normal, UBUNTU_LIGHT)));
         let place = |(x, y): &(f64, f64)| Some((self.x.place(*x)?, self.y.place(*y)?));
         let placed: Vec<Vec<(f64, f64)>> =
             self.series.iter().map(|series| series.points.iter().filter_map(place).collect()).collect();
         let all = || placed.iter().flatten();
         let x = range(all().map(|(x, _)| *x), 0.0)?;
         let y = range(all().map(|(_, y)| *y), 0.05)?;
-        let mut text = String::new();
-        // Writing into a text does not fail.
-        self.draw(&mut text, x, y, &placed).ok()?;
-        Some(text)
+        // Drawing into memory does not fail.
+        self.lay(canvas, x, y, &placed).ok()
     }
 
-    fn draw(
+    fn lay<B: DrawingBackend>(
         &self,
-        text: &mut String,
+        canvas: B,
         x: (f64, f64),
         y: (f64, f64),
         placed: &[Vec<(f64, f64)>],
-    ) -> Result<(), Box<dyn std::error::Error>> {
-        let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
+    ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+        let root = canvas.into_drawing_area();
         root.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&root)
             .caption(&self.title, (FONT, 16))
@@ -169,5 +200,9 @@ mod tests {
         assert_eq!(chart(&[(1.0, 0.0), (2.0, -1.0), (3.0, f64::NAN)]).svg(), None);
         let svg = chart(&[(1.0, 10.0), (2.0, 0.0), (3.0, 1000.0)]).svg().unwrap();
         assert!(svg.contains("t &lt; u") && svg.contains("polyline"), "{svg}");
+        let png = chart(&[(1.0, 10.0), (3.0, 1000.0)]).png().unwrap();
+        let picture = image::load_from_memory(&png).unwrap().to_rgb8();
+        let of_line = |pixel: &image::Rgb<u8>| pixel.0 == [0, 114, 178];
+        assert!(picture.dimensions() == SIZE && picture.pixels().filter(|pixel| of_line(pixel)).count() > 500);
     }
 }

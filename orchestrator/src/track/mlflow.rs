@@ -146,7 +146,7 @@ impl Server {
             ("mlflow.source.git.commit", word(&detail.code, "commit")),
             ("mlflow.note.content", detail.run.labels.notes.clone()),
             ("exp.host", word(&detail.machine, "host")),
-            ("exp.overrides", Some(detail.run.words.join(" "))),
+            ("exp.overrides", Some(detail.run.words.clone())),
             ("exp.tags", Some(detail.run.labels.tags.join(" "))),
         ];
         let tags = tags.into_iter().filter_map(|(key, value)| Some(json!({"key": key, "value": value?})));

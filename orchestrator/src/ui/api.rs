@@ -101,7 +101,7 @@ fn list(history: &History) -> Value {
             "cause": run.status.cause,
             "tags": run.labels.tags,
             "note": run.labels.notes,
-            "words": run.words.join(" "),
+            "words": run.words.clone(),
             "figures": run.figures,
             "last": run.last,
             "config": columns.iter().map(|column| column.value(run)).collect::<Vec<_>>(),

@@ -8,6 +8,7 @@ mod proto;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
@@ -27,6 +28,9 @@ const BEGINNING: &str = "events.out.tfevents.";
 /// What those that were written here end in.
 const END: &str = ".exp";
 
+/// How often previews are looked for.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The event file of a run.
 #[derive(Debug)]
 pub struct Board {
@@ -35,6 +39,8 @@ pub struct Board {
     file: Option<File>,
     /// The step of the newest row.
     step: u64,
+    /// When previews were looked for.
+    looked: Instant,
     /// The newest step whose preview was taken.
     seen: Option<u64>,
 }
@@ -42,7 +48,7 @@ pub struct Board {
 impl Board {
     /// Begins the event file of a run directory: its configuration, and the rows and pictures that are there.
     pub fn begin(dir: &Path) -> Board {
-        let mut board = Board { dir: dir.to_owned(), file: None, step: 0, seen: None };
+        let mut board = Board { dir: dir.to_owned(), file: None, step: 0, looked: Instant::now(), seen: None };
         match anew(dir) {
             Ok(file) => board.file = Some(file),
             Err(error) => board.give_up(&error),
@@ -65,7 +71,9 @@ impl Board {
     pub fn metrics(&mut self, step: u64, values: &[(String, f64)]) {
         self.step = step;
         self.write(scalars(now(), step, "", pairs(values)));
-        self.previews();
+        if self.looked.elapsed() >= LOOK {
+            self.previews();
+        }
     }
 
     /// Adds a row about the machine.
@@ -95,6 +103,7 @@ impl Board {
 
     /// Takes the previews that are new, in the order of their steps.
     fn previews(&mut self) {
+        self.looked = Instant::now();
         let entries = fs::read_dir(self.dir.join(PREVIEWS)).into_iter().flatten().flatten();
         let steps = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".png")?.parse().ok());
         let mut steps: Vec<u64> = steps.filter(|step| self.seen.is_none_or(|seen| *step > seen)).collect();

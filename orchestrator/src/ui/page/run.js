@@ -71,7 +71,7 @@ function facts(detail) {
   const words = {
     started: [detail.started, detail.seconds == null ? null : took(detail.seconds)].filter(Boolean).join(", "),
     cause: run.status.cause,
-    overrides: run.words.join(" "),
+    overrides: run.words,
     tags: run.labels.tags.join(" "),
     note: run.labels.notes,
     code: code.commit && `${code.commit} (${code.branch})${code.dirty ? ", with uncommitted changes" : ""}`,

@@ -66,8 +66,8 @@ function scale(values) {
   return { place, ends: [short(low), short(high)] };
 }
 
-/** From good (low) to bad (high), readable on light and dark and by those who see few colours. */
-const shade = (share) => `hsl(${210 - 190 * share} 75% ${42 + 8 * share}%)`;
+/** From low to high, readable on light and dark and by those who see few colours. */
+const shade = (share) => `color-mix(in oklab, #d55e00 ${(100 * share).toFixed(0)}%, #0072b2)`;
 
 function parallel(list, runs, keys, figure) {
   const names = [...keys, figure];
@@ -94,8 +94,10 @@ function parallel(list, runs, keys, figure) {
 
 /** The correlation ratio of the ranks of the figure, over groups of a setting's values; the most first. */
 function importance(list, runs, keys, figure) {
-  const order = [...runs].sort((a, b) => a.figures[figure] - b.figures[figure]);
-  const rank = new Map(order.map((run, at) => [run, at]));
+  const order = runs.map((run) => run.figures[figure]).sort((a, b) => a - b);
+  // Equal figures have the mean of their ranks.
+  const ranks = new Map(order.map((found) => [found, (order.indexOf(found) + order.lastIndexOf(found)) / 2]));
+  const rank = new Map(runs.map((run) => [run, ranks.get(run.figures[figure])]));
   const mean = (runs.length - 1) / 2;
   const spread = runs.reduce((sum, run) => sum + (rank.get(run) - mean) ** 2, 0);
   const share = (key) => {
