@@ -82,7 +82,7 @@ pub(super) fn usual(cli: &Cli, library: &Library, world: &World) -> Result<Vec<P
 /// The newest first, or by a key, those without it last.
 fn sort(runs: &mut [&Run], history: &History, ls: &Ls) {
     let Some(key) = &ls.sort else {
-        runs.sort_by(|a, b| (&b.status.started, &b.dir).cmp(&(&a.status.started, &a.dir)));
+        runs.sort_by(|a, b| (&b.status.started, b.dir.as_os_str()).cmp(&(&a.status.started, a.dir.as_os_str())));
         if ls.reverse {
             runs.reverse();
         }
@@ -152,7 +152,10 @@ pub(super) fn frequent(runs: &[&Run]) -> Vec<String> {
 /// A value in a table: numbers with the digits that one compares by.
 pub(super) fn short(value: &Value) -> String {
     match value.as_f64().filter(|_| value.is_f64()) {
-        Some(number) if number != 0.0 && !(1e-3..1e6).contains(&number.abs()) => format!("{number:.3e}"),
+        Some(number) if number != 0.0 && !(1e-3..1e6).contains(&number.abs()) => {
+            // Four digits, of which no zeros at the end.
+            format!("{:e}", format!("{number:.3e}").parse().unwrap_or(number))
+        }
         Some(number) => format!("{:.4}", number).trim_end_matches('0').trim_end_matches('.').to_owned(),
         None => text(value),
     }

@@ -78,7 +78,8 @@ impl History {
             kept.run.config = config.into_iter().enumerate().map(number).collect();
             current.push(kept);
         }
-        current.sort_by(|a, b| a.run.dir.cmp(&b.run.dir));
+        // As bytes: comparing paths part by part takes ten times as long.
+        current.sort_by(|a, b| a.run.dir.as_os_str().cmp(b.run.dir.as_os_str()));
         let mut index = Index { runs: current, parts };
         if let Some(file) = file.filter(|_| changed) {
             index.forget_unused();

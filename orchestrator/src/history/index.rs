@@ -1,5 +1,6 @@
 //! The copy of a history in the user's cache directory: JSON, one line with what configurations consist of, then one a run.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,9 +33,9 @@ pub struct Kept {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct Head<'a> {
     version: u32,
-    parts: Vec<Part>,
+    parts: Cow<'a, [Part]>,
 }
 
 /// The copy of the history of a folder.
@@ -53,7 +54,7 @@ impl Index {
             let lines: Vec<&str> = rest.lines().collect();
             let runs: Result<Vec<Kept>, _> =
                 lines.par_iter().with_min_len(64).map(|line| serde_json::from_str(line)).collect();
-            let index = Index { runs: runs.ok()?, parts: head.parts };
+            let index = Index { runs: runs.ok()?, parts: head.parts.into_owned() };
             let sound = |number: &u32| (*number as usize) < index.parts.len();
             let sound = head.version == VERSION && index.runs.iter().all(|kept| kept.run.config.iter().all(sound));
             sound.then_some(index)
@@ -66,7 +67,7 @@ impl Index {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, file: &Path) -> io::Result<()> {
-        let head = serde_json::to_string(&Head { version: VERSION, parts: self.parts.clone() })?;
+        let head = serde_json::to_string(&Head { version: VERSION, parts: Cow::Borrowed(&self.parts) })?;
         let lines: Result<Vec<String>, _> = self
             .runs
             .par_iter()

@@ -33,7 +33,7 @@ export function short(value) {
   if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
-  return size >= 1e-3 && size < 1e6 ? String(Number(value.toFixed(4))) : value.toExponential(3);
+  return size >= 1e-3 && size < 1e6 ? String(Number(value.toFixed(4))) : Number(value.toPrecision(4)).toExponential();
 }
 
 /** A time in the two units that matter. */

@@ -53,7 +53,7 @@ function holds({ key, relation, wanted }, found) {
 
 /** Runs in the order of a key, those without a value last. */
 export function sorted(list, runs, key, falling) {
-  const values = new Map(runs.map((run) => [run, value(list, run, key)]));
+  const values = new Map(runs.map((run) => [run, key === "date" ? run.started : value(list, run, key)]));
   const sign = falling ? -1 : 1;
   return [...runs].sort((one, other) => {
     const [a, b] = [values.get(one), values.get(other)];
