@@ -36,7 +36,7 @@ fn query(scratch: &Scratch, line: &str) -> Vec<String> {
 fn groups_options_keys_and_values() {
     let scratch = tree();
     for (line, want) in [
-        ("exp d", vec!["db=", "db/", "db.", "data ", "doctor "]),
+        ("exp d", vec!["db=", "db/", "db.", "data ", "diff ", "doctor "]),
         ("exp data ", vec!["inspect "]),
         ("exp data inspect s", vec![]),
         ("exp db=", vec!["db=my", "db=pg"]),
