@@ -51,10 +51,13 @@ impl Recorder {
         })
     }
 
-    /// Takes the bar off the terminal, and notes what a job came to that did not stop on the way.
-    pub fn close(mut self, report: Option<&Report>, well: bool) {
-        if let Some(board) = &mut self.board {
-            board.end(report.map(|report| report.step), well, report.map_or(&[], |report| &report.figures));
+    /// Takes the bar off the terminal, and notes what a job came to, with a report or by an error, that did not stop on
+    /// the way.
+    pub fn close(mut self, report: Option<&Report>) {
+        match (&mut self.board, report) {
+            (Some(board), Some(report)) if !report.interrupted => board.end(Some(report.step), true, &report.figures),
+            (Some(board), None) => board.end(None, false, &[]),
+            _ => {}
         }
         if let Some(bar) = &self.progress.bar {
             bar.finish_and_clear();

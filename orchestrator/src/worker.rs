@@ -70,7 +70,7 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
             }
             Ok(report)
         });
-        recorder.close(outcome.as_ref().ok(), outcome.is_ok());
+        recorder.close(outcome.as_ref().ok());
         match &outcome {
             Ok(report) if report.interrupted => tracing::warn!("interrupted at step {}", report.step),
             Ok(_) => {}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use super::pixels::Pixels;
 use super::{Dataset, Shape};
 use crate::hash::sha256;
 
@@ -29,15 +30,19 @@ pub(super) fn key(fingerprint: &str, how: &str) -> String {
 
 /// The copy in `dir`, if there is a sound one.
 pub(super) fn load(dir: &Path, key: &str, shape: Shape) -> Option<Dataset> {
-    let bytes = std::fs::read(dir.join(key)).ok()?;
-    let (_, head) = SafeTensors::read_metadata(&bytes).ok()?;
+    let map = Pixels::map(&dir.join(key)).ok()?;
+    let (header, head) = SafeTensors::read_metadata(&map).ok()?;
     let skipped = head.metadata().as_ref().and_then(|notes| notes.get("skipped"));
     let skipped: Vec<String> = serde_json::from_str(skipped?).ok()?;
-    let file = SafeTensors::deserialize(&bytes).ok()?;
-    let (pixels, labels) = (file.tensor("pixels").ok()?, file.tensor("labels").ok()?);
+    let file = SafeTensors::deserialize(&map).ok()?;
+    let labels = file.tensor("labels").ok()?;
     let (labels, _) = labels.data().as_chunks::<2>();
     let labels = labels.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-    Some(Dataset::new(shape, pixels.data().to_vec(), labels).ok()?.without(skipped))
+    // Offsets count from behind the header, which its length precedes.
+    let (start, end) = head.info("pixels")?.data_offsets;
+    let behind = size_of::<u64>() + header;
+    let range = behind + start..behind + end;
+    Some(Dataset::of(shape, Pixels::Mapped(map, range), labels).ok()?.without(skipped))
 }
 
 /// Keeps a copy in `dir`. It appears whole or not at all.

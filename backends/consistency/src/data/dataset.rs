@@ -1,4 +1,4 @@
-//! A data set in memory.
+//! A data set, in memory or mapped into it.
 //!
 //! Owns the layout (8 bits a value, one plane a channel: NCHW) and the one mapping from 8 bits to the numbers that a
 //! model sees. It does not read files and knows no order but the one that it was given.
@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::DataError;
+use super::pixels::Pixels;
 
 /// The extent of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl fmt::Display for Shape {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
     shape: Shape,
-    pixels: Vec<u8>,
+    pixels: Pixels,
     labels: Vec<u16>,
     skipped: Vec<String>,
 }
@@ -53,6 +54,11 @@ impl Dataset {
     /// [`DataError::Extent`] when they do not fit together, when there is no image, or when a 32-bit number cannot
     /// count them.
     pub fn new(shape: Shape, pixels: Vec<u8>, labels: Vec<u16>) -> Result<Dataset, DataError> {
+        Dataset::of(shape, Pixels::Own(pixels), labels)
+    }
+
+    /// The same of pixels wherever they are.
+    pub(super) fn of(shape: Shape, pixels: Pixels, labels: Vec<u16>) -> Result<Dataset, DataError> {
         let countable = u32::try_from(labels.len()).is_ok_and(|n| n > 0);
         if !countable || shape.values() == 0 || pixels.len() != labels.len() * shape.values() {
             return Err(DataError::Extent { pixels: pixels.len(), labels: labels.len(), shape });

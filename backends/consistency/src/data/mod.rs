@@ -12,6 +12,7 @@ mod feed;
 mod inspect;
 mod open;
 mod pictures;
+mod pixels;
 mod source;
 
 pub use cache::directory as cache_directory;
