@@ -2,6 +2,7 @@
 //!
 //! Reading order, which is that of a run: [`cli`], [`compose`], [`run_dir`], [`process`], [`dispatch`], [`launch`], [`work`], [`worker`], [`registry`];
 //! [`commands`] strings them together. A sweep is many runs: [`sweep`], [`sweep_dir`].
+//! What runs have left behind: [`history`], then what shows it: [`plot`], [`page`], [`ui`], [`track`].
 
 pub mod callbacks;
 pub mod cli;

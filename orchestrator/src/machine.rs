@@ -1,4 +1,4 @@
-//! What a process that works on a run finds around it: one line of `environment.jsonl` each time that one starts.
+//! What a process that works on a run is and finds around it: one line of `environment.jsonl` each time that one starts.
 
 use std::fs::{OpenOptions, read_dir, read_to_string};
 use std::io::{self, Read, Write};
@@ -33,6 +33,7 @@ pub fn record(dir: &Path, started: &str, devices: &[DeviceInfo]) -> io::Result<(
 fn here() -> Value {
     json!({
         "exp": env!("CARGO_PKG_VERSION"),
+        "command": std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>(),
         "host": line_of("/proc/sys/kernel/hostname"),
         "kernel": line_of("/proc/sys/kernel/osrelease"),
         "cpu": cpu(),

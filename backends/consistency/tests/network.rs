@@ -1,6 +1,5 @@
 //! The metric `fd_network` with a real pretrained network, against PyTorch:
 //! `EXP_PYTHON=venv/bin/python cargo test -p exp-consistency --test network -- --ignored --nocapture`.
-#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 use std::path::Path;
 use std::process::Command;

@@ -38,5 +38,5 @@ pub fn serve<E: Engine>(name: &str, eval: &EvalSpec, replicas: &Replicas<E>) -> 
 
 /// Numbers that Python's side makes too: the high byte of a product.
 fn images(count: usize) -> Vec<u8> {
-    (0..count as u64).map(|i| (i.wrapping_mul(2_654_435_761) % (1 << 32) >> 24) as u8).collect()
+    (0..count as u64).map(|i| ((i.wrapping_mul(2_654_435_761) % (1 << 32)) >> 24) as u8).collect()
 }

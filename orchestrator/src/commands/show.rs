@@ -14,8 +14,8 @@ use crate::history::{Detail, flat, text};
 use crate::screen::answer;
 use crate::table::table;
 
-/// What of a machine differs without a word: each process has its own time.
-const OWN_TIME: &str = "started";
+/// What each process has of its own, whatever the machine.
+const OWN: [&str; 2] = ["started", "command"];
 
 /// Prints all that is known of a run.
 pub(super) fn show(show: &Show) -> Result<(), Failure> {
@@ -50,7 +50,7 @@ pub(super) fn diff(diff: &Diff) -> Result<(), Failure> {
     let leaves = |map: &Map<String, Value>| {
         let mut found = IndexMap::new();
         flat("", &Value::Object(map.clone()), &mut found);
-        found.shift_remove(OWN_TIME);
+        OWN.iter().for_each(|key| drop(found.shift_remove(*key)));
         found
     };
     let parts = [
@@ -92,6 +92,7 @@ pub(super) fn facts(detail: &Detail) -> Vec<(&'static str, String)> {
         ("state", state(detail)),
         ("cause", run.status.cause.clone().unwrap_or_default()),
         ("overrides", run.words.clone()),
+        ("command", words(&detail.machine, "command")),
         ("tags", run.labels.tags.join(" ")),
         ("note", run.labels.notes.clone().unwrap_or_default()),
         ("code", code(&detail.code)),
@@ -111,6 +112,12 @@ fn below(config: &IndexMap<String, Value>, key: &str) -> Result<IndexMap<String,
         return Err(problem.nearest(key, config.keys().map(String::as_str)).into());
     }
     Ok(found)
+}
+
+/// The words of a list.
+fn words(map: &Map<String, Value>, key: &str) -> String {
+    let words = map.get(key).and_then(Value::as_array).into_iter().flatten().map(text);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn state(detail: &Detail) -> String {

@@ -35,7 +35,7 @@ export async function compare(view, dirs) {
     h("h1", {}, `${dirs.length} runs`),
     section("Configuration", details.map(({ config }) => config)),
     section("Code", details.map(({ code }) => code)),
-    section("Machine", details.map(({ machine: { started, ...machine } }) => machine)),
+    section("Machine", details.map(({ machine: { started, command, ...machine } }) => machine)),
     section("Figures", details.map(({ run }) => run.figures)),
     h("h2", {}, "Curves"),
     controls(drawing, draw),

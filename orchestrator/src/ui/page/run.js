@@ -72,6 +72,7 @@ function facts(detail) {
     started: [detail.started, detail.seconds == null ? null : took(detail.seconds)].filter(Boolean).join(", "),
     cause: run.status.cause,
     overrides: run.words,
+    command: machine.command?.join(" "),
     tags: run.labels.tags.join(" "),
     note: run.labels.notes,
     code: code.commit && `${code.commit} (${code.branch})${code.dirty ? ", with uncommitted changes" : ""}`,
