@@ -123,7 +123,7 @@ fn rows(runs: &[&Run], history: &History, asked: &[String]) -> String {
     let row = |run: &&Run| {
         let mut cells = vec![
             run.dir.display().to_string(),
-            serde_json::to_value(run.state()).map(|state| text(&state)).unwrap_or_default(),
+            run.state().word(),
             started(run).map(|time| time.strftime("%m-%d %H:%M").to_string()).unwrap_or_default(),
             seconds(run).map(took).unwrap_or_default(),
             run.step().map(|step| step.to_string()).unwrap_or_default(),

@@ -121,7 +121,7 @@ fn words(map: &Map<String, Value>, key: &str) -> String {
 }
 
 fn state(detail: &Detail) -> String {
-    let mut words = vec![serde_json::to_value(detail.state).map(|state| text(&state)).unwrap_or_default()];
+    let mut words = vec![detail.state.word()];
     words.extend(detail.started.as_ref().map(|time| format!("started {time}")));
     words.extend(detail.seconds.map(took));
     words.extend(detail.run.step().map(|step| format!("step {step}")));

@@ -45,7 +45,7 @@ impl<'a> Column<'a> {
         let text = |text: &Option<String>| text.clone().map(Value::from);
         match self.key {
             "dir" => Some(run.dir.display().to_string().into()),
-            "state" => serde_json::to_value(run.state()).ok(),
+            "state" => Some(run.state().word().into()),
             "date" => started(run).map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string().into()),
             "tag" => Some(run.labels.tags.clone().into()),
             "note" => text(&run.labels.notes),

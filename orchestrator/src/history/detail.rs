@@ -52,12 +52,8 @@ impl Detail {
     pub fn read(dir: &Path) -> Result<Detail, String> {
         let none = || format!("{} is no run directory: it has no readable status.json", dir.display());
         let (run, _) = Run::read(dir).ok_or_else(none)?;
-        let path = dir.join(Job::FILE);
-        let unreadable = || format!("{} cannot be read", path.display());
-        let file = read_json(&path).ok_or_else(unreadable)?;
-        let tree = file.get("spec").or_else(|| file.get("command")?.get("config")).ok_or_else(unreadable)?;
-        let mut config = IndexMap::new();
-        flat("", tree, &mut config);
+        let unreadable = || format!("{} cannot be read", dir.join(Job::FILE).display());
+        let config = config(dir).ok_or_else(unreadable)?;
         let entries = read_dir(dir.join(FOLDER)).into_iter().flatten().flatten();
         let mut checkpoints: Vec<u64> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
         checkpoints.sort_unstable();
@@ -74,6 +70,15 @@ impl Detail {
             checkpoints,
         })
     }
+}
+
+/// The configuration of a run, of a job or a program, by dotted keys; none where it cannot be read.
+pub fn config(dir: &Path) -> Option<IndexMap<String, Value>> {
+    let file = read_json(&dir.join(Job::FILE))?;
+    let tree = file.get("spec").or_else(|| file.get("command")?.get("config"))?;
+    let mut leaves = IndexMap::new();
+    flat("", tree, &mut leaves);
+    Some(leaves)
 }
 
 /// The pictures of a run.

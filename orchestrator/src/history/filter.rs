@@ -57,7 +57,7 @@ impl Filter {
 
     /// Whether a value fulfils it. A day is equal to all its times; a list is equal to each of its values.
     fn holds(&self, value: Option<&Value>) -> bool {
-        let equal = |value: &Value| match (number(value), self.value.parse::<f64>()) {
+        let equal = |value: &Value| match (value.as_f64(), self.value.parse::<f64>()) {
             (Some(a), Ok(b)) => a == b,
             _ => text(value) == self.value || (self.key == "date" && text(value).starts_with(&self.value)),
         };
@@ -65,7 +65,7 @@ impl Filter {
             Value::Array(items) => items.iter().any(equal) || equal(value),
             _ => equal(value),
         };
-        let order = |value: &Value| match (number(value), self.value.parse::<f64>()) {
+        let order = |value: &Value| match (value.as_f64(), self.value.parse::<f64>()) {
             (Some(a), Ok(b)) => a.partial_cmp(&b),
             // Texts have an order among themselves, numbers and texts have none.
             (None, Err(_)) if !value.is_null() => Some(text(value).as_str().cmp(&self.value)),
@@ -108,10 +108,6 @@ pub fn known<'k>(history: &History, wanted: impl IntoIterator<Item = &'k str>) -
         }
     }
     problems.or_ok(())
-}
-
-fn number(value: &Value) -> Option<f64> {
-    value.as_f64()
 }
 
 /// A value as it is typed: texts without quotes.

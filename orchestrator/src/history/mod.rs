@@ -13,7 +13,7 @@ mod labels;
 mod run;
 
 pub use column::{Column, seconds, started, varied};
-pub use detail::Detail;
+pub use detail::{Detail, config};
 pub use filter::{Filter, known, select, text};
 pub use find::History;
 pub use labels::Labels;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use ureq::Agent;
 use ureq::http::StatusCode;
+use ureq::{Agent, RequestBuilder};
 
 use super::clock::Clock;
 use crate::files::write_atomically;
@@ -176,27 +176,26 @@ impl Server {
     fn artifact(&self, experiment: &str, run: &str, dir: &Path, path: &Path) -> Result<(), String> {
         let bytes = std::fs::read(dir.join(path)).map_err(|error| format!("{}: {error}", path.display()))?;
         let place = format!("mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/{}", path.display());
-        let mut request = self.agent.put(self.address(&place));
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
+        let request = self.signed(self.agent.put(self.address(&place)));
         self.answer(&place, request.send(&bytes[..])).map(drop)
     }
 
     fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, String> {
-        let mut request = self.agent.get(self.address(&format!("mlflow/{path}"))).query_pairs(query.iter().copied());
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
-        self.answer(path, request.call())
+        let request = self.agent.get(self.address(&format!("mlflow/{path}"))).query_pairs(query.iter().copied());
+        self.answer(path, self.signed(request).call())
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
-        let mut request = self.agent.post(self.address(&format!("mlflow/{path}")));
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization);
-        }
+        let request = self.signed(self.agent.post(self.address(&format!("mlflow/{path}"))));
         self.answer(path, request.send_json(body))
+    }
+
+    /// A request that says who asks.
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.authorization {
+            Some(authorization) => request.header("Authorization", authorization),
+            None => request,
+        }
     }
 
     fn address(&self, path: &str) -> String {

@@ -10,9 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use indexmap::IndexMap;
-
-use crate::history::{flat, read_json};
+use crate::history::config;
 use crate::recorder::{METRICS, SYSTEM};
 use crate::rows;
 use crate::status::Owner;
@@ -92,10 +90,7 @@ impl Board {
 
     /// The settings one by one, by which runs are compared, and as a text.
     fn configuration(&mut self) {
-        let file = read_json(&self.dir.join(exp_api::Job::FILE)).unwrap_or_default();
-        let Some(tree) = file.get("spec").or_else(|| file.get("command")?.get("config")) else { return };
-        let mut leaves = IndexMap::new();
-        flat("", tree, &mut leaves);
+        let Some(leaves) = config(&self.dir) else { return };
         let text: String = leaves.iter().map(|(key, value)| format!("    {key}: {value}\n")).collect();
         let settings = proto::settings(now(), leaves.iter().map(|(key, value)| (key.as_str(), value)));
         self.write(proto::event(now(), 0, [settings, proto::markdown("config", &text)]));
