@@ -3,16 +3,19 @@
 //! The configuration may be any tree; the program finds it, with its interpolations resolved, in the file that
 //! EXP_CONFIG names, and its run directory in EXP_OUTPUT_DIR. What it prints goes to the log of the run; `output` says
 //! which lines are metrics. It keeps its own checkpoints there: a run that is resumed is the same program started again, with
-//! EXP_RESUMED=1. It ends with 0 if it did all its work, with anything else if not.
+//! EXP_RESUMED=1. A secret stands there by reference, `${secret:NAME}`; the program finds it in its environment. It ends with 0 if it did all its work, with anything else if not.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use exp_api::spec::MlflowSpec;
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::compose::{Node, Problem, Problems, Value, text, to_json};
+use crate::compose::{Node, Problem, Problems, Value, secret, text, to_json};
+use crate::history::flat;
 
 /// Its configuration, in the run directory.
 pub const CONFIG: &str = "config.json";
@@ -64,9 +67,29 @@ impl Command {
         problems.or_ok(command)
     }
 
+    /// A secret of its configuration that this process does not have, in words; none if it has all.
+    pub fn lacks(&self) -> Option<String> {
+        let mut leaves = IndexMap::new();
+        flat("", &Json::Object(self.config.clone()), &mut leaves);
+        leaves.iter().find_map(|(key, value)| {
+            let value = value.to_string();
+            let name = secret::named_in(&value).find(|name| std::env::var_os(name).is_none())?;
+            Some(format!("{key} refers to a secret, but the environment variable {name} is not set"))
+        })
+    }
+
     /// Whether its metrics are kept for TensorBoard too: unless `track.tensorboard` says no.
     pub fn wants_board(&self) -> bool {
-        self.config.get("track").and_then(|track| track.get("tensorboard")) != Some(&Json::Bool(false))
+        self.track("tensorboard") != Some(&Json::Bool(false))
+    }
+
+    /// The server that it is sent to; its configuration may be any tree, and none is named where the keys are others.
+    pub fn mlflow(&self) -> Option<MlflowSpec> {
+        serde_json::from_value(self.track("mlflow")?.clone()).ok()
+    }
+
+    fn track(&self, key: &str) -> Option<&Json> {
+        self.config.get("track")?.get(key)
     }
 
     /// The text of its configuration file.
@@ -114,6 +137,9 @@ fn argv(tree: &Node, cwd: &Path) -> Result<Vec<String>, Problem> {
     let words: Vec<String> = items.iter().map(|item| text(&item.value)).collect();
     match words.first() {
         None => problem("expected a program and its arguments, found an empty list".to_owned()),
+        Some(_) if words.iter().any(|word| secret::named_in(word).next().is_some()) => problem(
+            "arguments can be read by everybody on the machine; a program finds secrets in its environment".to_owned(),
+        ),
         Some(program) if !is_there(program, cwd) => problem(format!("there is no program `{program}`")),
         Some(_) => Ok(words),
     }

@@ -16,6 +16,7 @@ pub mod files;
 pub mod finished;
 pub mod frozen;
 pub mod git;
+pub mod gpu;
 pub mod history;
 pub mod launch;
 pub mod log;

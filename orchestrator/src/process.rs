@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compose::{Composed, Node, Problem, Problems, Value};
+use crate::compose::{Composed, Node, Problem, Problems, Value, secret};
 
 /// The log of a run, if its configuration does not say another.
 pub const LOG: &str = "exp.log";
@@ -82,6 +82,10 @@ impl Process {
         let before = composed.set_output_dir(Some(Node::builtin(Value::str(""))));
         let logging = problems.collect(composed.resolve("hydra.job_logging")).flatten();
         composed.set_output_dir(before);
+        for (name, node) in entries(&env_set).filter(|(_, node)| secret::named_in(&text(node)).next().is_some()) {
+            let problem = Problem::new("would be written down; a job inherits the variable that holds the secret");
+            problems.0.push(problem.key(format!("hydra.job.env_set.{name}")).trail(&node.trail));
+        }
         let process = Process {
             chdir: chdir.value == Value::Bool(true),
             // What is copied from the environment is there anyway.

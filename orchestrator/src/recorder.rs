@@ -5,9 +5,10 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use exp_api::{Event, EventSink, Level, Report};
+use exp_api::{Event, EventSink, Level, Report, RunSpec};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::gpu::Gpus;
 use crate::rows::Rows;
 use crate::screen;
 use crate::track::clock::now;
@@ -31,23 +32,26 @@ pub struct Recorder {
     metrics: Rows,
     system: Rows,
     progress: Progress,
+    gpus: Option<Gpus>,
 }
 
 impl Recorder {
-    /// Keeps events in a run directory, with progress on `screen`; `again` if somebody worked there before; also for
-    /// TensorBoard if `board`.
+    /// Keeps events of the job with this spec in a run directory, with progress on `screen`; `again` if somebody worked there
+    /// before.
     ///
     /// # Errors
     /// A file cannot be opened.
-    pub fn open(dir: &Path, screen: Option<&MultiProgress>, again: bool, board: bool) -> io::Result<Recorder> {
+    pub fn open(dir: &Path, spec: &RunSpec, screen: Option<&MultiProgress>, again: bool) -> io::Result<Recorder> {
+        let device = std::slice::from_ref(&spec.backend.device);
         Ok(Recorder {
             dir: dir.to_owned(),
             again,
             board: None,
-            wants_board: board,
+            wants_board: spec.track.tensorboard,
             metrics: Rows::open(dir.join(METRICS))?,
             system: Rows::open(dir.join(SYSTEM))?,
             progress: Progress::new(screen.cloned()),
+            gpus: Gpus::of(spec.backend.devices.as_deref().unwrap_or(device)),
         })
     }
 
@@ -93,6 +97,9 @@ impl EventSink for Recorder {
                 if !values.iter().any(|(name, _)| name == "rss_mib") {
                     values.extend(usage(None));
                 }
+                let of_gpus = self.gpus.as_ref().map(Gpus::usage).unwrap_or_default();
+                self.progress.memory(&of_gpus);
+                values.extend(of_gpus);
                 values.push(("time".to_owned(), now()));
                 self.system.append(step, &values)?;
                 self.board.iter_mut().for_each(|board| board.system(step, &values));
@@ -124,13 +131,16 @@ struct Progress {
     first: u64,
     started: Instant,
     printed: Instant,
+    /// Memory in use on the GPUs, in words.
+    memory: String,
 }
 
 impl Progress {
     fn new(screen: Option<MultiProgress>) -> Progress {
         let now = Instant::now();
         let plain = !io::stderr().is_terminal();
-        Progress { screen, bar: None, plain, batch: 0, steps: 0, first: 0, started: now, printed: now }
+        let memory = String::new();
+        Progress { screen, bar: None, plain, batch: 0, steps: 0, first: 0, started: now, printed: now, memory }
     }
 
     fn start(&mut self, step: u64, steps: u64, batch: u64) {
@@ -146,18 +156,25 @@ impl Progress {
         }
     }
 
+    /// Takes the memory among figures of GPUs.
+    fn memory(&mut self, figures: &[(String, f64)]) {
+        let used = figures.iter().filter(|(name, _)| name.ends_with("_memory_mib"));
+        let gib: Vec<String> = used.map(|(_, mib)| format!("{:.1}", mib / 1024.0)).collect();
+        self.memory = if gib.is_empty() { String::new() } else { format!("  GPU {} GiB", gib.join("+")) };
+    }
+
     fn advance(&mut self, step: u64, loss: f64) {
         let rate = (step - self.first) as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
         if let Some(bar) = &self.bar {
             bar.set_position(step);
-            bar.set_message(format!("{rate:.0} step/s  loss {loss:.4}"));
+            bar.set_message(format!("{rate:.0} step/s  loss {loss:.4}{}", self.memory));
         } else if self.screen.is_some() && (self.printed.elapsed() >= PLAIN_LINES || step == self.steps) {
             self.printed = Instant::now();
             let left = (self.steps - step) as f64 / rate.max(1e-9);
             let images = rate * self.batch as f64;
             screen::warn(format_args!(
-                "step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {loss:.4}  {left:.0} s left",
-                self.steps
+                "step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {loss:.4}{}  {left:.0} s left",
+                self.steps, self.memory
             ));
         }
     }

@@ -11,6 +11,7 @@ use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
 use crate::status::{Lock, LockError, State, Status};
+use crate::track::live::Live;
 use crate::{log, machine};
 
 /// Figures of a finished job, within its directory.
@@ -58,11 +59,12 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
     status.write(dir).map_err(failed)?;
     let logging = Process::open(dir).map_err(failed)?.logging;
     let dispatch = log::of_job(screen, dir, &logging).map_err(failed)?;
+    let live = tracing::dispatcher::with_default(&dispatch, || Live::begin(dir, &job.spec.track.mlflow));
     let outcome = tracing::dispatcher::with_default(&dispatch, || {
         if let Some(started) = &status.started {
             machine::record(dir, started, &backend.devices()).map_err(failed)?;
         }
-        let mut recorder = Recorder::open(dir, screen, again, job.spec.track.tensorboard).map_err(failed)?;
+        let mut recorder = Recorder::open(dir, &job.spec, screen, again).map_err(failed)?;
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
         let outcome = outcome.and_then(|report| {
             if !report.interrupted {
@@ -90,6 +92,9 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
         }
     }
     status.write(dir).map_err(failed)?;
+    if let Some(live) = live {
+        tracing::dispatcher::with_default(&dispatch, || live.end());
+    }
     outcome
 }
 

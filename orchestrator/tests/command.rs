@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 
 use support::{Ended, Scratch, json, text};
 
@@ -91,4 +92,48 @@ fn an_orphan_is_adopted() {
     scratch.ok(&["resume", "sweep"]).says(&["1 jobs: 1 done"]);
     assert_eq!(text(scratch.path("started")), "\n");
     assert_eq!(text(scratch.path("sweep/0/metrics.jsonl")), "{\"step\":5,\"x\":1.0}\n");
+}
+
+#[test]
+fn a_secret_is_nowhere_but_in_the_environment() {
+    let scratch = Scratch::new();
+    let value = "hush-4711";
+    let token = "+params.token=${secret:EXP_TEST_TOKEN}";
+    // The comparison is in a file: it must not be found in the configuration.
+    fs::write(scratch.path("check.sh"), format!("[ $EXP_TEST_TOKEN = {value} ] && cp $EXP_CONFIG seen\n")).unwrap();
+    let program = ["backend=command", "backend.argv=[sh,check.sh]", "hydra.run.dir=run", token];
+    let run = [&program[..], &["+params.url=https://${params.token}@host"]].concat();
+    let without = scratch.exp(&run);
+    assert_eq!(without.code, Some(1), "{without:#?}");
+    without.says(&["params.token refers to a secret, but the environment variable EXP_TEST_TOKEN is not set"]);
+    let knowing = |words: &[&str]| {
+        let mut command = scratch.command(words);
+        let ended = Ended::of(&command.env("EXP_TEST_TOKEN", value).output().unwrap());
+        assert_eq!(ended.code, Some(0), "{words:?}: {ended:#?}");
+        assert!(!ended.out.contains(value) && !ended.err.contains(value), "{words:?}: {ended:#?}");
+    };
+    knowing(&["resume", "run"]);
+    assert_eq!(json(scratch.path("seen"))["params"]["url"], "https://${secret:EXP_TEST_TOKEN}@host");
+    for words in [
+        &["--cfg", "all", "--resolve", token][..],
+        &["why", "params.token", token],
+        &["ls", "--json", "run"],
+        &["show", "run"],
+        &["report", "run"],
+    ] {
+        knowing(words);
+    }
+    let found =
+        Command::new("grep").args(["-rl", value, "run", "cache"]).current_dir(scratch.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "", "files that hold the secret");
+    // Where others could read it.
+    for (word, part) in [
+        ("backend.argv=['true',--token,'${secret:A}']", "arguments can be read by everybody"),
+        ("+hydra.job.env_set.A=${secret:B}", "hydra.job.env_set.A: would be written down"),
+        ("+params.a=${secret:A-B}", "takes the name of an environment variable"),
+    ] {
+        let refused = scratch.exp(&["backend=command", "backend.argv=['true']", word]);
+        assert_eq!(refused.code, Some(2), "{refused:#?}");
+        refused.says(&[part]);
+    }
 }

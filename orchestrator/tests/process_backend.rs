@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::echo::{CALM, Echo};
@@ -168,4 +169,38 @@ fn a_second_signal_ends_at_once() {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("the worker was left behind");
+}
+
+/// A driver's library with two GPUs, of which it tells what a test can recognise.
+const NVML: &str = r#"
+typedef struct { unsigned version; unsigned long long total, reserved, free, used; } memory;
+typedef struct { unsigned gpu, memory; } rates;
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) { *device = (void *)(long)(index + 1); return index > 6 ? 6 : 0; }
+int nvmlDeviceGetMemoryInfo_v2(void *device, memory *m) { m->used = (unsigned long long)(long)device << 30; return 0; }
+int nvmlDeviceGetUtilizationRates(void *device, rates *r) { r->gpu = 10 * (unsigned)(long)device; r->memory = 1; return 0; }
+"#;
+
+#[test]
+fn gpus_are_watched() {
+    let echo = Echo::new(&[CALM, THREE_STEPS]);
+    let (source, library) = (echo.scratch.path("nvml.c"), echo.scratch.path("libnvidia-ml.so.1"));
+    fs::write(&source, NVML).unwrap();
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status().unwrap();
+    assert!(built.success());
+    let run = |name: &str, device: &str| {
+        let words = ["backend.name=echo", "train.steps=3", &format!("hydra.run.dir={name}"), device];
+        let mut command = echo.command(&words);
+        command.env("LD_LIBRARY_PATH", echo.scratch.path("")).env("CUDA_VISIBLE_DEVICES", "5,2");
+        let ended = Running::of(command).ended();
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        rows(echo.scratch.path(name).join("system.jsonl")).remove(0)
+    };
+    // The second GPU that the run sees is number 2 of the machine.
+    let row = run("gpu", "backend.device=cuda:1");
+    assert_eq!((&row["gpu1_memory_mib"], &row["gpu1_use_percent"]), (&3072.0.into(), &30.0.into()), "{row:?}");
+    let row = run("both", "backend.devices=[cuda:0,cuda:1]");
+    assert_eq!((&row["gpu0_memory_mib"], &row["gpu1_memory_mib"]), (&6144.0.into(), &3072.0.into()), "{row:?}");
+    assert!(!run("cpu", "backend.device=cpu").keys().any(|key| key.starts_with("gpu")));
 }

@@ -279,6 +279,17 @@ fn a_finished_run_may_be_resumed() {
 }
 
 #[test]
+fn what_a_kill_left_before_the_thinning_is_thinned() {
+    let scratch = Scratch::new();
+    let reference = reference(&scratch);
+    // What a kill between the last save and its thinning leaves: one checkpoint too many, and no further save to come.
+    let run = scratch.tiny_run("run", &course(&["train.keep=3"]));
+    assert_eq!(names(&run.join("checkpoints")), ["105", "120", "90"]);
+    scratch.ok(&["resume", "run", "train.keep=2"]);
+    assert_same(&run, &reference);
+}
+
+#[test]
 fn a_directory_without_a_run_is_no_place_to_go_on() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("empty")).unwrap();

@@ -62,7 +62,7 @@ fn job() -> Job {
             "network": {"onnx": null, "sha256": null, "side": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
             "pae": {"images": 8, "levels": 2, "draws": 1, "sigma_min": 0.02}
         },
-        "init_from": null, "track": {"tensorboard": false}, "tags": [], "notes": null, "params": {}
+        "init_from": null, "track": {"tensorboard": false, "mlflow": {"url": null, "experiment": "exp"}}, "tags": [], "notes": null, "params": {}
     });
     let spec = serde_json::from_value(spec).expect("a spec of this version");
     Job { task: exp_api::Task::Train, spec: BurnBackend.resolve(spec) }

@@ -57,11 +57,27 @@ pub(super) fn checked(
         for (checked, tree) in backend.prepare(same.to_vec()).into_iter().zip(trees) {
             let of_here = |key: &str| key.starts_with("backend.device");
             let found = checked.problems.into_iter().filter(|problem| !(elsewhere && of_here(&problem.key)));
-            let problems = found.map(|problem| located(tree, &problem.key, problem.message)).collect();
+            let found = found.map(|problem| located(tree, &problem.key, problem.message));
+            let problems = found.chain(address(tree, checked.spec.track.mlflow.url.as_deref())).collect();
             done.push(Problems(problems).or_ok(checked.spec)?);
         }
     }
     Ok(done)
+}
+
+/// What is wrong with the address of a tracker: it is written down with the run, so that no password may be in it.
+fn address(tree: &Node, url: Option<&str>) -> Option<Problem> {
+    let url = url?;
+    let message = match url.split_once("://") {
+        Some(("http" | "https", rest)) if !rest.contains('@') => return None,
+        Some(("http" | "https", _)) => {
+            "holds a name or password, and would be written down; they are read from MLFLOW_TRACKING_USERNAME and \
+             MLFLOW_TRACKING_PASSWORD"
+                .to_owned()
+        }
+        _ => format!("expected an address such as http://localhost:5000, found {url}"),
+    };
+    Some(located(tree, "track.mlflow.url", message))
 }
 
 /// A problem of a backend, with the trail of its key.

@@ -46,6 +46,7 @@ mod python;
 mod request;
 mod scalar;
 pub mod search;
+pub mod secret;
 pub mod sweep;
 mod world;
 mod yaml;

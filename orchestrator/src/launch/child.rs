@@ -24,6 +24,7 @@ use crate::machine;
 use crate::output::Output;
 use crate::process::{LOG, Process};
 use crate::status::{Exit, Lock, Owner, State, Status};
+use crate::track::live::Live;
 use crate::work::Work;
 use crate::worker::{REPORT, WorkerError, write_report};
 
@@ -118,6 +119,10 @@ fn program(
     conditions: &Conditions,
     asked: &Asked,
 ) -> io::Result<()> {
+    if let Some(lack) = program.lacks() {
+        let ended = Some(jiff::Timestamp::now().to_string());
+        return Status { cause: Some(lack), ended, ..Status::here(State::Failed) }.write(dir);
+    }
     let resumed = Status::read(dir).is_some_and(|status| status.state != State::Created);
     let mut command = program.prepare(dir, resumed)?;
     // Its metrics are read from the log, so it has one.
@@ -135,8 +140,13 @@ fn program(
     let started = Some(jiff::Timestamp::now().to_string());
     machine::record(dir, started.as_deref().unwrap_or_default(), &[])?;
     Status { owner: owner.clone(), started, ..Status::here(State::Running) }.write(dir)?;
+    let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
     let end = follow(child, conditions.timeout, asked, || output.read())?;
-    settle_program(dir, &mut output, owner, end, &log, said)
+    settle_program(dir, &mut output, owner, end, &log, said)?;
+    if let Some(live) = live {
+        live.end();
+    }
+    Ok(())
 }
 
 /// Writes down the outcome of a program that ended while nobody watched: whoever had started it was killed.

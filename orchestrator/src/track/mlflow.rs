@@ -3,8 +3,9 @@
 //! What was sent is noted in the run directory, `.mlflow.json`: a run that is sent again, perhaps longer, is the same run there, and
 //! only what is new is sent.
 
-use std::path::Path;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -43,6 +44,9 @@ struct Sent {
     run_id: String,
     /// The step up to which it has the metrics.
     step: Option<u64>,
+    /// The pictures that it has, and when they had changed last.
+    #[serde(default)]
+    pictures: BTreeMap<PathBuf, SystemTime>,
 }
 
 impl Server {
@@ -57,6 +61,11 @@ impl Server {
         Server { agent: config.build().new_agent(), url: url.trim_end_matches('/').to_owned(), authorization }
     }
 
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Sends the run in `dir` to an experiment; gives back its address there.
     ///
     /// # Errors
@@ -67,7 +76,8 @@ impl Server {
         let mut sent = match noted.filter(|sent| sent.url == self.url) {
             Some(sent) => sent,
             None => {
-                let sent = Sent { url: self.url.clone(), run_id: self.create(dir, detail, &experiment)?, step: None };
+                let run_id = self.create(dir, detail, &experiment)?;
+                let sent = Sent { url: self.url.clone(), run_id, ..Sent::default() };
                 self.note(dir, &sent)?;
                 sent
             }
@@ -97,7 +107,12 @@ impl Server {
         ));
         self.log(&sent.run_id, "metrics", batch)?;
         for path in &detail.pictures {
-            self.artifact(&experiment, &sent.run_id, dir, path)?;
+            let changed = std::fs::metadata(dir.join(path)).and_then(|file| file.modified());
+            let changed = changed.map_err(|error| format!("{}: {error}", path.display()))?;
+            if sent.pictures.get(path) != Some(&changed) {
+                self.artifact(&experiment, &sent.run_id, dir, path)?;
+                sent.pictures.insert(path.clone(), changed);
+            }
         }
         self.end(&sent.run_id, detail)?;
         self.note(dir, &sent)?;

@@ -1,7 +1,9 @@
-//! Runs for other programs that show them: TensorBoard, which reads a file in the run directory; MLflow and Weights & Biases,
-//! which `exp sync` writes to when a user asks for it. What a run directory tells is the truth; all of this follows from it.
+//! Runs for other programs that show them: TensorBoard, which reads a file in the run directory; an MLflow server, which a
+//! run may be sent to while it trains; Weights & Biases, for which `exp sync` writes a folder. What a run directory tells is
+//! the truth; all of this follows from it.
 
 pub mod clock;
+pub mod live;
 mod message;
 pub mod mlflow;
 pub mod tensorboard;

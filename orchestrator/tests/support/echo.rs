@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::{Running, Scratch};
 
@@ -33,9 +34,13 @@ impl Echo {
         echo
     }
 
-    pub fn start(&self, words: &[&str]) -> Running {
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = self.scratch.command(words);
         command.env("EXP_BACKENDS", self.backends.path());
-        Running::of(command)
+        command
+    }
+
+    pub fn start(&self, words: &[&str]) -> Running {
+        Running::of(self.command(words))
     }
 }

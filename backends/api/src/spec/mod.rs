@@ -26,7 +26,7 @@ pub use model::{
 };
 pub use sample::{Method, SampleSpec, Save};
 pub use schedule::{EctPairsSpec, EdmPairsSpec, ScheduleKind, ScheduleSpec};
-pub use track::TrackSpec;
+pub use track::{MlflowSpec, TrackSpec};
 pub use train::{Clip, EmaSpec, OptimizerKind, TrainSpec};
 
 use crate::schema::{COUNT, Kind, group};

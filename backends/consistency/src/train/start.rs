@@ -21,8 +21,14 @@ pub(super) fn state<E: Engine>(
     let (loaded, rejected) = checkpoint::latest(dir, "").map_err(failed)?;
     let passed_over = rejected.iter().map(|bad| format!("{} is passed over: {}", bad.path.display(), bad.reason));
     let state = match loaded {
-        Some(loaded) => TrainState::restored(engine, network.params(), loaded.manifest.step, loaded.tensors)
-            .map_err(|reason| failed(CheckpointError::Mismatch { path: loaded.path, reason }))?,
+        Some(loaded) => {
+            let step = loaded.manifest.step;
+            let state = TrainState::restored(engine, network.params(), step, loaded.tensors)
+                .map_err(|reason| failed(CheckpointError::Mismatch { path: loaded.path, reason }))?;
+            // A kill between the last save and its thinning leaves one too many, which no later save may come to remove.
+            checkpoint::prune(dir, step, spec.train.keep).map_err(failed)?;
+            state
+        }
         None => first(engine, network, spec)?,
     };
     Ok((state, passed_over.collect()))

@@ -1,4 +1,4 @@
-//! The functions of interpolations: OmegaConf's `oc.*`, and Hydra's `hydra` and `now`.
+//! The functions of interpolations: OmegaConf's `oc.*`, Hydra's `hydra` and `now`, and `secret`, which neither has.
 
 use super::grammar::Name;
 use super::parser;
@@ -6,9 +6,9 @@ use super::resolve::{Failure, Path, Resolver, Scope, Target};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Trail;
 use crate::compose::problem::Problem;
-use crate::compose::{python, yaml};
+use crate::compose::{python, secret, yaml};
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "hydra",
     "now",
     "oc.create",
@@ -18,6 +18,7 @@ const NAMES: [&str; 9] = [
     "oc.dict.values",
     "oc.env",
     "oc.select",
+    "secret",
 ];
 
 /// Calls a resolver for a text that stands at `place`.
@@ -88,6 +89,7 @@ pub(super) fn call<'a>(
                 Err(failure) => Err(failure),
             }
         }
+        "secret" => secret(&text(&first)?),
         _ => now(resolver, &text(&first)?),
     }
 }
@@ -163,6 +165,15 @@ fn env<'a>(resolver: &Resolver<'a>, name: &str, default: Option<Value>) -> Resul
                 None => problem.hint(format!("give a default: ${{oc.env:{name},DEFAULT}}")),
             }))
         }
+    }
+}
+
+/// The reference itself: the value is for the program alone that needs it.
+fn secret<'a>(name: &str) -> Result<Target<'a>, Failure> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match !name.is_empty() && name.chars().all(plain) {
+        true => Ok(Target::Made(Value::Str(secret::reference(name)))),
+        false => Err(failure(format!("`secret` takes the name of an environment variable, found `{name}`"))),
     }
 }
 
