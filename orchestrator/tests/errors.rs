@@ -46,6 +46,8 @@ fn a_wrong_value_names_what_it_overrode() {
         ("train.betas=[0.9]", "train.betas"),
         ("model.head.n_channels=[1]", "model.head.n_channels"),
         ("train=7", "train"),
+        ("track.mlflow.url=localhost:5000", "expected an address such as http://localhost:5000"),
+        ("track.mlflow.url=http://me:secret@host", "read from MLFLOW_TRACKING_USERNAME"),
     ] {
         refused(&[word], &[&format!("`{word}`"), found]);
     }

@@ -5,11 +5,12 @@
 mod support;
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Scratch, names};
+use support::{Scratch, names, tiny};
 
 /// Longest wait for a server: its first start makes its tables.
 const LOOKS: u32 = 240;
@@ -25,6 +26,24 @@ impl Drop for Server {
     }
 }
 
+/// An MLflow server and its address.
+fn mlflow(scratch: &Scratch) -> (Server, String) {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new(std::env::var("EXP_MLFLOW").expect("EXP_MLFLOW names the program mlflow"));
+    let store = format!("sqlite:///{}", scratch.path("mlflow.db").display());
+    command.args(["server", "--backend-store-uri", &store, "--host", "127.0.0.1", "--workers", "1"]);
+    command.args(["--port", &port.to_string(), "--artifacts-destination"]).arg(scratch.path("artifacts"));
+    command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    let server = Server(command.spawn().unwrap());
+    let url = format!("http://127.0.0.1:{port}");
+    let up = |_| {
+        std::thread::sleep(Duration::from_millis(500));
+        ureq::get(format!("{url}/health")).call().is_ok()
+    };
+    assert!((0..LOOKS).any(up), "the server does not come up");
+    (server, url)
+}
+
 fn post(url: &str, path: &str, body: &Value) -> Value {
     let mut answer = ureq::post(format!("{url}/api/2.0/mlflow/{path}")).send_json(body).unwrap();
     serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
@@ -33,24 +52,11 @@ fn post(url: &str, path: &str, body: &Value) -> Value {
 #[test]
 #[ignore = "needs MLflow"]
 fn mlflow_has_each_run_once_with_all_its_steps() {
-    use std::os::unix::process::CommandExt;
     let scratch = Scratch::new();
     scratch.tiny_run("run", &["tags=[a]"]);
     let down = scratch.exp(&["sync", "run", "--to", "mlflow", "--url", "http://127.0.0.1:1"]);
     assert_eq!(down.code, Some(2), "a server that is down is an error of sync, and of nothing else");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new(std::env::var("EXP_MLFLOW").expect("EXP_MLFLOW names the program mlflow"));
-    let store = format!("sqlite:///{}", scratch.path("mlflow.db").display());
-    command.args(["server", "--backend-store-uri", &store, "--host", "127.0.0.1", "--workers", "1"]);
-    command.args(["--port", &port.to_string(), "--artifacts-destination"]).arg(scratch.path("artifacts"));
-    command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    let _server = Server(command.spawn().unwrap());
-    let url = format!("http://127.0.0.1:{port}");
-    let up = |_| {
-        std::thread::sleep(Duration::from_millis(500));
-        ureq::get(format!("{url}/health")).call().is_ok()
-    };
-    assert!((0..LOOKS).any(up), "the server does not come up");
+    let (_server, url) = mlflow(&scratch);
     scratch.ok(&["sync", "run", "--to", "mlflow", "--url", &url, "--project", "mine"]);
     // The same run goes on, and is sent again.
     scratch.ok(&["resume", "run", "train.steps=8"]);
@@ -73,6 +79,38 @@ fn mlflow_has_each_run_once_with_all_its_steps() {
     assert_eq!(steps, [2, 4, 6, 8]);
     let kept = names(&scratch.path("artifacts"));
     assert!(!kept.is_empty(), "pictures are there too");
+}
+
+#[test]
+#[ignore = "needs MLflow"]
+fn mlflow_has_a_run_while_it_trains() {
+    let scratch = Scratch::new();
+    let (server, url) = mlflow(&scratch);
+    let address = format!("track.mlflow.url={url}");
+    // Ended by hand below: it would take minutes.
+    let words = [&tiny(&["train.steps=1000000", "track.mlflow.experiment=mine"])[..], &[&address, "hydra.run.dir=run"]];
+    let mut running = scratch.start(&words.concat());
+    let found = |status: &str| {
+        let found = post(&url, "runs/search", &json!({"experiment_ids": ["1"]}));
+        let runs = found["runs"].as_array().cloned().unwrap_or_default();
+        runs.len() == 1 && runs[0]["info"]["status"] == status && runs[0]["data"]["metrics"].is_array()
+    };
+    assert!(running.until(|| scratch.path("run/.mlflow.json").exists() && found("RUNNING")), "it is there");
+    running.signal("INT");
+    assert_eq!(running.ended().code, Some(130));
+    assert!(found("KILLED"), "its end was sent too");
+    // A server that goes away, and one that never answers, cost a warning.
+    drop(server);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("track.mlflow.url=http://{}", silent.local_addr().unwrap());
+    for (name, address, warning) in
+        [("down", &address, "Connection refused"), ("silent", &silent, "no answer within 10 s")]
+    {
+        let place = format!("hydra.run.dir={name}");
+        let ended = scratch.ok(&[&tiny(&[])[..], &[address, &place]].concat());
+        ended.says(&[warning, &format!("exp sync {name} --to mlflow --url http://127.0.0.1:")]);
+        assert_eq!(ended.err.matches("warning: MLflow").count(), if name == "down" { 2 } else { 1 }, "{ended:#?}");
+    }
 }
 
 #[test]

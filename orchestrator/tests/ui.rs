@@ -1,7 +1,9 @@
 //! The page of `exp ui` in a real Chromium: `EXP_PLAYWRIGHT=DIR cargo test --test ui -- --ignored`, where DIR/node_modules has
-//! playwright-core. EXP_UI_PICTURES keeps the pictures in a folder.
+//! playwright-core. EXP_UI_PICTURES keeps the pictures in a folder; EXP_UI_KEEP makes them those that later ones are compared with.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+#[path = "ui/pictures.rs"]
+mod pictures;
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -113,4 +115,7 @@ fn a_person_finds_the_way() {
     assert_ne!(seen["ground"], "rgb(255, 255, 255)");
     assert_eq!((&seen["overflow"], &seen["slider"]), (&0.into(), &json!(["step 6", "step 4"])), "{seen:#}");
     assert!(seen["loaded"].as_u64() > Some(8), "{seen:#}");
+    let still = ["list-dark.png", "list-phone.png", "sweep.png"];
+    let changed = still.map(|name| pictures::compare(&pictures.join(name), name));
+    assert_eq!(changed, still.map(|_| Ok(())));
 }

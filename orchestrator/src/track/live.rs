@@ -35,16 +35,13 @@ impl Live {
             let (mut last, mut down) = (false, false);
             loop {
                 let sent = Detail::read(&dir).and_then(|detail| server.send(&dir, &detail, &experiment));
-                match sent {
-                    Ok(_) => down = false,
-                    Err(reason) if !down || last => {
-                        down = true;
-                        tracing::dispatcher::with_default(&log, || {
-                            tracing::warn!("MLflow: {reason}; to send the run later: {hint}");
-                        });
-                    }
-                    Err(_) => {}
+                let warn = |what: String| tracing::dispatcher::with_default(&log, || tracing::warn!("MLflow: {what}"));
+                match &sent {
+                    Err(reason) if last => warn(format!("{reason}; to send the rest: {hint}")),
+                    Err(reason) if !down => warn(format!("{reason}; it is tried again while the run goes on")),
+                    _ => {}
                 }
+                down = sent.is_err();
                 if last {
                     break;
                 }
