@@ -10,12 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use exp_api::spec::MlflowSpec;
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::compose::{Node, Problem, Problems, Value, secret, text, to_json};
-use crate::history::flat;
 
 /// Its configuration, in the run directory.
 pub const CONFIG: &str = "config.json";
@@ -69,13 +67,7 @@ impl Command {
 
     /// A secret of its configuration that this process does not have, in words; none if it has all.
     pub fn lacks(&self) -> Option<String> {
-        let mut leaves = IndexMap::new();
-        flat("", &Json::Object(self.config.clone()), &mut leaves);
-        leaves.iter().find_map(|(key, value)| {
-            let value = value.to_string();
-            let name = secret::named_in(&value).find(|name| std::env::var_os(name).is_none())?;
-            Some(format!("{key} refers to a secret, but the environment variable {name} is not set"))
-        })
+        self.config.iter().find_map(|(key, value)| lacks(key, value))
     }
 
     /// Whether its metrics are kept for TensorBoard too: unless `track.tensorboard` says no.
@@ -116,6 +108,18 @@ impl Command {
         // What Python prints would stay in its memory until there is much of it.
         process.env("PYTHONUNBUFFERED", "1").env("EXP_RESUMED", if resumed { "1" } else { "0" });
         Ok(process)
+    }
+}
+
+fn lacks(key: &str, value: &Json) -> Option<String> {
+    match value {
+        Json::Object(map) => map.iter().find_map(|(name, value)| lacks(&format!("{key}.{name}"), value)),
+        Json::Array(items) => items.iter().find_map(|item| lacks(key, item)),
+        Json::String(text) => {
+            let name = secret::named_in(text).find(|name| std::env::var_os(name).is_none())?;
+            Some(format!("{key} refers to a secret, but the environment variable {name} is not set"))
+        }
+        _ => None,
     }
 }
 

@@ -1,19 +1,22 @@
-//! The one asynchronous loop: jobs on threads of their own, signals beside them.
+//! Who does what when: a thread for each slot, which does one job after another, and one asynchronous loop beside them for
+//! signals.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Scope, scope};
+use std::time::{Duration, Instant};
 
 use exp_api::{Report, Stop};
 use indicatif::MultiProgress;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::Dispatch;
 
 use crate::callbacks;
-use crate::launch::{Asked, Launcher};
+use crate::launch::{Asked, Launcher, Pace};
 use crate::process::Process;
 use crate::screen;
 use crate::worker::WorkerError;
@@ -26,7 +29,7 @@ const MOMENT: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Where jobs come from and their outcomes go. A job is known by its number.
-pub trait Jobs {
+pub trait Jobs: Send {
     /// The next job, which starts now, and its run directory; none if there is no other.
     fn next(&mut self) -> Option<(usize, PathBuf)>;
 
@@ -47,66 +50,133 @@ pub trait Jobs {
 pub fn run_all(
     jobs: &mut dyn Jobs,
     slots: usize,
-    launcher: &Arc<dyn Launcher>,
+    launcher: &dyn Launcher,
     bars: &MultiProgress,
 ) -> std::io::Result<Option<SignalKind>> {
-    let pace = launcher.pace();
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(slots).build()?;
-    let (kill, mut stopping, mut signalled) = (Stop::default(), false, None);
-    runtime.block_on(async {
-        let mut signals = Signals::listen()?;
-        let mut free: Vec<usize> = (0..slots).rev().collect();
-        let mut running = JoinSet::new();
-        let mut stops: BTreeMap<usize, Stop> = BTreeMap::new();
-        let (mut gate, mut over) = (Instant::now(), false);
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            while !stopping && !over && !free.is_empty() && Instant::now() >= gate {
-                let (Some((job, dir)), Some(slot)) = (jobs.next(), free.pop()) else {
-                    over = true;
-                    break;
-                };
-                let asked = Asked { stop: Stop::default(), kill: kill.clone() };
-                stops.insert(job, asked.stop.clone());
-                let launcher = Arc::clone(launcher);
-                running.spawn_blocking(move || (job, slot, run(&dir, slot, &*launcher, &asked)));
-                gate += pace.stagger;
-            }
-            let more = !stopping && !over;
-            if running.is_empty() && !more {
-                return Ok(signalled);
-            }
-            tokio::select! {
-                Some(ended) = running.join_next() => match ended {
-                    Ok((job, slot, outcome)) => {
-                        stops.remove(&job);
-                        if pace.fail_fast && outcome.is_err() {
-                            stopping = true;
-                            stops.values().for_each(Stop::ask);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let mut signals = Signals::listen()?;
+    drop(guard);
+    let slots = Slots {
+        launcher,
+        pace: launcher.pace(),
+        count: slots,
+        log: tracing::dispatcher::get_default(Clone::clone),
+        kill: Stop::default(),
+        jobs: Mutex::new(Running { jobs, stops: BTreeMap::new(), gate: Instant::now(), over: false }),
+        stopped: Condvar::new(),
+    };
+    scope(|threads| {
+        // Closed when the last slot has no more to do.
+        let (busy, mut idle) = unbounded_channel::<()>();
+        slots.start(0, threads, busy);
+        runtime.block_on(async {
+            let mut signalled = None;
+            let mut looks = interval(LOOK);
+            looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = idle.recv() => return Ok(signalled),
+                    kind = signals.next() => {
+                        if signalled.is_some() {
+                            slots.kill.ask();
+                            tokio::time::sleep(MOMENT).await;
+                            std::process::exit(INTERRUPTED);
                         }
-                        free.push(slot);
-                        jobs.ended(job, outcome);
+                        signalled = Some(kind);
+                        slots.stop(&mut slots.running());
+                        bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
                     }
-                    Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-                },
-                kind = signals.next() => {
-                    if signalled.is_some() {
-                        kill.ask();
-                        tokio::time::sleep(MOMENT).await;
-                        std::process::exit(INTERRUPTED);
+                    _ = looks.tick() => {
+                        let mut running = slots.running();
+                        let hopeless = running.jobs.hopeless();
+                        hopeless.iter().filter_map(|job| running.stops.get(job)).for_each(Stop::ask);
                     }
-                    (signalled, stopping) = (Some(kind), true);
-                    stops.values().for_each(Stop::ask);
-                    bars.suspend(|| screen::warn("stopping after this step; once more to stop at once"));
                 }
-                _ = looks.tick(), if !running.is_empty() => {
-                    jobs.hopeless().iter().filter_map(|job| stops.get(job)).for_each(Stop::ask);
-                }
-                () = sleep_until(gate), if more && !free.is_empty() => {}
             }
-        }
+        })
     })
+}
+
+/// The slots and what they share.
+struct Slots<'a> {
+    launcher: &'a dyn Launcher,
+    pace: Pace,
+    count: usize,
+    log: Dispatch,
+    kill: Stop,
+    jobs: Mutex<Running<'a>>,
+    /// Wakes those that wait to start a job: there is none to start.
+    stopped: Condvar,
+}
+
+/// The jobs, as far as they have come.
+struct Running<'a> {
+    jobs: &'a mut dyn Jobs,
+    stops: BTreeMap<usize, Stop>,
+    /// Before this no other job starts.
+    gate: Instant,
+    /// No other job starts any more.
+    over: bool,
+}
+
+impl<'a> Slots<'a> {
+    /// Starts a slot, which starts the next one when it has got a job.
+    fn start<'s>(&'s self, slot: usize, threads: &'s Scope<'s, '_>, busy: UnboundedSender<()>) {
+        threads.spawn(move || {
+            tracing::dispatcher::with_default(&self.log, || {
+                let mut next = (slot + 1 < self.count).then_some(busy.clone());
+                while let Some((job, dir, asked)) = self.begin() {
+                    if let Some(busy) = next.take() {
+                        self.start(slot + 1, threads, busy);
+                    }
+                    let outcome = run(&dir, slot, self.launcher, &asked);
+                    self.end(job, outcome);
+                }
+            });
+            drop(busy);
+        });
+    }
+
+    /// The next job, when it may start.
+    fn begin(&self) -> Option<(usize, PathBuf, Asked)> {
+        let mut running = self.running();
+        while let Some(early) = running.gate.checked_duration_since(Instant::now()).filter(|_| !running.over) {
+            let woken = self.stopped.wait_timeout(running, early);
+            running = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if running.over {
+            return None;
+        }
+        let Some((job, dir)) = running.jobs.next() else {
+            running.over = true;
+            return None;
+        };
+        running.gate += self.pace.stagger;
+        let asked = Asked { stop: Stop::default(), kill: self.kill.clone() };
+        running.stops.insert(job, asked.stop.clone());
+        Some((job, dir, asked))
+    }
+
+    fn end(&self, job: usize, outcome: Result<Report, WorkerError>) {
+        let mut running = self.running();
+        running.stops.remove(&job);
+        if self.pace.fail_fast && outcome.is_err() {
+            self.stop(&mut running);
+        }
+        running.jobs.ended(job, outcome);
+    }
+
+    /// Asks the jobs that run to stop, and starts no other.
+    fn stop(&self, running: &mut Running) {
+        running.over = true;
+        running.stops.values().for_each(Stop::ask);
+        self.stopped.notify_all();
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running<'a>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Does one job, with the commands around it that its configuration wants.

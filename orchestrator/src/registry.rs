@@ -1,9 +1,8 @@
 //! Backends by name. The only place that names an engine.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use exp_api::Backend;
 use exp_burn::BurnBackend;
@@ -48,19 +47,20 @@ pub enum RegistryError {
 
 /// Backends by name, each found and asked what it is at most once.
 #[derive(Default)]
-pub struct Registry(RefCell<BTreeMap<String, Rc<dyn Backend>>>);
+pub struct Registry(Mutex<BTreeMap<String, Arc<dyn Backend>>>);
 
 impl Registry {
     /// As [`find`].
     ///
     /// # Errors
     /// As [`find`].
-    pub fn find(&self, name: &str) -> Result<Rc<dyn Backend>, RegistryError> {
-        if let Some(known) = self.0.borrow().get(name) {
-            return Ok(Rc::clone(known));
+    pub fn find(&self, name: &str) -> Result<Arc<dyn Backend>, RegistryError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(name) {
+            return Ok(Arc::clone(known));
         }
-        let found: Rc<dyn Backend> = find(name)?.into();
-        self.0.borrow_mut().insert(name.to_owned(), Rc::clone(&found));
+        let found: Arc<dyn Backend> = find(name)?.into();
+        known.insert(name.to_owned(), Arc::clone(&found));
         Ok(found)
     }
 }

@@ -98,7 +98,8 @@ impl RunDir {
         }
         let path = run.0.join(Job::FILE);
         put(&path, &work.to_text().map_err(|error| failed(&path, error.into()))?)?;
-        Status::here(State::Created).write(run.path()).map_err(|source| failed(run.path(), source))?;
+        let path = run.0.join(Status::FILE);
+        put(&path, &Status::here(State::Created).text().map_err(|source| failed(&path, source))?)?;
         Ok(run)
     }
 

@@ -84,18 +84,19 @@ pub struct Owner {
 impl Owner {
     /// This process.
     pub fn here() -> Owner {
+        static HERE: OnceLock<Owner> = OnceLock::new();
         let line = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).unwrap_or_default();
-        Owner {
+        HERE.get_or_init(|| Owner {
             pid: std::process::id(),
             host: line("/proc/sys/kernel/hostname"),
             boot_id: line("/proc/sys/kernel/random/boot_id"),
-        }
+        })
+        .clone()
     }
 
     /// Whether it was a process of this machine that is no more. Of other machines nothing is known.
     pub fn is_gone(&self) -> bool {
-        static HERE: OnceLock<Owner> = OnceLock::new();
-        let here = HERE.get_or_init(Owner::here);
+        let here = Owner::here();
         // A process that nobody has waited for yet is still listed, after its name, as a zombie.
         let alive = || {
             let line = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
@@ -119,13 +120,20 @@ impl Status {
         serde_json::from_slice(&small(&dir.join(Status::FILE)).ok()?).ok()
     }
 
+    /// The content of the file.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn text(&self) -> io::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
     /// Writes it into a run directory.
     ///
     /// # Errors
     /// The directory cannot be written.
     pub fn write(&self, dir: &Path) -> io::Result<()> {
-        let text = serde_json::to_string_pretty(self)? + "\n";
-        write_atomically(&dir.join(Status::FILE), text.as_bytes())
+        write_atomically(&dir.join(Status::FILE), self.text()?.as_bytes())
     }
 }
 

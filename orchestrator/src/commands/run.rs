@@ -120,7 +120,7 @@ pub(super) fn run_with(
     let mut one = One { dir: Some(dir), outcome: None };
     let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
         tell(dir.display());
-        dispatch::run_all(&mut one, 1, &launcher, &bars)
+        dispatch::run_all(&mut one, 1, &*launcher, &bars)
     })?;
     let (state, ended) = match one.outcome {
         // Stopped before it began.

@@ -80,7 +80,7 @@ pub(super) fn run(
         let figure = Some((search.metric.clone(), search.direction));
         let mut tally = Tally::new(&mut trials, &bars, counts, figure);
         let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
-            dispatch::run_all(&mut tally, slots, &launcher, &bars)
+            dispatch::run_all(&mut tally, slots, &*launcher, &bars)
         })?;
         tally.close();
         let trouble = trials.trouble.take();

@@ -107,7 +107,7 @@ fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
         let mut listed = Listed { sweep: &mut sweep, left: left.iter().copied().collect(), noted: Ok(()) };
         let mut tally = Tally::new(&mut listed, &bars, counts, None);
         let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
-            dispatch::run_all(&mut tally, slots, &launcher, &bars)
+            dispatch::run_all(&mut tally, slots, &*launcher, &bars)
         })?;
         tally.close();
         listed.noted?;

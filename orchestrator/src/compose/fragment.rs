@@ -1,9 +1,7 @@
 //! One configuration file: its package header, its defaults list, and its body.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exp_consistency::hash::sha256;
 use indexmap::IndexMap;
@@ -54,23 +52,31 @@ impl Fragment {
     }
 }
 
+/// What was read.
+#[derive(Default)]
+struct Read {
+    /// The files by their names; none for one that is not there.
+    files: IndexMap<String, Option<Arc<Fragment>>>,
+    /// The sha256 of their texts.
+    hashes: BTreeMap<String, String>,
+}
+
 /// The files of a search path, each read at most once.
 pub struct Library {
     /// Where they are.
     pub search: SearchPath,
-    read: RefCell<IndexMap<String, Option<Rc<Fragment>>>>,
-    hashes: RefCell<BTreeMap<String, String>>,
+    read: Mutex<Read>,
 }
 
 impl Library {
     /// A library that has read nothing yet.
     pub fn new(search: SearchPath) -> Self {
-        Self { search, read: RefCell::default(), hashes: RefCell::default() }
+        Self { search, read: Mutex::default() }
     }
 
     /// What is odd in the files read so far.
     pub fn warnings(&self) -> Vec<Warning> {
-        self.read.borrow().values().flatten().flat_map(|fragment| fragment.warnings.clone()).collect()
+        self.read().files.values().flatten().flat_map(|fragment| fragment.warnings.clone()).collect()
     }
 
     /// Reads all files that can be read, so that what happens to them later changes nothing.
@@ -86,7 +92,7 @@ impl Library {
 
     /// The names of the files read so far, each with the sha256 of its text.
     pub fn hashes(&self) -> BTreeMap<String, String> {
-        self.hashes.borrow().clone()
+        self.read().hashes.clone()
     }
 
     /// Which files of these names have another text now, by their names for messages.
@@ -102,19 +108,23 @@ impl Library {
     ///
     /// # Errors
     /// It cannot be read or understood.
-    pub fn load(&self, name: &str) -> Result<Option<Rc<Fragment>>, Problem> {
-        if let Some(known) = self.read.borrow().get(name) {
+    pub fn load(&self, name: &str) -> Result<Option<Arc<Fragment>>, Problem> {
+        if let Some(known) = self.read().files.get(name) {
             return Ok(known.clone());
         }
         let fragment = match self.search.read(name)? {
             Some(found) => {
-                self.hashes.borrow_mut().insert(name.to_owned(), sha256(&found.text));
-                Some(Rc::new(Fragment::parse(&found.shown.as_str().into(), &found.text)?))
+                self.read().hashes.insert(name.to_owned(), sha256(&found.text));
+                Some(Arc::new(Fragment::parse(&found.shown.as_str().into(), &found.text)?))
             }
             None => None,
         };
-        self.read.borrow_mut().insert(name.to_owned(), fragment.clone());
+        self.read().files.insert(name.to_owned(), fragment.clone());
         Ok(fragment)
+    }
+
+    fn read(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -10,15 +10,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use exp_api::Report;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Map, Value};
 use wait4::Wait4;
 
 use super::Asked;
+use super::watched::Watched;
 use crate::command::{self, Command as Program};
 use crate::machine;
 use crate::output::Output;
@@ -75,16 +75,15 @@ pub fn work(
     let work = Work::open(dir)?;
     let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
     let absolute = dir.canonicalize().map_err(failed)?;
-    match work {
+    let status = match work {
         Work::Job(_) => job(&absolute, lock, process, conditions, asked),
         Work::Command(program) => self::program(&absolute, &program, lock, process, conditions, asked),
-    }
-    .map_err(failed)?;
-    told(dir)
+    };
+    outcome(dir, status.map_err(failed)?)
 }
 
 /// Does a job of a backend by `exp worker`.
-fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, asked: &Asked) -> io::Result<()> {
+fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
     // Its very file, also if another one has taken its place meanwhile.
     let mut command = Command::new(if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_exe()? });
     command.arg0("exp").arg("worker").arg(dir).stdin(lock.share()?).stdout(Stdio::null());
@@ -107,7 +106,9 @@ fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, aske
     let child = command.spawn()?;
     let owner = Owner { pid: child.id(), ..Owner::here() };
     let end = follow(child, conditions.timeout, asked, || Ok(()))?;
-    settle(dir, owner, &end, || log.and_then(|path| last_line(&path, said)))
+    let written = Status::read(dir).filter(|status| status.owner == owner);
+    let status = written.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
+    settle(dir, status, &end, || log.and_then(|path| last_line(&path, said)))
 }
 
 /// Runs a program that is a job, and keeps what it reports.
@@ -118,10 +119,11 @@ fn program(
     process: &Process,
     conditions: &Conditions,
     asked: &Asked,
-) -> io::Result<()> {
+) -> io::Result<Status> {
     if let Some(lack) = program.lacks() {
         let ended = Some(jiff::Timestamp::now().to_string());
-        return Status { cause: Some(lack), ended, ..Status::here(State::Failed) }.write(dir);
+        let status = Status { cause: Some(lack), ended, ..Status::here(State::Failed) };
+        return status.write(dir).map(|()| status);
     }
     let resumed = Status::read(dir).is_some_and(|status| status.state != State::Created);
     let mut command = program.prepare(dir, resumed)?;
@@ -139,42 +141,45 @@ fn program(
     let owner = Owner { pid: child.id(), ..Owner::here() };
     let started = Some(jiff::Timestamp::now().to_string());
     machine::record(dir, started.as_deref().unwrap_or_default(), &[])?;
-    Status { owner: owner.clone(), started, ..Status::here(State::Running) }.write(dir)?;
+    let status = Status { owner, started, ..Status::here(State::Running) };
+    status.write(dir)?;
     let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
     let end = follow(child, conditions.timeout, asked, || output.read())?;
-    settle_program(dir, &mut output, owner, end, &log, said)?;
+    let status = settle_program(dir, &mut output, status, end, &log, said)?;
     if let Some(live) = live {
         live.end();
     }
-    Ok(())
+    Ok(status)
 }
 
-/// Writes down the outcome of a program that ended while nobody watched: whoever had started it was killed.
+/// Writes down the outcome of a program that ended while nobody watched: whoever had started it was killed. Gives back the status
+/// of the run.
 ///
 /// # Errors
 /// The directory cannot be read or written.
-pub fn adopt(dir: &Path, process: &Process) -> io::Result<()> {
-    let Some(status) = Status::read(dir).filter(|status| matches!(status.state, State::Created | State::Running))
-    else {
-        return Ok(());
+pub fn adopt(dir: &Path, process: &Process) -> io::Result<Option<Status>> {
+    let before = Status::read(dir);
+    let status = match &before {
+        Some(status) if matches!(status.state, State::Created | State::Running) => status.clone(),
+        _ => return Ok(before),
     };
-    let Some(code) = command::exit_code(dir) else { return Ok(()) };
+    let Some(code) = command::exit_code(dir) else { return Ok(before) };
     let log = dir.join(process.logging.file.as_deref().unwrap_or(LOG));
     let end =
         End { status: ExitStatus::from_raw(code << 8), peak_rss_mib: None, stopped: false, late: None, done: None };
     let board = matches!(Work::open(dir), Ok(Work::Command(program)) if program.wants_board());
-    settle_program(dir, &mut Output::open(dir, &log, false, board)?, status.owner, end, &log, 0)
+    settle_program(dir, &mut Output::open(dir, &log, false, board)?, status, end, &log, 0).map(Some)
 }
 
 /// Writes down how a program ended, and its figures.
 fn settle_program(
     dir: &Path,
     output: &mut Output,
-    owner: Owner,
+    status: Status,
     mut end: End,
     log: &Path,
     said: u64,
-) -> io::Result<()> {
+) -> io::Result<Status> {
     output.read()?;
     // The shell that keeps the exit code says so when a signal ended the program.
     if let Some(signal) = end.status.code().map(|code| code - 128).filter(|signal| (1..=64).contains(signal)) {
@@ -185,7 +190,7 @@ fn settle_program(
     }
     output.close(end.status.success());
     end.done = end.status.success().then_some(output.step);
-    settle(dir, owner, &end, || last_line(log, said))
+    settle(dir, status, &end, || last_line(log, said))
 }
 
 /// How a child came to its end.
@@ -209,13 +214,13 @@ fn follow(
     mut beat: impl FnMut() -> io::Result<()>,
 ) -> io::Result<End> {
     let (pid, start) = (Pid::from_child(&child), Instant::now());
-    let ended = watch(pid);
+    let watched = Watched::new(pid)?;
     let (mut stopped, mut late, mut beating) = (false, None, Ok(()));
     // A process that is gone already is as well.
     let signal = |signal| {
         let _ = kill_process_group(pid, signal);
     };
-    while ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+    while !watched.ends_within(PATIENCE)? {
         if beating.is_ok() {
             beating = beat();
         }
@@ -244,23 +249,13 @@ fn follow(
     Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, late, done: None })
 }
 
-/// Says when a child has ended, and leaves it to be reaped.
-fn watch(pid: Pid) -> Receiver<()> {
-    let (tell, ended) = channel();
-    std::thread::spawn(move || {
-        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        {
-        }
-        // Nobody listens any more only if this process ends.
-        let _ = tell.send(());
-    });
-    ended
-}
-
 /// Writes into the status of a run how its process ended; and what that means, if the process did not say it itself.
-fn settle(dir: &Path, owner: Owner, end: &End, last_words: impl FnOnce() -> Option<String>) -> io::Result<()> {
-    let said = Status::read(dir).filter(|status| status.owner == owner);
-    let mut status = said.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
+fn settle(
+    dir: &Path,
+    mut status: Status,
+    end: &End,
+    last_words: impl FnOnce() -> Option<String>,
+) -> io::Result<Status> {
     let said_nothing = matches!(status.state, State::Created | State::Running);
     if let Some(timeout) = end.late.filter(|_| status.state != State::Done) {
         status.state = State::Failed;
@@ -279,7 +274,7 @@ fn settle(dir: &Path, owner: Owner, end: &End, last_words: impl FnOnce() -> Opti
         status.ended = Some(jiff::Timestamp::now().to_string());
     }
     status.exit = Some(Exit { code: end.status.code(), signal: end.status.signal(), peak_rss_mib: end.peak_rss_mib });
-    status.write(dir)
+    status.write(dir).map(|()| status)
 }
 
 /// The last line of a log, of what was written to it from byte `from` on.
@@ -298,7 +293,12 @@ fn last_line(path: &Path, from: u64) -> Option<String> {
 /// # Errors
 /// The job failed, or nothing is written down.
 pub fn told(dir: &Path) -> Result<Report, WorkerError> {
-    let status = Status::read(dir).ok_or_else(|| WorkerError::Apart("it has no readable status.json".to_owned()))?;
+    let unreadable = || WorkerError::Apart("it has no readable status.json".to_owned());
+    outcome(dir, Status::read(dir).ok_or_else(unreadable)?)
+}
+
+/// What a status means, with the figures and the picture beside it.
+fn outcome(dir: &Path, status: Status) -> Result<Report, WorkerError> {
     let interrupted = match status.state {
         State::Done => false,
         State::Interrupted => true,

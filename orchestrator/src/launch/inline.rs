@@ -9,7 +9,7 @@ use indicatif::MultiProgress;
 use super::child::{self, Conditions};
 use super::{Asked, Launcher, Pace};
 use crate::process::Process;
-use crate::status::{Lock, State, Status};
+use crate::status::{Lock, State};
 use crate::work::Work;
 use crate::worker::{self, WorkerError};
 
@@ -34,8 +34,8 @@ impl Launcher for Inline {
         let lock = Lock::take(dir)?;
         let process = Process::open(dir).map_err(failed)?;
         let program = matches!(Work::open(dir)?, Work::Command(_));
-        child::adopt(dir, &process).map_err(failed)?;
-        if program && Status::read(dir).is_some_and(|status| status.state == State::Done) {
+        let status = child::adopt(dir, &process).map_err(failed)?;
+        if program && status.is_some_and(|status| status.state == State::Done) {
             return child::told(dir);
         }
         if program || process.is_apart() {

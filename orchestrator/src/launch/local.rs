@@ -73,9 +73,9 @@ impl Launcher for Local {
         let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
         let (lock, adopted) = hold(dir, &asked.stop)?;
         let process = Process::open(dir).map_err(failed)?;
-        child::adopt(dir, &process).map_err(failed)?;
+        let status = child::adopt(dir, &process).map_err(failed)?;
         // A process that outlived the sweep that had started it may have brought the job to its end.
-        match Status::read(dir).map(|status| status.state) {
+        match status.map(|status| status.state) {
             Some(State::Done) => return child::told(dir),
             Some(State::Failed) if adopted => return child::told(dir),
             Some(State::Interrupted) if asked.stop.asked() => return child::told(dir),

@@ -8,6 +8,7 @@ mod choice;
 mod inline;
 mod local;
 pub mod queue;
+mod watched;
 
 use std::path::Path;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use super::Space;
 use super::space::Kind;
 
 /// Chooses points.
-pub trait Sampler {
+pub trait Sampler: Send {
     /// The point of a trial. A point that is not wanted is chosen anew with the next `attempt`.
     fn ask(&mut self, trial: u64, attempt: u64) -> Vec<f64>;
 

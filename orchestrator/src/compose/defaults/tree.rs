@@ -3,7 +3,7 @@
 //! A port of Hydra's algorithm with its quirks: entries are visited last to first, so that an
 //! `override` reaches entries before it, and interpolated entries wait until their list is settled.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::choices::Choices;
 use super::item::{Choice, Item, SELF, Target};
@@ -103,7 +103,7 @@ impl<'a> Expander<'a> {
         Ok(Tree { item, children })
     }
 
-    fn load(&self, item: &Item) -> Result<Option<Rc<Fragment>>, Problem> {
+    fn load(&self, item: &Item) -> Result<Option<Arc<Fragment>>, Problem> {
         self.library.load(&item.config_path()).map_err(|problem| problem.origin(&item.origin))
     }
 

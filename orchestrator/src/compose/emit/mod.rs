@@ -70,13 +70,12 @@ impl Writer {
         self.indent = Some(outer.map_or(0, |indent| indent + STEP));
         for (key, node) in map {
             self.indentation();
-            let key_value = key.to_value();
             if is_simple(key) {
-                self.scalar(&key_value, true);
+                self.key(key, true);
                 self.indicator(":", false, false);
             } else {
                 self.indicator("?", true, true);
-                self.scalar(&key_value, false);
+                self.key(key, false);
                 self.indentation();
                 self.indicator(":", true, true);
             }
@@ -99,15 +98,36 @@ impl Writer {
         self.indent = outer;
     }
 
-    fn scalar(&mut self, value: &Value, is_key: bool) {
+    fn key(&mut self, key: &Key, is_key: bool) {
+        match key {
+            Key::Str(text) => self.inner(|writer| writer.text(text, is_key)),
+            other => self.scalar(&other.to_value(), is_key),
+        }
+    }
+
+    /// Writes what has lines of its own one level deeper.
+    fn inner(&mut self, write: impl FnOnce(&mut Writer)) {
         let outer = self.indent;
         self.indent = Some(outer.map_or(STEP, |indent| indent + STEP));
+        write(self);
+        self.indent = outer;
+    }
+
+    fn text(&mut self, text: &str, is_key: bool) {
+        match style::style(text, is_key) {
+            Style::Plain => self.plain(text, !is_key),
+            Style::Single => self.single_quoted(text, !is_key),
+            Style::Double => self.double_quoted(text, !is_key),
+        }
+    }
+
+    fn scalar(&mut self, value: &Value, is_key: bool) {
+        self.inner(|writer| writer.value(value, is_key));
+    }
+
+    fn value(&mut self, value: &Value, is_key: bool) {
         match value {
-            Value::Str(text) => match style::style(text, is_key) {
-                Style::Plain => self.plain(text, !is_key),
-                Style::Single => self.single_quoted(text, !is_key),
-                Style::Double => self.double_quoted(text, !is_key),
-            },
+            Value::Str(text) => self.text(text, is_key),
             Value::Null => self.plain("null", false),
             Value::Bool(flag) => self.plain(if *flag { "true" } else { "false" }, false),
             Value::Float(x) => self.plain(&float(*x), false),
@@ -119,12 +139,11 @@ impl Writer {
             }
             other => self.plain(&python::str(other), false),
         }
-        self.indent = outer;
     }
 
     fn write(&mut self, text: &str) {
         self.out.push_str(text);
-        self.column += text.chars().count();
+        self.column += if text.is_ascii() { text.len() } else { text.chars().count() };
     }
 
     fn indicator(&mut self, text: &str, spaced: bool, keeps_line_start: bool) {

@@ -12,6 +12,9 @@ pub(super) enum Style {
 
 /// The style of a text: plain where it reads back as the same text, single quotes if they suffice.
 pub(super) fn style(text: &str, is_key: bool) -> Style {
+    if is_mere_word(text) {
+        return Style::Plain;
+    }
     let shape = Shape::of(text);
     if is_key && shape.multiline {
         Style::Double
@@ -22,6 +25,14 @@ pub(super) fn style(text: &str, is_key: bool) -> Style {
     } else {
         Style::Double
     }
+}
+
+/// Whether a text is letters, digits and underscores, and no word that means something: most keys and many values are, and
+/// a sweep writes millions of them.
+fn is_mere_word(text: &str) -> bool {
+    // Of those that mean something (`null`, `true`, `no`, `off`, `inf`, ...) the longest is `infinity`.
+    let harmless = |first: u8| first.is_ascii_alphabetic() && (text.len() > 8 || !b"fintoyFINTOY".contains(&first));
+    text.bytes().next().is_some_and(harmless) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Whether unquoted text would be read back as something else, by YAML or by Python.
@@ -130,4 +141,22 @@ fn is_space_or_break(c: char) -> bool {
 fn is_printable(c: char) -> bool {
     matches!(c, '\n' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
         && c != '\u{feff}'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mere_words_mean_nothing_else() {
+        for word in [
+            "null", "NULL", "true", "False", "yes", "NO", "on", "Off", "y", "N", "inf", "Infinity", "nan", "", "0x1",
+            "1e5",
+        ] {
+            assert!(!is_mere_word(word), "{word}");
+        }
+        for word in ["lr", "sigma_min", "experiment", "infinity_norm", "a1"] {
+            assert!(is_mere_word(word) && Shape::of(word).plain && !reads_as_other(word), "{word}");
+        }
+    }
 }

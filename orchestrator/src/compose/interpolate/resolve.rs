@@ -137,12 +137,10 @@ impl<'a> Resolver<'a> {
     pub fn select(&self, path: &str) -> Result<Option<Node>, Problem> {
         let keys: Vec<Key> = node::keys(path).map(Key::from).collect();
         match self.look_up(&keys) {
-            Ok(Some(Target::Place(_, node))) if path.is_empty() => {
-                let mut node = node.clone();
-                if let Some(map) = node.as_map_mut() {
-                    map.retain(|key, _| self.scope.sees(key));
-                }
-                Ok(Some(node))
+            Ok(Some(Target::Place(_, Node { value: Value::Map(map), trail }))) if path.is_empty() => {
+                let seen = map.iter().filter(|(key, _)| self.scope.sees(key));
+                let seen = seen.map(|(key, node)| (key.clone(), node.clone()));
+                Ok(Some(Node { value: Value::Map(seen.collect()), trail: trail.clone() }))
             }
             Ok(Some(Target::Place(_, node))) => Ok(Some(node.clone())),
             Ok(Some(Target::Made(value))) => Ok(Some(Node { value, trail: Trail::default() })),
