@@ -3,7 +3,6 @@
 //! Networks and batches are those of the experiments, images are noise. Steps and matrix products take turns on the
 //! same threads, so that a noisy machine slows both; each figure, also a ratio, is the median over rounds.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -110,7 +109,7 @@ fn composed(words: &[&str]) -> Result<RunSpec, Box<dyn Error>> {
     let overrides: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
     let library = Library::new(SearchPath::new(Place::Embedded(conf::FILES)));
     let world = World {
-        env: BTreeMap::new(),
+        env: Default::default(),
         now: jiff::Zoned::now(),
         cwd: std::env::current_dir()?,
         job_name: "exp".to_owned(),

@@ -1,6 +1,7 @@
 //! Reads the world once, calls, and maps the outcome to an exit code.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use exp::cli::Cli;
 use exp::compose::World;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
     };
     let text = |value: std::ffi::OsString| value.to_string_lossy().into_owned();
     let world = World {
-        env: std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect(),
+        env: Arc::new(std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()),
         now: jiff::Zoned::now(),
         cwd,
         job_name: "exp".to_owned(),

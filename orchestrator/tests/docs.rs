@@ -34,7 +34,7 @@ fn what_they_say_to_type_can_be_typed() {
     let scratch = Scratch::new();
     let mut composed = 0;
     for page in pages() {
-        let page = text(root().join(page));
+        let page = text(root().join(page)).replace("\\\n", "");
         for line in page.lines().filter(|line| line.starts_with("exp ")) {
             let words = words(line).split_off(1);
             let cli = Cli::parse(words.clone()).unwrap_or_else(|error| panic!("{line}\n{error}"));

@@ -62,14 +62,15 @@ impl fmt::Display for Origin {
 /// Who set a value, first to last; the last one won.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trail {
-    origins: Vec<Origin>,
+    /// Shared: configurations are copied more often than they are changed.
+    origins: Arc<[Origin]>,
     replaces: bool,
 }
 
 impl Trail {
     /// A trail with one step.
     pub fn new(origin: Origin) -> Self {
-        Self { origins: vec![origin], replaces: false }
+        Self { origins: Arc::new([origin]), replaces: false }
     }
 
     /// The same, of a map or list that takes the place of what stands there instead of being merged into it.
@@ -103,13 +104,13 @@ impl Trail {
 
     /// Puts `earlier` in front: this value replaced one that had that trail.
     pub fn overriding(self, earlier: &Trail) -> Self {
-        let mut steps = earlier.origins.clone();
-        for origin in self.origins {
-            if steps.last() != Some(&origin) {
-                steps.push(origin);
+        let mut steps = earlier.origins.to_vec();
+        for origin in &*self.origins {
+            if steps.last() != Some(origin) {
+                steps.push(origin.clone());
             }
         }
-        Self { origins: steps, replaces: self.replaces }
+        Self { origins: steps.into(), replaces: self.replaces }
     }
 }
 

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The world as it was when the program started.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// The environment variables.
-    pub env: BTreeMap<String, String>,
+    /// The environment variables; each job of a sweep has them.
+    pub env: Arc<BTreeMap<String, String>>,
     /// The instant that `${now:...}` prints; one for all jobs of a sweep.
     pub now: jiff::Zoned,
     /// The working directory, for `hydra.runtime.cwd`.

@@ -47,7 +47,7 @@ fn jobs(case: &Case, root: &Path) -> Result<String, String> {
 
 fn composed(case: &Case, root: &Path, overrides: &[String], mode: Mode) -> Result<Composed, String> {
     let world = World {
-        env: BTreeMap::from([("ORACLE_V".to_owned(), "from env".to_owned())]),
+        env: BTreeMap::from([("ORACLE_V".to_owned(), "from env".to_owned())]).into(),
         now: jiff::Zoned::now(),
         cwd: "/".into(),
         job_name: "app".to_owned(),
