@@ -43,24 +43,15 @@ pub fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// A file in the folder of `path`, with a name of its own.
 fn beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
-    let mut file = NamedTempFile::new_in(folder(path))?;
-    file.write_all(content)?;
+    let mut builder = tempfile::Builder::new();
     // Such files are made for their owner alone; these are meant to be read by whoever may read the folder.
-    set_readable(file.as_file())?;
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder(path))?;
+    file.write_all(content)?;
     Ok(file)
 }
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-#[cfg(unix)]
-fn set_readable(file: &fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn set_readable(_: &fs::File) -> io::Result<()> {
-    Ok(())
 }

@@ -176,7 +176,8 @@ fn put(path: &Path, text: &str) -> Result<(), FreezeError> {
 /// Creates the directory; of two processes that ask for one automatic place, each gets its own.
 fn create(place: &Place) -> Result<PathBuf, FreezeError> {
     let (Place::Named(wanted) | Place::Automatic(wanted)) = place;
-    if let Some(parent) = wanted.parent() {
+    // That of a sweep is there for all jobs but the first.
+    if let Some(parent) = wanted.parent().filter(|parent| !parent.is_dir()) {
         fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
     }
     match place {

@@ -1,6 +1,7 @@
 //! The jobs of a sweep, from a point each to a frozen run directory.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -27,9 +28,12 @@ pub(super) struct Maker<'a> {
     filter: Option<Filter>,
     registry: Registry,
     share: Share,
-    code: Vec<(&'static str, String)>,
+    code: Code,
     finished: Finished,
 }
+
+/// What the code was, which is found out while the first jobs are composed.
+type Code = LazyLock<Vec<(&'static str, String)>, Box<dyn FnOnce() -> Vec<(&'static str, String)> + Send>>;
 
 impl<'a> Maker<'a> {
     /// For the sweep of a master configuration: those of its jobs that `filter` accepts, with a `share` of a machine each.
@@ -44,6 +48,8 @@ impl<'a> Maker<'a> {
         filter: Option<&str>,
         share: Share,
     ) -> Result<Maker<'a>, Failure> {
+        let place = world.cwd.clone();
+        let code = std::thread::spawn(move || git::snapshot(&place));
         Ok(Maker {
             library,
             world,
@@ -52,7 +58,7 @@ impl<'a> Maker<'a> {
             filter: filter.map(|filter| Filter::new(filter, master)).transpose()?,
             registry: Registry::default(),
             share,
-            code: git::snapshot(&world.cwd),
+            code: LazyLock::new(Box::new(|| code.join().unwrap_or_default())),
             finished: if flags.skip_done { Finished::of(master)? } else { Finished::default() },
         })
     }
