@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// only ten times a second.
 fn logging(every: u64) -> Result<f64, Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
-    let mut recorder = Recorder::open(dir.path(), Some(&MultiProgress::new()), false, true)?;
+    let mut recorder = Recorder::open(dir.path(), Some(&MultiProgress::new()), false, true, None)?;
     // One step more than is taken: the last one would be printed.
     recorder.emit(Event::Started { step: 0, steps: STEPS + 1, batch: 16 })?;
     let start = Instant::now();

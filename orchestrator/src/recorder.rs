@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use exp_api::{Event, EventSink, Level, Report, RunSpec};
+use exp_api::{Event, EventSink, Level, Report};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::gpu::Gpus;
@@ -36,22 +36,27 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Keeps events of the job with this spec in a run directory, with progress on `screen`; `again` if somebody worked there
-    /// before.
+    /// Keeps events in a run directory, with progress on `screen`; `again` if somebody worked there before; also for
+    /// TensorBoard if `board`, and what the `gpus` are doing beside them.
     ///
     /// # Errors
     /// A file cannot be opened.
-    pub fn open(dir: &Path, spec: &RunSpec, screen: Option<&MultiProgress>, again: bool) -> io::Result<Recorder> {
-        let device = std::slice::from_ref(&spec.backend.device);
+    pub fn open(
+        dir: &Path,
+        screen: Option<&MultiProgress>,
+        again: bool,
+        board: bool,
+        gpus: Option<Gpus>,
+    ) -> io::Result<Recorder> {
         Ok(Recorder {
             dir: dir.to_owned(),
             again,
             board: None,
-            wants_board: spec.track.tensorboard,
+            wants_board: board,
             metrics: Rows::open(dir.join(METRICS))?,
             system: Rows::open(dir.join(SYSTEM))?,
             progress: Progress::new(screen.cloned()),
-            gpus: Gpus::of(spec.backend.devices.as_deref().unwrap_or(device)),
+            gpus,
         })
     }
 
@@ -97,9 +102,8 @@ impl EventSink for Recorder {
                 if !values.iter().any(|(name, _)| name == "rss_mib") {
                     values.extend(usage(None));
                 }
-                let of_gpus = self.gpus.as_ref().map(Gpus::usage).unwrap_or_default();
-                self.progress.memory(&of_gpus);
-                values.extend(of_gpus);
+                values.extend(self.gpus.iter().flat_map(Gpus::usage));
+                self.progress.memory(&values);
                 values.push(("time".to_owned(), now()));
                 self.system.append(step, &values)?;
                 self.board.iter_mut().for_each(|board| board.system(step, &values));
@@ -131,7 +135,7 @@ struct Progress {
     first: u64,
     started: Instant,
     printed: Instant,
-    /// Memory in use on the GPUs, in words.
+    /// Memory in use, in words.
     memory: String,
 }
 
@@ -156,11 +160,16 @@ impl Progress {
         }
     }
 
-    /// Takes the memory among figures of GPUs.
+    /// Takes the memory among figures of the machine: that of the GPUs, else that of the process.
     fn memory(&mut self, figures: &[(String, f64)]) {
-        let used = figures.iter().filter(|(name, _)| name.ends_with("_memory_mib"));
-        let gib: Vec<String> = used.map(|(_, mib)| format!("{:.1}", mib / 1024.0)).collect();
-        self.memory = if gib.is_empty() { String::new() } else { format!("  GPU {} GiB", gib.join("+")) };
+        let gpus = figures.iter().filter(|(name, _)| name.ends_with("_memory_mib"));
+        let gib: Vec<String> = gpus.map(|(_, mib)| format!("{:.1}", mib / 1024.0)).collect();
+        let process = figures.iter().find(|(name, _)| name == "rss_mib");
+        self.memory = match (gib.is_empty(), process) {
+            (false, _) => format!("  {} GiB on GPU", gib.join(" + ")),
+            (true, Some((_, mib))) => format!("  {mib:.0} MiB"),
+            (true, None) => String::new(),
+        };
     }
 
     fn advance(&mut self, step: u64, loss: f64) {

@@ -7,6 +7,7 @@ use indicatif::MultiProgress;
 use serde_json::{Map, Value};
 
 use crate::files::write_atomically;
+use crate::gpu::Gpus;
 use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
@@ -64,7 +65,9 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
         if let Some(started) = &status.started {
             machine::record(dir, started, &backend.devices()).map_err(failed)?;
         }
-        let mut recorder = Recorder::open(dir, &job.spec, screen, again).map_err(failed)?;
+        let (compute, board) = (&job.spec.backend, job.spec.track.tensorboard);
+        let gpus = Gpus::of(compute.devices.as_deref().unwrap_or(std::slice::from_ref(&compute.device)));
+        let mut recorder = Recorder::open(dir, screen, again, board, gpus).map_err(failed)?;
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
         let outcome = outcome.and_then(|report| {
             if !report.interrupted {

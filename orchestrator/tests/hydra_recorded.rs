@@ -130,7 +130,7 @@ fn world(case: &Json) -> World {
         env.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
     }
     World {
-        env,
+        env: env.into(),
         now: "2024-01-02T03:04:05[UTC]".parse().expect("an instant"),
         cwd: "/".into(),
         job_name: "app".to_owned(),

@@ -8,6 +8,8 @@
 //! line. What stands before the first section is the primary configuration.
 #![no_main]
 
+use std::collections::BTreeMap;
+
 use exp::compose::{Library, Mode, Override, Part, Place, Request, SearchPath, View, World, compose, sweep};
 use libfuzzer_sys::fuzz_target;
 
@@ -33,7 +35,7 @@ fuzz_target!(|text: &str| {
         files.into_iter().map(|(name, body)| (&*name.leak(), &*body.leak())).collect();
     let library = Library::new(SearchPath::new(Place::Embedded(files.leak())));
     let world = World {
-        env: [("HOME".to_owned(), "/home/a".to_owned())].into(),
+        env: BTreeMap::from([("HOME".to_owned(), "/home/a".to_owned())]).into(),
         now: jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC),
         cwd: "/".into(),
         job_name: "exp".to_owned(),
