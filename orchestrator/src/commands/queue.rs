@@ -11,7 +11,7 @@ use super::sweep::{around, state, summary, tell_ended, tell_started};
 use crate::files::write_atomically;
 use crate::launch::queue::requeue::requeue;
 use crate::launch::queue::{self, FOLDER, Known, Queue, settle, ticket};
-use crate::launch::{Choice, child};
+use crate::launch::{Choice, end};
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
 use crate::sweep_dir::{Outcome, SweepDir};
@@ -65,7 +65,7 @@ pub(super) fn watch(dir: &Path) -> Result<(), Failure> {
     while looks.over(launcher.as_ref().and_then(Choice::queue), &one)?.is_empty() {
         std::thread::sleep(LOOK);
     }
-    told(dir, child::told(dir))
+    told(dir, end::told(dir))
 }
 
 fn watch_sweep(mut sweep: SweepDir) -> Result<(), Failure> {
@@ -87,7 +87,7 @@ fn watch_sweep(mut sweep: SweepDir) -> Result<(), Failure> {
                 tell_started(&sweep, n);
             }
             if over.contains(dir) {
-                let outcome = child::told(dir);
+                let outcome = end::told(dir);
                 sweep.note(Outcome::of(n, state(&outcome)))?;
                 tell_ended(&sweep, n, outcome);
             }

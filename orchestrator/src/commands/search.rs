@@ -14,7 +14,7 @@ use super::sweep::{around, state, summary, tell_ended, tell_started};
 use crate::compose::{Composed, Key, Node, Origin, Override, Problem, Value, to_yaml};
 use crate::dispatch::Jobs;
 use crate::files::write_durably;
-use crate::launch::child;
+use crate::launch::end;
 use crate::recorder::METRICS;
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
@@ -178,7 +178,7 @@ impl Jobs for Trials<'_> {
             let dir = self.sweep.dir(job);
             if !dir.starts_with(self.sweep.path()) {
                 tell_started(self.sweep, job);
-                self.ended(job, child::told(&dir));
+                self.ended(job, end::told(&dir));
                 continue;
             }
             break job;

@@ -6,34 +6,25 @@
 
 use std::env::current_exe;
 use std::fs::OpenOptions;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use exp_api::Report;
-use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::{Map, Value};
-use wait4::Wait4;
 
 use super::Asked;
-use super::watched::Watched;
+use super::end::{End, follow, last_line, outcome, settle};
 use crate::command::{self, Command as Program};
 use crate::machine;
 use crate::output::Output;
 use crate::process::{LOG, Process};
-use crate::status::{Exit, Lock, Owner, State, Status};
+use crate::status::{Lock, Owner, State, Status};
 use crate::track::live::Live;
 use crate::work::Work;
-use crate::worker::{REPORT, WorkerError, write_report};
+use crate::worker::{WorkerError, write_report};
 
-/// How often a running job looks whether it is asked to stop.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// What a job that has had its time gets to write a checkpoint.
-const GRACE: Duration = Duration::from_secs(20);
-/// How much of the end of a log is searched for what a process said last.
-const TAIL: u64 = 4096;
 /// Says to a child that it is one, and whether it has the terminal.
 const MARK: &str = "EXP_WORKER";
 /// The mark of a child without the terminal.
@@ -191,126 +182,4 @@ fn settle_program(
     output.close(end.status.success());
     end.done = end.status.success().then_some(output.step);
     settle(dir, status, &end, || last_line(log, said))
-}
-
-/// How a child came to its end.
-struct End {
-    status: ExitStatus,
-    /// Unknown of one that nobody waited for.
-    peak_rss_mib: Option<u64>,
-    /// It was asked to stop, or made to.
-    stopped: bool,
-    /// It had taken longer than this.
-    late: Option<Duration>,
-    /// That this is the end of its work, at this step; known of a program by its exit code alone.
-    done: Option<Option<u64>>,
-}
-
-/// Waits for a child, passes on what it is asked for, and calls `beat` now and then.
-fn follow(
-    child: Child,
-    timeout: Option<Duration>,
-    asked: &Asked,
-    mut beat: impl FnMut() -> io::Result<()>,
-) -> io::Result<End> {
-    let (pid, start) = (Pid::from_child(&child), Instant::now());
-    let watched = Watched::new(pid)?;
-    let (mut stopped, mut late, mut beating) = (false, None, Ok(()));
-    // A process that is gone already is as well.
-    let signal = |signal| {
-        let _ = kill_process_group(pid, signal);
-    };
-    while !watched.ends_within(PATIENCE)? {
-        if beating.is_ok() {
-            beating = beat();
-        }
-        if asked.kill.asked() || beating.is_err() {
-            stopped = true;
-            let _ = kill_process_group(pid, Signal::KILL);
-        } else if asked.stop.asked() && !stopped {
-            stopped = true;
-            signal(Signal::INT);
-        }
-        match timeout {
-            Some(timeout) if late.is_none() && start.elapsed() >= timeout => {
-                late = Some(timeout);
-                signal(Signal::INT);
-            }
-            Some(timeout) if late.is_some() && start.elapsed() >= timeout.saturating_add(GRACE) => {
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            _ => {}
-        }
-    }
-    // It is not reaped yet, so its number is still that of its group and of no other.
-    let _ = kill_process_group(pid, Signal::KILL);
-    let used = child.wait4()?;
-    beating?;
-    Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, late, done: None })
-}
-
-/// Writes into the status of a run how its process ended; and what that means, if the process did not say it itself.
-fn settle(
-    dir: &Path,
-    mut status: Status,
-    end: &End,
-    last_words: impl FnOnce() -> Option<String>,
-) -> io::Result<Status> {
-    let said_nothing = matches!(status.state, State::Created | State::Running);
-    if let Some(timeout) = end.late.filter(|_| status.state != State::Done) {
-        status.state = State::Failed;
-        status.cause = Some(format!("it was not done after {} s", timeout.as_secs_f64()));
-    } else if let Some(step) = end.done {
-        status.state = State::Done;
-        status.step = step;
-    } else if said_nothing && end.stopped && !end.status.success() {
-        status.state = State::Interrupted;
-    } else if said_nothing {
-        let words = last_words().map(|line| format!(": {line}")).unwrap_or_default();
-        status.state = State::Failed;
-        status.cause = Some(format!("its process ended with {} and no result{words}", end.status));
-    }
-    if status.ended.is_none() {
-        status.ended = Some(jiff::Timestamp::now().to_string());
-    }
-    status.exit = Some(Exit { code: end.status.code(), signal: end.status.signal(), peak_rss_mib: end.peak_rss_mib });
-    status.write(dir).map(|()| status)
-}
-
-/// The last line of a log, of what was written to it from byte `from` on.
-fn last_line(path: &Path, from: u64) -> Option<String> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let end = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(from.max(end.saturating_sub(TAIL)))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
-}
-
-/// The outcome that is written down in a run directory.
-///
-/// # Errors
-/// The job failed, or nothing is written down.
-pub fn told(dir: &Path) -> Result<Report, WorkerError> {
-    let unreadable = || WorkerError::Apart("it has no readable status.json".to_owned());
-    outcome(dir, Status::read(dir).ok_or_else(unreadable)?)
-}
-
-/// What a status means, with the figures and the picture beside it.
-fn outcome(dir: &Path, status: Status) -> Result<Report, WorkerError> {
-    let interrupted = match status.state {
-        State::Done => false,
-        State::Interrupted => true,
-        state => return Err(WorkerError::Apart(status.cause.unwrap_or_else(|| format!("it is {state:?}")))),
-    };
-    let report = std::fs::read(dir.join(REPORT)).ok();
-    let figures: Map<String, Value> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let grid = "samples/grid.png";
-    Ok(Report {
-        step: status.step.unwrap_or(0),
-        interrupted,
-        figures: figures.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect(),
-        grid: dir.join(grid).is_file().then(|| grid.to_owned()),
-    })
 }

@@ -7,6 +7,7 @@ use exp_api::Report;
 use indicatif::MultiProgress;
 
 use super::child::{self, Conditions};
+use super::end;
 use super::{Asked, Launcher, Pace};
 use crate::process::Process;
 use crate::status::{Lock, State};
@@ -36,7 +37,7 @@ impl Launcher for Inline {
         let program = matches!(Work::open(dir)?, Work::Command(_));
         let status = child::adopt(dir, &process).map_err(failed)?;
         if program && status.is_some_and(|status| status.state == State::Done) {
-            return child::told(dir);
+            return end::told(dir);
         }
         if program || process.is_apart() {
             let conditions = Conditions { quiet: self.screen.is_none(), ..Conditions::default() };

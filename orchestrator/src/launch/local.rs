@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use super::child::{self, Conditions};
+use super::end;
 use super::{Asked, Launcher, Pace};
 use crate::process::Process;
 use crate::status::{Lock, LockError, Owner, State, Status};
@@ -76,9 +77,9 @@ impl Launcher for Local {
         let status = child::adopt(dir, &process).map_err(failed)?;
         // A process that outlived the sweep that had started it may have brought the job to its end.
         match status.map(|status| status.state) {
-            Some(State::Done) => return child::told(dir),
-            Some(State::Failed) if adopted => return child::told(dir),
-            Some(State::Interrupted) if asked.stop.asked() => return child::told(dir),
+            Some(State::Done) => return end::told(dir),
+            Some(State::Failed) if adopted => return end::told(dir),
+            Some(State::Interrupted) if asked.stop.asked() => return end::told(dir),
             _ => {}
         }
         let conditions = self.conditions(slot);

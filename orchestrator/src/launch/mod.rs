@@ -5,6 +5,7 @@
 
 pub mod child;
 mod choice;
+pub mod end;
 mod inline;
 mod local;
 pub mod queue;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use exp_api::Report;
 
 use super::{FOLDER, Known, Queue, hand_in, settle, ticket};
-use crate::launch::{Asked, Launcher, Pace, child};
+use crate::launch::{Asked, Launcher, Pace, end};
 use crate::screen::warn;
 use crate::worker::WorkerError;
 
@@ -82,7 +82,7 @@ impl Launcher for Queued {
             let told = if pending || !over { Some(&Known::Pending) } else { known.as_ref().and_then(Option::as_ref) };
             if settle(dir, told).map_err(failed)? {
                 self.seen.lock().unwrap_or_else(PoisonError::into_inner).waiting.remove(&ticket);
-                return child::told(dir);
+                return end::told(dir);
             }
             over = !pending;
             std::thread::sleep(READ);
