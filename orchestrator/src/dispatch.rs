@@ -33,6 +33,9 @@ pub trait Jobs: Send {
     /// The next job, which starts now, and its run directory; none if there is no other.
     fn next(&mut self) -> Option<(usize, PathBuf)>;
 
+    /// Whether there may be a next job: if not, nobody waits for the moment at which it could start.
+    fn more(&self) -> bool;
+
     /// A job came to its outcome.
     fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>);
 
@@ -141,17 +144,20 @@ impl<'a> Slots<'a> {
     /// The next job, when it may start.
     fn begin(&self) -> Option<(usize, PathBuf, Asked)> {
         let mut running = self.running();
-        while let Some(early) = running.gate.checked_duration_since(Instant::now()).filter(|_| !running.over) {
+        loop {
+            if running.over || !running.jobs.more() {
+                return None;
+            }
+            let Some(early) = running.gate.checked_duration_since(Instant::now()) else { break };
             let woken = self.stopped.wait_timeout(running, early);
             running = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if running.over {
-            return None;
+        let next = running.jobs.next();
+        running.over = next.is_none();
+        if !running.jobs.more() {
+            self.stopped.notify_all();
         }
-        let Some((job, dir)) = running.jobs.next() else {
-            running.over = true;
-            return None;
-        };
+        let (job, dir) = next?;
         running.gate += self.pace.stagger;
         let asked = Asked { stop: Stop::default(), kill: self.kill.clone() };
         running.stops.insert(job, asked.stop.clone());
@@ -206,6 +212,52 @@ impl Signals {
             _ = term.1.recv() => term.0,
             _ = hup.1.recv() => hup.0,
             _ = usr1.1.recv() => usr1.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many jobs, and how many have ended.
+    struct Few(usize, usize);
+
+    impl Jobs for Few {
+        fn next(&mut self) -> Option<(usize, PathBuf)> {
+            self.0 = self.0.checked_sub(1)?;
+            Some((self.0, PathBuf::from("nowhere")))
+        }
+
+        fn more(&self) -> bool {
+            self.0 > 0
+        }
+
+        fn ended(&mut self, _: usize, _: Result<Report, WorkerError>) {
+            self.1 += 1;
+        }
+    }
+
+    /// Jobs that end at once, of which the next one may start in a day.
+    struct Daily;
+
+    impl Launcher for Daily {
+        fn pace(&self) -> Pace {
+            Pace { slots: 2, stagger: Duration::from_secs(86_400), fail_fast: true }
+        }
+
+        fn run(&self, _: &Path, _: usize, _: &Asked) -> Result<Report, WorkerError> {
+            Err(WorkerError::Apart("a bad day".to_owned()))
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_start_that_will_not_be() {
+        // The first is the last; or its failure stops the others.
+        for jobs in [1, 3] {
+            let mut few = Few(jobs, 0);
+            assert_eq!(run_all(&mut few, 2, &Daily, &MultiProgress::new()).unwrap(), None);
+            assert_eq!(few.1, 1);
         }
     }
 }

@@ -110,6 +110,10 @@ impl Jobs for Tally<'_> {
         next
     }
 
+    fn more(&self) -> bool {
+        self.jobs.more()
+    }
+
     fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
         self.running -= 1;
         match &outcome {
@@ -141,6 +145,10 @@ mod tests {
         fn next(&mut self) -> Option<(usize, PathBuf)> {
             self.0 += 1;
             Some((self.0 - 1, PathBuf::new()))
+        }
+
+        fn more(&self) -> bool {
+            true
         }
 
         fn ended(&mut self, _: usize, _: Result<Report, WorkerError>) {}

@@ -159,6 +159,10 @@ impl Jobs for One<'_> {
         self.dir.take().map(|dir| (0, dir.to_owned()))
     }
 
+    fn more(&self) -> bool {
+        self.dir.is_some()
+    }
+
     fn ended(&mut self, _: usize, outcome: Result<Report, WorkerError>) {
         self.outcome = Some(outcome);
     }

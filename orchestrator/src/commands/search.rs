@@ -188,6 +188,10 @@ impl Jobs for Trials<'_> {
         Some((job, self.sweep.dir(job)))
     }
 
+    fn more(&self) -> bool {
+        !self.left.is_empty() || (self.trouble.is_none() && self.search.missing(self.sweep.len()) > 0)
+    }
+
     fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
         self.running.remove(&job);
         let dir = self.sweep.dir(job);

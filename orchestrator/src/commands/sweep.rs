@@ -138,6 +138,10 @@ impl Jobs for Listed<'_> {
         Some((job, self.sweep.dir(job)))
     }
 
+    fn more(&self) -> bool {
+        !self.left.is_empty()
+    }
+
     fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
         let noted = self.sweep.note(Outcome::of(job, state(&outcome)));
         self.noted = std::mem::replace(&mut self.noted, Ok(())).and(noted);
