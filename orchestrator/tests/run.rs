@@ -277,6 +277,9 @@ fn figures_of_a_checkpoint_are_those_of_the_run() {
     other.says(&["has no checkpoint of step 5; there are 2, 4, 6"]);
     assert_eq!(other.code, Some(1));
     assert_eq!(scratch.exp(&["eval", "run", "--checkpoint", "newest"]).code, Some(2));
+    let nothing = scratch.exp(&["eval", "run", "eval.metrics=[]"]);
+    assert_eq!(nothing.code, Some(2));
+    nothing.says(&["eval.metrics: is empty, so there is nothing to measure"]);
     assert!(before.iter().all(|(name, bytes)| repeated(&run).get(name) == Some(bytes)), "the run was changed");
 }
 

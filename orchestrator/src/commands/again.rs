@@ -58,14 +58,19 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     of_checkpoint(dir, cli, library, world, |spec, source| {
         let name = format!("samples/{}-{}", spec.sample.method.word(), spec.sample.n);
-        (name, Task::Sample(source))
+        Ok((name, Task::Sample(source)))
     })
 }
 
 /// Measures images drawn from a checkpoint of a run.
 pub(super) fn eval(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     of_checkpoint(dir, cli, library, world, |spec, source| {
-        (format!("eval/{}-{}", source.checkpoint.to_string().replace(':', "-"), spec.eval.n), Task::Eval(source))
+        if spec.eval.metrics.is_empty() {
+            let problem = Problem::new("is empty, so there is nothing to measure").key("eval.metrics");
+            return Err(problem.hint("name a figure: 'eval.metrics=[fd_pixel]'"));
+        }
+        let name = format!("eval/{}-{}", source.checkpoint.to_string().replace(':', "-"), spec.eval.n);
+        Ok((name, Task::Eval(source)))
     })
 }
 
@@ -75,12 +80,12 @@ fn of_checkpoint(
     cli: &Cli,
     library: &Library,
     world: &World,
-    job: impl FnOnce(&RunSpec, Source) -> (String, Task),
+    job: impl FnOnce(&RunSpec, Source) -> Result<(String, Task), Problem>,
 ) -> Result<(), Failure> {
     let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &spec, &tree, &cli.flags.allow)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
-    let (name, task) = job(&spec, source);
+    let (name, task) = job(&spec, source)?;
     let run = RunDir::with_work(&Place::Automatic(dir.join(name)), &Job { task, spec }.into())?;
     run_one(run.path())
 }
