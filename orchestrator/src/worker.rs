@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use exp_api::{BackendError, Job, Report, Stop};
+use exp_api::{BackendError, Job, Report, Stop, Task};
 use indicatif::MultiProgress;
 use serde_json::{Map, Value};
 
@@ -60,7 +60,9 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
     status.write(dir).map_err(failed)?;
     let logging = Process::open(dir).map_err(failed)?.logging;
     let dispatch = log::of_job(screen, dir, &logging).map_err(failed)?;
-    let live = tracing::dispatcher::with_default(&dispatch, || Live::begin(dir, &job.spec.track.mlflow));
+    // Images and figures of a run that is there are no run of their own to others.
+    let live = matches!(job.task, Task::Train).then_some(&job.spec.track.mlflow);
+    let live = tracing::dispatcher::with_default(&dispatch, || live.and_then(|mlflow| Live::begin(dir, mlflow)));
     let outcome = tracing::dispatcher::with_default(&dispatch, || {
         if let Some(started) = &status.started {
             machine::record(dir, started, &backend.devices()).map_err(failed)?;

@@ -99,6 +99,9 @@ fn mlflow_has_a_run_while_it_trains() {
     running.signal("INT");
     assert_eq!(running.ended().code, Some(130));
     assert!(found("KILLED"), "its end was sent too");
+    scratch.ok(&["eval", "run", "eval.n=16"]);
+    let runs = post(&url, "runs/search", &json!({"experiment_ids": ["1"]}));
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 1, "what is measured of a run is no run of its own");
     // A server that goes away, and one that never answers, cost a warning.
     drop(server);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
