@@ -3,7 +3,8 @@
 //! The configuration may be any tree; the program finds it, with its interpolations resolved, in the file that
 //! EXP_CONFIG names, and its run directory in EXP_OUTPUT_DIR. What it prints goes to the log of the run; `output` says
 //! which lines are metrics. It keeps its own checkpoints there: a run that is resumed is the same program started again, with
-//! EXP_RESUMED=1. A secret stands there by reference, `${secret:NAME}`; the program finds it in its environment. It ends with 0 if it did all its work, with anything else if not.
+//! EXP_RESUMED=1. A secret stands there by reference, `${secret:NAME}`; the program finds it in its environment. It ends
+//! with 0 if it did all its work, with anything else if not.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -141,7 +142,7 @@ fn argv(tree: &Node, cwd: &Path) -> Result<Vec<String>, Problem> {
     let words: Vec<String> = items.iter().map(|item| text(&item.value)).collect();
     match words.first() {
         None => problem("expected a program and its arguments, found an empty list".to_owned()),
-        Some(_) if words.iter().any(|word| secret::named_in(word).next().is_some()) => problem(
+        Some(_) if words.iter().any(|word| secret::is_in(word)) => problem(
             "arguments can be read by everybody on the machine; a program finds secrets in its environment".to_owned(),
         ),
         Some(program) if !is_there(program, cwd) => problem(format!("there is no program `{program}`")),

@@ -128,33 +128,31 @@ impl<'a> Slots<'a> {
     fn start<'s>(&'s self, slot: usize, threads: &'s Scope<'s, '_>, busy: UnboundedSender<()>) {
         threads.spawn(move || {
             tracing::dispatcher::with_default(&self.log, || {
-                let mut next = (slot + 1 < self.count).then_some(busy.clone());
+                let mut another = slot + 1 < self.count;
                 while let Some((job, dir, asked)) = self.begin() {
-                    if let Some(busy) = next.take() {
-                        self.start(slot + 1, threads, busy);
+                    if std::mem::take(&mut another) {
+                        self.start(slot + 1, threads, busy.clone());
                     }
                     let outcome = run(&dir, slot, self.launcher, &asked);
                     self.end(job, outcome);
                 }
             });
-            drop(busy);
         });
     }
 
     /// The next job, when it may start.
     fn begin(&self) -> Option<(usize, PathBuf, Asked)> {
         let mut running = self.running();
-        loop {
-            if running.over || !running.jobs.more() {
-                return None;
-            }
-            let Some(early) = running.gate.checked_duration_since(Instant::now()) else { break };
+        while let Some(early) = running.gate.checked_duration_since(Instant::now()).filter(|_| !running.over) {
             let woken = self.stopped.wait_timeout(running, early);
             running = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
+        if running.over {
+            return None;
+        }
         let next = running.jobs.next();
-        running.over = next.is_none();
-        if !running.jobs.more() {
+        if next.is_none() || !running.jobs.more() {
+            running.over = true;
             self.stopped.notify_all();
         }
         let (job, dir) = next?;

@@ -82,7 +82,7 @@ impl Process {
         let before = composed.set_output_dir(Some(Node::builtin(Value::str(""))));
         let logging = problems.collect(composed.resolve("hydra.job_logging")).flatten();
         composed.set_output_dir(before);
-        for (name, node) in entries(&env_set).filter(|(_, node)| secret::named_in(&text(node)).next().is_some()) {
+        for (name, node) in entries(&env_set).filter(|(_, node)| secret::is_in(&text(node))) {
             let problem = Problem::new("would be written down; a job inherits the variable that holds the secret");
             problems.0.push(problem.key(format!("hydra.job.env_set.{name}")).trail(&node.trail));
         }

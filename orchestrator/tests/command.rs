@@ -71,6 +71,10 @@ fn what_cannot_be_started_is_refused() {
         (&["backend=command", "backend.argv=[no-such-program]"], "there is no program `no-such-program`"),
         (&["backend=command", "backend.argv=[]"], "found an empty list"),
         (&["backend=command", "backend.argv=[true]", "+backend.arvg=1"], "did you mean `argv`?"),
+        (
+            &["backend=command", "backend.argv=['true']", "track.mlflow.url=http://me:secret@host"],
+            "read from MLFLOW_TRACKING_USERNAME",
+        ),
     ] {
         let ended = scratch.exp(words);
         assert_eq!(ended.code, Some(2), "{ended:#?}");

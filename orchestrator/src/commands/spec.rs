@@ -19,7 +19,12 @@ pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Res
     for run in runs {
         let tree = run.job()?;
         works.push(match Command::is_wanted(&tree) {
-            true => Some(Work::Command(Command::of(&tree, &run.world.cwd)?)),
+            true => {
+                let command = Command::of(&tree, &run.world.cwd)?;
+                let problem = command.mlflow().and_then(|_| address(&tree));
+                Problems(problem.into_iter().collect()).or_ok(())?;
+                Some(Work::Command(command))
+            }
             false => {
                 let mut spec = absolute(extract::run_spec(&tree)?, &run.world.cwd);
                 if spec.backend.devices.is_none() {
@@ -58,7 +63,7 @@ pub(super) fn checked(
             let of_here = |key: &str| key.starts_with("backend.device");
             let found = checked.problems.into_iter().filter(|problem| !(elsewhere && of_here(&problem.key)));
             let found = found.map(|problem| located(tree, &problem.key, problem.message));
-            let problems = found.chain(address(tree, checked.spec.track.mlflow.url.as_deref())).collect();
+            let problems = found.chain(address(tree)).collect();
             done.push(Problems(problems).or_ok(checked.spec)?);
         }
     }
@@ -66,8 +71,9 @@ pub(super) fn checked(
 }
 
 /// What is wrong with the address of a tracker: it is written down with the run, so that no password may be in it.
-fn address(tree: &Node, url: Option<&str>) -> Option<Problem> {
-    let url = url?;
+fn address(tree: &Node) -> Option<Problem> {
+    let key = "track.mlflow.url";
+    let url = tree.at(key)?.value.as_str()?;
     let message = match url.split_once("://") {
         Some(("http" | "https", rest)) if !rest.contains('@') => return None,
         Some(("http" | "https", _)) => {
@@ -77,7 +83,7 @@ fn address(tree: &Node, url: Option<&str>) -> Option<Problem> {
         }
         _ => format!("expected an address such as http://localhost:5000, found {url}"),
     };
-    Some(located(tree, "track.mlflow.url", message))
+    Some(located(tree, key, message))
 }
 
 /// A problem of a backend, with the trail of its key.

@@ -14,6 +14,11 @@ pub fn named_in(text: &str) -> impl Iterator<Item = &str> {
     text.split(OPEN).skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name)
 }
 
+/// Whether a resolved text refers to any.
+pub fn is_in(text: &str) -> bool {
+    named_in(text).next().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,7 +26,8 @@ impl Live {
     /// Begins to send the run in `dir`, if there is a server to send it to.
     pub fn begin(dir: &Path, mlflow: &MlflowSpec) -> Option<Live> {
         let server = Server::new(mlflow.url.as_deref()?);
-        let later = format!("exp sync {} --to mlflow --url {}", dir.display(), server.url());
+        let (url, project) = (server.url(), &mlflow.experiment);
+        let later = format!("exp sync {} --to mlflow --url {url} --project {project}", dir.display());
         let (over, asked) = channel();
         let (told, ended) = channel();
         let (dir, experiment, hint) = (dir.to_owned(), mlflow.experiment.clone(), later.clone());
