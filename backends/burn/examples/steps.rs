@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use exp_api::spec::RunSpec;
 use exp_burn::BurnEngine;
 use exp_consistency::train::Replicas;
 use mimalloc::MiMalloc;
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(file), Some(count)) = (words.next(), words.next()) else {
         return Err("usage: steps SPEC.json REPLICAS".into());
     };
-    let spec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
-    let replicas = Replicas::open(&vec!["cpu".to_owned(); count.parse()?], BurnEngine::open)?;
-    on_request::serve("burn", &spec, &replicas)
+    let spec: RunSpec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    let replicas = Replicas::open(&vec![spec.backend.device.clone(); count.parse()?], BurnEngine::open)?;
+    on_request::serve("burn", &spec, &replicas, || None)
 }

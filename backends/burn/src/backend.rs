@@ -38,6 +38,9 @@ impl Backend for BurnBackend {
         if spec.backend.precision != Precision::F32 {
             problems.push(Problem::new("backend.precision", "expected f32: the burn backend has no other"));
         }
+        if spec.backend.fast_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
+            problems.push(Problem::new("backend.fast_paths", "expected null or []: the burn backend has none"));
+        }
         let device = &spec.backend.device;
         let devices: BTreeSet<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
         let named = devices.into_iter().map(|name| ("backend.devices", name));

@@ -7,7 +7,7 @@ use burn::backend::ops::{ActivationOps, ConvOptions, FloatTensorOps, ModuleOps};
 use burn::backend::{
     AutodiffBackend, Dispatch, DispatchAutodiffContext, DispatchTensor, Shape, Slice, TensorData, TensorMetadata,
 };
-use exp_consistency::tensor::{Tensor, reference};
+use exp_consistency::tensor::{NormSilu, Tensor, reference};
 
 use crate::kernels;
 
@@ -164,11 +164,13 @@ impl Tensor for BurnTensor {
         }
     }
 
-    fn group_norm_silu(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
-        match kernels::group_norm(&self.0, groups, &scale.0, &bias.0, eps, true) {
+    fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
+        let (x, &NormSilu { groups, scale, bias, eps, .. }) = (norm.shifted(self), norm);
+        let active = match kernels::group_norm(&x.0, groups, &scale.0, &bias.0, eps, true) {
             Some(out) => BurnTensor(out),
-            None => reference::group_norm(self, groups, scale, bias, eps).silu(),
-        }
+            None => reference::group_norm(&x, groups, scale, bias, eps).silu(),
+        };
+        norm.dropped(&active)
     }
 }
 

@@ -35,7 +35,15 @@ pub trait Engine: Clone + Send + Sync + 'static {
     fn update(&self, rule: &Update, slot: &Slot<Self::T>, gradient: &Self::T) -> Slot<Self::T> {
         reference_update(rule, slot, gradient)
     }
+
+    /// [`update`](Engine::update) of many tensors, each with its rule and its gradient.
+    fn update_all(&self, work: &[Pending<Self::T>]) -> Vec<Slot<Self::T>> {
+        work.iter().map(|(rule, slot, gradient)| self.update(rule, slot, gradient)).collect()
+    }
 }
+
+/// An update to be made: its rule, the state it starts from, and the gradient.
+pub type Pending<'a, T> = (&'a Update, &'a Slot<T>, &'a T);
 
 /// The state of one parameter tensor.
 #[derive(Debug, Clone)]

@@ -99,6 +99,17 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         self.square().sum_all()
     }
 
+    /// Sum of squares over all values of all of `parts`, of which there is at least one, as shape `[1]`.
+    fn sum_squares_of(parts: &[&Self]) -> Self {
+        let squares: Vec<Self> = parts.iter().map(|part| part.sum_squares()).collect();
+        Self::cat(&squares.iter().collect::<Vec<_>>(), 0).sum(&[0])
+    }
+
+    /// (a + b) k of equal shapes: how a residual block ends.
+    fn add_scaled(&self, other: &Self, factor: f64) -> Self {
+        self.add(other).scale(factor)
+    }
+
     /// Dense layer: `[N,in]` with weight `[in,out]` and bias `[out]`.
     fn linear(&self, weight: &Self, bias: &Self) -> Self {
         let out = bias.shape()[0];
@@ -111,9 +122,10 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         reference::group_norm(self, groups, scale, bias, eps)
     }
 
-    /// [`group_norm`](Tensor::group_norm), then [`silu`](Tensor::silu): the pair that opens every residual block.
-    fn group_norm_silu(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
-        self.group_norm(groups, scale, bias, eps).silu()
+    /// What stands before each convolution of a residual block; see [`NormSilu`].
+    fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
+        let normal = norm.shifted(self).group_norm(norm.groups, norm.scale, norm.bias, norm.eps);
+        norm.dropped(&normal.silu())
     }
 
     /// Layer normalisation of `[N,C]` or `[N,C,H,W]` over axis 1 (biased variance), then `scale`, `bias` `[C]`.
@@ -127,9 +139,7 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// Scaled dot-product attention: softmax(k^T q / sqrt(C)) over the keys, for `[N,C,L]` queries, keys, values.
     fn attention(&self, keys: &Self, values: &Self) -> Self {
-        let channels = self.shape()[1] as f64;
-        let weights = self.permute(&[0, 2, 1]).matmul(keys).scale(channels.sqrt().recip()).softmax();
-        values.matmul(&weights.permute(&[0, 2, 1]))
+        reference::attention(self, keys, values)
     }
 
     /// Zeros around an image `[N,C,H,W]`.
@@ -191,6 +201,41 @@ pub trait Tensor: Clone + Send + Sync + 'static {
     }
 }
 
+/// Group normalisation of an image plus a shift of its channels, then SiLU, then dropout.
+#[derive(Debug, Clone, Copy)]
+pub struct NormSilu<'a, T> {
+    /// `[N,C]`, added to every pixel before.
+    pub shift: Option<&'a T>,
+    /// As in [`Tensor::group_norm`].
+    pub groups: usize,
+    /// `[C]`.
+    pub scale: &'a T,
+    /// `[C]`.
+    pub bias: &'a T,
+    /// Added to the variance.
+    pub eps: f64,
+    /// Rate and key, as in [`Tensor::dropout`].
+    pub dropout: Option<(f64, u64)>,
+}
+
+impl<T: Tensor> NormSilu<'_, T> {
+    /// `x` with the shift.
+    pub fn shifted(&self, x: &T) -> T {
+        self.shift.map_or_else(
+            || x.clone(),
+            |shift| {
+                let [n, c] = [shift.shape()[0], shift.shape()[1]];
+                x.add(&shift.reshape(&[n, c, 1, 1]))
+            },
+        )
+    }
+
+    /// `x` after dropout.
+    pub fn dropped(&self, x: &T) -> T {
+        self.dropout.map_or_else(|| x.clone(), |(rate, key)| x.dropout(rate, key))
+    }
+}
+
 /// Composites in terms of primitives, for engines whose own kernel does not apply to every case.
 pub mod reference {
     use super::Tensor;
@@ -204,6 +249,13 @@ pub mod reference {
         let deviation = centred.square().mean(&[2]).offset(eps).sqrt();
         let normal = centred.div(&deviation).reshape(&shape);
         normal.mul(&scale.reshape(&[1, c, 1, 1])).add(&bias.reshape(&[1, c, 1, 1]))
+    }
+
+    /// [`Tensor::attention`].
+    pub fn attention<T: Tensor>(queries: &T, keys: &T, values: &T) -> T {
+        let channels = queries.shape()[1] as f64;
+        let weights = queries.permute(&[0, 2, 1]).matmul(keys).scale(channels.sqrt().recip()).softmax();
+        values.matmul(&weights.permute(&[0, 2, 1]))
     }
 }
 

@@ -1,16 +1,18 @@
-//! A training step on tch, in PyTorch and on burn, in turns: `cargo bench`.
+//! A training step on tch, in PyTorch and on burn, in turns: `cargo bench --bench step`.
 //!
-//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, also that of score_guided on the GPU.
+//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, that of score_guided on it, also with each
+//! faster way left out in turn. Words choose the cases whose names (network/batch/device/format) hold one of them.
 //! The step is written down as a trace (`step/traced.rs`) and repeated by `step/pytorch.py`, operation by operation
 //! with the same numbers, so that both libraries have the same work; burn takes the trainer's own step. That the first
 //! losses agree shows that the steps are the same. EXP_PYTHON names a Python with PyTorch; without one there is no such
-//! row. Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
+//! row. EXP_BURN_STEPS names burn's side where it is already built (`cargo build --example steps`), with a GPU or without. Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
 
 use std::error::Error;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use exp_api::Backend;
-use exp_api::spec::{Precision, RunSpec};
+use exp_api::spec::{BackendSpec, FastPath, Precision, RunSpec};
 use exp_tch::TchBackend;
 use tch::{Cuda, Device, Kind};
 
@@ -30,7 +32,8 @@ mod training;
 use rival::Rival;
 use sheet::{Sheet, median};
 
-const ROUNDS: usize = 9;
+/// More on the CPU: others use it too.
+const ROUNDS: [usize; 2] = [9, 5];
 const TURN: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_secs(2);
 const PRODUCTS: Duration = Duration::from_millis(200);
@@ -45,6 +48,12 @@ struct Case {
     device: &'static str,
     threads: usize,
     precision: Precision,
+    /// Against itself without each faster way, instead of against others.
+    ablated: bool,
+}
+
+fn case(spec: &'static str, batch: u64, device: &'static str, threads: usize, precision: Precision) -> Case {
+    Case { spec, batch, device, threads, precision, ablated: false }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,8 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let [_, "serve", file] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         let spec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
         let replicas = exp_tch::replicas(&spec)?;
-        let name = if replicas.count() > 1 { format!("tch x{}", replicas.count()) } else { "tch".to_owned() };
-        return on_request::serve(&name, &spec, &replicas);
+        return on_request::serve(&name(&spec), &spec, &replicas, || exp_tch::peak_bytes(0));
     }
     let mut sheet = Sheet::new(
         "tch",
@@ -70,18 +78,22 @@ fn main() -> Result<(), Box<dyn Error>> {
             "to PyTorch",
         ],
     );
-    let case = |spec, batch, device, threads, precision| Case { spec, batch, device, threads, precision };
     let mut cases = vec![
         case(SMALL, 16, "cpu", 1, Precision::F32),
         case(SMALL, 16, "cpu", 2, Precision::F32),
         case(SMALL, 16, "cpu", 2, Precision::Bf16),
     ];
     if Cuda::is_available() {
-        let sizes = [128, 256, 512].into_iter();
-        cases.extend(sizes.flat_map(|batch| {
-            [Precision::F32, Precision::Bf16].map(|precision| case(FULL, batch, "cuda", 1, precision))
-        }));
+        cases = vec![
+            case(FULL, 256, "cuda", 1, Precision::Bf16),
+            Case { ablated: true, ..case(FULL, 128, "cuda", 1, Precision::Bf16) },
+            case(FULL, 512, "cuda", 1, Precision::Bf16),
+            case(FULL, 128, "cuda", 1, Precision::F32),
+            case(FULL, 128, "cuda", 1, Precision::Tf32),
+        ];
     }
+    let wanted: Vec<&String> = words[1..].iter().filter(|word| !word.starts_with("--")).collect();
+    cases.retain(|case| wanted.is_empty() || wanted.iter().any(|word| case.name().contains(word.as_str())));
     for case in cases {
         case.measure(&mut sheet)?;
     }
@@ -90,7 +102,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// What an engine is called in the table.
+fn name(spec: &RunSpec) -> String {
+    let (own, replicas) = (spec.backend.fast_paths.clone().unwrap_or_default(), spec.backend.devices.as_ref());
+    let device = RunSpec { backend: BackendSpec { fast_paths: None, ..spec.backend.clone() }, ..spec.clone() };
+    let all = TchBackend.resolve(device).backend.fast_paths.unwrap_or_default();
+    let without: Vec<&str> = all.iter().filter(|path| !own.contains(path)).map(|path| path.word()).collect();
+    let count = replicas.map_or(1, Vec::len);
+    match (without.len(), count) {
+        (0, 1) => "tch".to_owned(),
+        (0, count) => format!("tch x{count}"),
+        (n, _) if n == all.len() => "tch without any".to_owned(),
+        _ => format!("tch without {}", without.join(", ")),
+    }
+}
+
 impl Case {
+    fn name(&self) -> String {
+        let network = if self.spec == FULL { "score_guided" } else { "cifar10_small" };
+        format!("{network}/{}/{}/{}", self.batch, self.device, self.precision.word())
+    }
+
     fn measure(&self, sheet: &mut Sheet) -> Result<(), Box<dyn Error>> {
         let mut spec: RunSpec = serde_json::from_str(self.spec)?;
         (spec.train.batch, spec.backend.precision) = (self.batch, self.precision);
@@ -98,33 +130,14 @@ impl Case {
         let folder = tempfile::tempdir()?;
         let flop = trace::write(&spec, folder.path())?;
         let (threads, dtype) = (self.threads.to_string(), self.precision.word());
-        // As a run does it, and undivided.
-        let divided = TchBackend.resolve(spec.clone());
-        spec.backend.devices = Some(vec![self.device.to_owned()]);
-        let mut rivals = vec![Rival::tch(&spec, folder.path())?];
-        if divided != spec {
-            rivals.push(Rival::tch(&divided, folder.path())?);
-        }
-        if let Some(python) = std::env::var_os("EXP_PYTHON") {
-            let modes = if self.device == "cpu" { &["eager"][..] } else { &["eager", "compile"] };
-            for mode in modes {
-                rivals.push(Rival::pytorch(
-                    &python,
-                    "step/pytorch.py",
-                    folder.path(),
-                    &[self.device, &threads, dtype, mode],
-                )?);
-            }
-        }
-        if self.device == "cpu" && self.precision == Precision::F32 {
-            rivals.push(Rival::burn("steps", &spec, folder.path(), &threads)?);
-        }
+        let rounds = ROUNDS[usize::from(self.device != "cpu")];
+        let mut rivals = self.rivals(&mut spec, folder.path())?;
         self.same(&rivals)?;
         for rival in &mut rivals {
             rival.rate(WARM_UP)?;
         }
         let mut peaks = Vec::new();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             peaks.push(self.products()?);
             for rival in &mut rivals {
                 let rate = rival.rate(TURN)?;
@@ -149,12 +162,46 @@ impl Case {
             let figures = [
                 format!("{speed:.1}"),
                 format!("{:.1} %", 100.0 * share),
-                if self.device == "cpu" { format!("{memory:.0}") } else { "-".to_owned() },
+                format!("{memory:.0}"),
                 ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}x")),
             ];
             sheet.row(cells.map(|cell| cell.to_owned()).into_iter().chain(figures));
         }
         Ok(())
+    }
+
+    /// Processes that take this case's step; this engine first.
+    fn rivals(&self, spec: &mut RunSpec, folder: &Path) -> Result<Vec<Rival>, Box<dyn Error>> {
+        let (threads, dtype) = (self.threads.to_string(), self.precision.word());
+        // As a run does it, and undivided.
+        let divided = TchBackend.resolve(spec.clone());
+        spec.backend.devices = Some(vec![self.device.to_owned()]);
+        *spec = TchBackend.resolve(spec.clone());
+        let mut rivals = vec![Rival::tch(spec, folder)?];
+        if self.ablated {
+            let all = spec.backend.fast_paths.clone().unwrap_or_default();
+            let without = |path: &FastPath| all.iter().filter(|other| *other != path).copied().collect();
+            for paths in all.iter().map(without).chain([Vec::new()]) {
+                let backend = BackendSpec { fast_paths: Some(paths), ..spec.backend.clone() };
+                rivals.push(Rival::tch(&RunSpec { backend, ..spec.clone() }, folder)?);
+            }
+            return Ok(rivals);
+        }
+        if divided != *spec {
+            rivals.push(Rival::tch(&divided, folder)?);
+        }
+        if let Some(python) = std::env::var_os("EXP_PYTHON") {
+            let full = self.device != "cpu" && self.batch == 256;
+            let modes = if full { &["eager", "channels_last", "compile"][..] } else { &["eager"] };
+            for mode in modes {
+                let words = [self.device, &threads, dtype, mode];
+                rivals.push(Rival::pytorch(&python, "step/pytorch.py", folder, &words)?);
+            }
+        }
+        if self.precision == Precision::F32 {
+            rivals.push(Rival::burn("steps", spec, folder, &threads)?);
+        }
+        Ok(rivals)
     }
 
     /// # Errors
@@ -175,13 +222,14 @@ impl Case {
     fn products(&self) -> Result<f64, Box<dyn Error>> {
         let side: i64 = if self.device == "cpu" { 768 } else { 8192 };
         let (device, kind) = match (self.device, self.precision) {
-            ("cpu", Precision::F32) => (Device::Cpu, Kind::Float),
             ("cpu", Precision::Bf16) => (Device::Cpu, Kind::BFloat16),
-            (_, Precision::F32) => (Device::Cuda(0), Kind::Float),
+            ("cpu", _) => (Device::Cpu, Kind::Float),
             (_, Precision::Bf16) => (Device::Cuda(0), Kind::BFloat16),
+            _ => (Device::Cuda(0), Kind::Float),
         };
         tch::set_num_threads(i32::try_from(self.threads)?);
-        let matrix = tch::Tensor::ones([side, side], (kind, device)) / side as f64;
+        // Numbers as they come: products of zeros or ones are faster.
+        let matrix = tch::Tensor::randn([side, side], (kind, device)) / (side as f64).sqrt();
         let (start, mut calls) = (Instant::now(), 0.0);
         while start.elapsed() < PRODUCTS {
             // Reading a value waits for the device.

@@ -3,11 +3,12 @@
 use std::num::NonZero;
 use std::path::Path;
 
-use exp_api::spec::RunSpec;
+use exp_api::spec::{FastPath, Precision, RunSpec};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
 use exp_consistency::train::{self, Replicas};
 
-use crate::{TchEngine, device};
+use crate::device::{self, OpenError};
+use crate::{TchEngine, paths, shim};
 
 /// The tch backend.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,12 +39,18 @@ impl Backend for TchBackend {
             let on_cpu = spec.backend.device == "cpu";
             spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
         }
+        if let Ok(device) = device::open(&spec.backend.device) {
+            spec.backend.fast_paths.get_or_insert_with(|| paths::of(device));
+        }
         spec
     }
 
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
         let device = &spec.backend.device;
+        if let Ok(opened) = device::open(device) {
+            problems.extend(unavailable(spec, opened));
+        }
         let mut named: Vec<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
         named.sort();
         named.dedup();
@@ -61,6 +68,22 @@ impl Backend for TchBackend {
     }
 }
 
+/// What is asked for that the device does not have.
+fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let own = paths::of(device);
+    // The shim and libtorch have this one on the CPU too, where it is no faster.
+    let has = |path: &FastPath| own.contains(path) || *path == FastPath::Attention;
+    for path in spec.backend.fast_paths.iter().flatten().filter(|path| !has(path)) {
+        let message = format!("`{}` needs a GPU: `{}` is none", path.word(), spec.backend.device);
+        problems.push(Problem::new("backend.fast_paths", message));
+    }
+    if spec.backend.precision == Precision::Tf32 && !device.is_cuda() {
+        problems.push(Problem::new("backend.precision", "`tf32` is a format of GPUs; the CPU has f32 and bf16"));
+    }
+    problems
+}
+
 /// The engines of a run, which share its threads.
 ///
 /// # Errors
@@ -70,7 +93,13 @@ pub fn replicas(spec: &RunSpec) -> Result<Replicas<TchEngine>, BackendError> {
     let devices = backend.devices.clone().unwrap_or_else(|| vec![backend.device.clone()]);
     let threads = backend.threads.unwrap_or_else(available_threads) as usize;
     let share = threads / devices.len().max(1);
-    Replicas::open(&devices, |name| TchEngine::open(name, share).map(|engine| engine.with_precision(backend.precision)))
+    shim::settings(backend.precision == Precision::Tf32, backend.deterministic)
+        .map_err(|error| BackendError::Device(error.to_string()))?;
+    let paths = backend.fast_paths.as_deref().unwrap_or_default();
+    Replicas::open(&devices, |name| {
+        let engine = TchEngine::open(name, share)?;
+        Ok::<_, OpenError>(engine.with_precision(backend.precision).with_fast_paths(paths))
+    })
 }
 
 fn available_threads() -> u64 {

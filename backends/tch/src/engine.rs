@@ -1,13 +1,15 @@
 //! The seam's engine over libtorch.
 
-use exp_api::spec::Precision;
-use exp_consistency::engine::{Engine, Slot, Update};
+use exp_api::spec::{FastPath, Precision};
+use exp_consistency::engine::{Engine, Pending, Slot, Update};
 use exp_consistency::params::Params;
 use exp_consistency::tensor::Tensor as _;
 use tch::{Device, Kind, Tensor};
 
 use crate::device::{self, OpenError};
 use crate::failure::done;
+use crate::paths::Paths;
+use crate::shim;
 use crate::tensor::{TchTensor, upload};
 
 /// One of libtorch's devices, with its share of the CPU's threads.
@@ -16,6 +18,7 @@ pub struct TchEngine {
     device: Device,
     threads: i32,
     precision: Precision,
+    paths: Paths,
 }
 
 impl TchEngine {
@@ -26,7 +29,8 @@ impl TchEngine {
     /// No such device, with the reason.
     pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
         let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
-        Ok(TchEngine { device: device::open(device)?, threads, precision: Precision::F32 })
+        let device = device::open(device)?;
+        Ok(TchEngine { device, threads, precision: Precision::F32, paths: Paths::default() })
     }
 
     /// The same with this number format of the passes that gradients are taken of. Weights, gradients and the update
@@ -36,12 +40,22 @@ impl TchEngine {
         TchEngine { precision, ..self }
     }
 
+    /// The same by these faster ways.
+    #[must_use]
+    pub fn with_fast_paths(self, paths: &[FastPath]) -> TchEngine {
+        TchEngine { paths: Paths::new(paths), ..self }
+    }
+
+    fn own(&self, tensor: Tensor) -> TchTensor {
+        TchTensor::of(tensor, self.paths)
+    }
+
     /// The leaves as a pass sees them. Weights that training leaves alone keep all their digits: they are frequencies.
     fn seen(&self, leaves: &Params<TchTensor>) -> Params<TchTensor> {
         Params::build(leaves.plan(), |(id, spec)| {
             let leaf = &leaves.tensors()[id];
             match self.precision {
-                Precision::Bf16 if spec.trained => TchTensor::of(done(leaf.get().f_to_kind(Kind::BFloat16))),
+                Precision::Bf16 if spec.trained => self.own(done(leaf.get().f_to_kind(Kind::BFloat16))),
                 _ => leaf.clone(),
             }
         })
@@ -52,11 +66,13 @@ impl Engine for TchEngine {
     type T = TchTensor;
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> TchTensor {
-        TchTensor::of(upload(shape, values, self.device))
+        let tensor = upload(shape, values, self.device);
+        // What is made of it lies in memory as it does: features, gradients, and the state of its update.
+        self.own(if self.paths.channels_last && shape.len() == 4 { done(shim::channels_last(&tensor)) } else { tensor })
     }
 
     fn adopt(&self, tensor: &TchTensor) -> TchTensor {
-        TchTensor::of(done(tensor.get().f_to_device(self.device)))
+        self.own(done(tensor.get().f_to_device(self.device)))
     }
 
     /// OpenMP keeps its number of threads for each thread that calls it, so replicas do not disturb each other.
@@ -72,7 +88,7 @@ impl Engine for TchEngine {
         theta: &Params<TchTensor>,
         loss: impl FnOnce(&Params<TchTensor>) -> (TchTensor, A),
     ) -> (TchTensor, A, Params<TchTensor>) {
-        let leaves = theta.map(|tensor| TchTensor::of(done(tensor.get().detach().f_set_requires_grad(true))));
+        let leaves = theta.map(|tensor| self.own(done(tensor.get().detach().f_set_requires_grad(true))));
         let (value, kept) = loss(&self.seen(&leaves));
         let root = value.get();
         let inputs: Vec<Tensor> = leaves.tensors().iter().map(TchTensor::get).collect();
@@ -84,8 +100,8 @@ impl Engine for TchEngine {
         };
         let mut found = found.into_iter();
         let gradients = leaves.map(|leaf| match found.next().filter(Tensor::defined) {
-            Some(gradient) => TchTensor::of(gradient),
-            None => TchTensor::of(done(leaf.get().detach().f_zeros_like())),
+            Some(gradient) => self.own(gradient),
+            None => self.own(done(leaf.get().detach().f_zeros_like())),
         });
         (value.detach(), kept, gradients)
     }
@@ -106,7 +122,19 @@ impl Engine for TchEngine {
             None => done(param.f_add(&done(m.f_mul_scalar(-rule.lr * rule.m_hat)))),
         };
         let ema = done(slot.ema.get().f_lerp(&param, 1.0 - rule.ema));
-        let [param, ema, m, v] = [param, ema, m, v].map(TchTensor::of);
+        let [param, ema, m, v] = [param, ema, m, v].map(|tensor| self.own(tensor));
         Slot { param, ema, m, v }
+    }
+
+    fn update_all(&self, work: &[Pending<TchTensor>]) -> Vec<Slot<TchTensor>> {
+        if !(self.paths.fused_update && self.device.is_cuda()) {
+            return work.iter().map(|(rule, slot, gradient)| self.update(rule, slot, gradient)).collect();
+        }
+        let parts = |slot: &Slot<TchTensor>, gradient: &TchTensor| {
+            [&slot.param, &slot.ema, &slot.m, &slot.v, gradient].map(TchTensor::get)
+        };
+        let work: Vec<_> = work.iter().map(|(rule, slot, gradient)| (*rule, parts(slot, gradient))).collect();
+        let slots = done(shim::update(&work)).into_iter().map(|parts| parts.map(|tensor| self.own(tensor)));
+        slots.map(|[param, ema, m, v]| Slot { param, ema, m, v }).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! The tch engine: libtorch's tensors, autograd and devices behind the seam of `exp-consistency`.
 //!
-//! Holds no science and no `unsafe`. [`TchEngine`] computes; [`TchBackend`] is what the orchestrator sees.
+//! Holds no science; what is `unsafe` is the module of foreign functions. [`TchEngine`] computes; [`TchBackend`] is what the orchestrator sees.
 
 mod backend;
 mod device;
@@ -8,9 +8,17 @@ mod engine;
 mod failure;
 mod handle;
 mod mask;
+mod paths;
+mod shim;
 mod tensor;
 
 pub use backend::{TchBackend, replicas};
 pub use device::OpenError;
 pub use engine::TchEngine;
 pub use tensor::TchTensor;
+
+/// The most bytes that tensors of this process have taken on a GPU, if there is one.
+#[must_use]
+pub fn peak_bytes(gpu: usize) -> Option<u64> {
+    (gpu < device::gpus()).then(|| shim::peak_bytes(gpu).ok()).flatten()
+}

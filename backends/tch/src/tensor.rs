@@ -7,39 +7,68 @@
 //! bf16, and the rest follows: a product with a bf16 operand is computed in bf16, sums and means come out in f32, and
 //! anything that meets an f32 value becomes f32, as preconditioning and losses do.
 
-use exp_consistency::tensor::{Tensor, image_shape, reference};
+use exp_consistency::tensor::{NormSilu, Tensor, image_shape, reference};
 use tch::{Device, Kind, TchError};
 
 use crate::failure::done;
 use crate::handle::Handle;
-use crate::mask::mask;
+use crate::mask::{mask, numbers};
+use crate::paths::Paths;
+use crate::shim::{self, Mask};
 
 /// A tensor on one of libtorch's devices: `f32`, or bf16 within a pass of mixed precision.
 #[derive(Debug, Clone)]
-pub struct TchTensor(Handle);
+pub struct TchTensor {
+    handle: Handle,
+    paths: Paths,
+}
 
 impl TchTensor {
-    pub(crate) fn of(tensor: tch::Tensor) -> TchTensor {
-        TchTensor(Handle::new(tensor))
+    pub(crate) fn of(tensor: tch::Tensor, paths: Paths) -> TchTensor {
+        TchTensor { handle: Handle::new(tensor), paths }
     }
 
     pub(crate) fn get(&self) -> tch::Tensor {
-        self.0.get()
+        self.handle.get()
+    }
+
+    /// Another one of the same engine.
+    fn like(&self, tensor: tch::Tensor) -> TchTensor {
+        TchTensor::of(tensor, self.paths)
     }
 
     fn map(&self, op: impl FnOnce(&tch::Tensor) -> Result<tch::Tensor, TchError>) -> TchTensor {
-        TchTensor::of(done(op(&self.get())))
+        self.like(done(op(&self.get())))
     }
 
     fn join(&self, other: &Self, op: fn(&tch::Tensor, &tch::Tensor) -> Result<tch::Tensor, TchError>) -> TchTensor {
-        TchTensor::of(done(op(&self.get(), &other.get())))
+        self.like(done(op(&self.get(), &other.get())))
+    }
+
+    /// Group normalisation by the fused kernel, where that applies.
+    fn fused(&self, shift: Option<&Self>, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
+        let x = self.get();
+        if !self.paths.fused_norm || !done(shim::has_kernels(&x, norm.groups)) {
+            return None;
+        }
+        let (shift, scale, bias) = (shift.map(TchTensor::get), norm.scale.get(), norm.bias.get());
+        let mask = norm.dropout.map_or_else(Mask::default, |(rate, key)| numbers(key, rate));
+        let (shift, scale, bias) = (shift.as_ref(), &scale, &bias);
+        let norm = shim::Norm { shift, scale, bias, groups: norm.groups, eps: norm.eps, silu, mask };
+        Some(self.like(done(shim::norm(&x, &norm))))
     }
 }
 
-/// Values in row-major order, on a device.
+/// Values in row-major order, on a device. From memory that a GPU reads by itself, so that nobody waits for it.
 pub(crate) fn upload(shape: &[usize], values: &[f32], device: Device) -> tch::Tensor {
-    let flat = done(tch::Tensor::f_from_slice(values));
-    done(done(flat.f_reshape(sizes(shape))).f_to_device(device))
+    let host = done(done(tch::Tensor::f_from_slice(values)).f_reshape(sizes(shape)));
+    match device {
+        Device::Cuda(_) => {
+            let pinned = done(host.f_pin_memory(device));
+            done(pinned.f_to_device_(device, Kind::Float, true, false))
+        }
+        _ => host,
+    }
 }
 
 /// Both operands of a product in one format: the lower of the two.
@@ -69,7 +98,7 @@ impl Tensor for TchTensor {
     }
 
     fn constant(&self, shape: &[usize], values: &[f32]) -> Self {
-        TchTensor::of(upload(shape, values, self.get().device()))
+        self.like(upload(shape, values, self.get().device()))
     }
 
     fn detach(&self) -> Self {
@@ -161,19 +190,19 @@ impl Tensor for TchTensor {
     }
 
     fn cat(parts: &[&Self], axis: usize) -> Self {
-        let parts: Vec<tch::Tensor> = parts.iter().map(|part| part.get()).collect();
-        TchTensor::of(done(tch::Tensor::f_cat(&parts, axis as i64)))
+        let tensors: Vec<tch::Tensor> = parts.iter().map(|part| part.get()).collect();
+        parts[0].like(done(tch::Tensor::f_cat(&tensors, axis as i64)))
     }
 
     fn matmul(&self, other: &Self) -> Self {
         let (a, b) = lowered(self.get(), other.get());
-        TchTensor::of(done(a.f_matmul(&b)))
+        self.like(done(a.f_matmul(&b)))
     }
 
     fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self {
         let (x, kernel) = lowered(self.get(), kernel.get());
         let bias = bias.map(|bias| done(bias.get().f_to_kind(x.kind())));
-        TchTensor::of(done(x.f_conv2d(&kernel, bias, [stride as i64; 2], [padding as i64; 2], [1; 2], 1)))
+        self.like(done(x.f_conv2d(&kernel, bias, [stride as i64; 2], [padding as i64; 2], [1; 2], 1)))
     }
 
     fn silu(&self) -> Self {
@@ -183,7 +212,7 @@ impl Tensor for TchTensor {
     fn linear(&self, weight: &Self, bias: &Self) -> Self {
         let (x, weight) = lowered(self.get(), weight.get());
         let bias = done(bias.get().f_to_kind(x.kind()));
-        TchTensor::of(done(bias.f_addmm(&x, &weight)))
+        self.like(done(bias.f_addmm(&x, &weight)))
     }
 
     /// libtorch's kernel folds mean and scale into one product, which loses the digits that a large mean hides. So its
@@ -191,6 +220,10 @@ impl Tensor for TchTensor {
     /// has no such digits to lose. Statistics are f32 either way.
     fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
         let [n, c, h, w] = image_shape(&self.shape());
+        let norm = NormSilu { shift: None, groups, scale, bias, eps, dropout: None };
+        if let Some(normal) = self.fused(None, &norm, false) {
+            return normal;
+        }
         if c * h * w == groups {
             // Alone in its group a value is its own mean; the kernel's gradient is then a difference of large numbers.
             return reference::group_norm(self, groups, scale, bias, eps);
@@ -205,6 +238,44 @@ impl Tensor for TchTensor {
             let [scale, bias] = [scale, bias].map(|weight| weight.get().f_to_kind(x.kind()));
             input.f_group_norm(groups as i64, Some(scale?), Some(bias?), eps, true)
         })
+    }
+
+    fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
+        self.fused(norm.shift, norm, true).unwrap_or_else(|| {
+            let normal = norm.shifted(self).group_norm(norm.groups, norm.scale, norm.bias, norm.eps);
+            norm.dropped(&normal.silu())
+        })
+    }
+
+    fn add_scaled(&self, other: &Self, factor: f64) -> Self {
+        let (a, b) = (self.get(), other.get());
+        let alike = a.kind() == b.kind() && a.size() == b.size();
+        match self.paths.fused_norm && alike && done(shim::has_kernels(&a, 1)) {
+            true => self.like(done(shim::add_scaled(&a, &b, factor))),
+            false => self.add(other).scale(factor),
+        }
+    }
+
+    fn sum_squares_of(parts: &[&Self]) -> Self {
+        if parts[0].paths.fused_update {
+            let tensors: Vec<tch::Tensor> = parts.iter().map(|part| part.get()).collect();
+            return parts[0].like(done(shim::sum_squares(&tensors)));
+        }
+        let squares: Vec<Self> = parts.iter().map(|part| part.sum_squares()).collect();
+        Self::cat(&squares.iter().collect::<Vec<_>>(), 0).sum(&[0])
+    }
+
+    fn attention(&self, keys: &Self, values: &Self) -> Self {
+        if !self.paths.attention {
+            return reference::attention(self, keys, values);
+        }
+        // libtorch's order is [N, heads, L, C].
+        let rows = |x: &Self| done(done(x.get().f_transpose(1, 2)).f_unsqueeze(1));
+        let (queries, keys) = lowered(rows(self), rows(keys));
+        let values = done(rows(values).f_to_kind(queries.kind()));
+        let none: Option<tch::Tensor> = None;
+        let seen = tch::Tensor::f_scaled_dot_product_attention(&queries, &keys, &values, none, 0.0, false, None, false);
+        self.like(done(done(done(seen).f_squeeze_dim(1)).f_transpose(1, 2)))
     }
 
     fn pad(&self, top: usize, bottom: usize, left: usize, right: usize) -> Self {
@@ -230,7 +301,12 @@ impl Tensor for TchTensor {
             return self.clone();
         }
         let shape = self.shape();
-        let mask = self.constant(&shape, &mask(key, shape.iter().product(), rate));
-        self.map(|x| x.f_mul(&mask.get().f_to_kind(x.kind())?))
+        self.map(|x| match x.device() {
+            Device::Cuda(_) => x.f_mul(&shim::mask(x, numbers(key, rate))?),
+            _ => {
+                let mask = upload(&shape, &mask(key, shape.iter().product(), rate), x.device());
+                x.f_mul(&mask.f_to_kind(x.kind())?)
+            }
+        })
     }
 }

@@ -1,17 +1,20 @@
 //! The suite that every engine runs, on this one.
 
+#[path = "support/device.rs"]
+mod device;
+
 use exp_consistency::conformance;
-use exp_tch::TchEngine;
 
 #[test]
 fn the_engine_conforms() {
-    let [engine, other] = [(); 2].map(|()| TchEngine::open("cpu", 1).expect("the CPU is always there"));
-    let outcomes = conformance::run(&engine, &other);
-    for outcome in &outcomes {
-        let word = if outcome.faults.is_empty() { "ok     " } else { "FAILED " };
-        println!("{word} {} ({} of {})", outcome.name, outcome.cases - outcome.faults.len(), outcome.cases);
-        outcome.faults.iter().for_each(|fault| println!("        {fault}"));
+    for (name, engine) in device::engines() {
+        let outcomes = conformance::run(&engine, &engine.clone());
+        for outcome in &outcomes {
+            let word = if outcome.faults.is_empty() { "ok     " } else { "FAILED " };
+            println!("{name}: {word} {} ({} of {})", outcome.name, outcome.cases - outcome.faults.len(), outcome.cases);
+            outcome.faults.iter().for_each(|fault| println!("        {fault}"));
+        }
+        let failed = outcomes.iter().filter(|outcome| !outcome.faults.is_empty()).count();
+        assert!(failed == 0 && outcomes.len() > 100, "{name}: {failed} of {} checks failed", outcomes.len());
     }
-    let failed = outcomes.iter().filter(|outcome| !outcome.faults.is_empty()).count();
-    assert!(failed == 0 && outcomes.len() > 100, "{failed} of {} checks failed", outcomes.len());
 }

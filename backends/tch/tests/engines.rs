@@ -4,6 +4,9 @@
 //! so and passes; .ci/run names one, so that there it cannot be missing.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+#[path = "support/device.rs"]
+mod device;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +15,8 @@ use std::process::{Command, Stdio};
 use exp_consistency::checkpoint::decode;
 use serde_json::Value;
 
-/// A hundred steps without dropout, one replica, each step logged; noise levels and weights come from the host.
-const COURSE: [&str; 12] = [
+/// A hundred steps without dropout, each step logged; noise levels and weights come from the host.
+const COURSE: [&str; 11] = [
     "model.torso.dropout=0",
     "train.steps=100",
     "train.batch=8",
@@ -25,8 +28,16 @@ const COURSE: [&str; 12] = [
     "eval.n=16",
     "sample.n=4",
     "backend.threads=1",
-    "backend.devices=[cpu]",
 ];
+
+/// One replica of an engine: tch on the device of the suite, burn on the CPU.
+fn place_of(engine: &str) -> [String; 4] {
+    let device = if engine == "tch" { device::device() } else { "cpu".to_owned() };
+    let keys = ["device", "devices", "fast_paths", "deterministic"];
+    let values = [device.clone(), format!("[{device}]"), "null".to_owned(), (engine == "tch").to_string()];
+    let mut values = values.into_iter();
+    keys.map(|key| format!("backend.{key}={}", values.next().unwrap()))
+}
 
 fn exp() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
@@ -66,7 +77,9 @@ impl Place {
     /// A course on an engine.
     fn run(&self, name: &str, engine: &str, more: &[&str]) -> PathBuf {
         let (dir, backend) = (format!("hydra.run.dir={name}"), format!("backend={engine}"));
-        self.exp(&[&[dir.as_str(), backend.as_str()], &COURSE[..], more].concat());
+        let place = place_of(engine);
+        let place: Vec<&str> = place.iter().map(String::as_str).collect();
+        self.exp(&[&[dir.as_str(), backend.as_str()], &COURSE[..], &place, more].concat());
         self.dir.path().join(name)
     }
 }
@@ -138,7 +151,9 @@ fn checkpoints_move_both_ways() {
         let whole = place.run(&format!("{from}_whole"), from, &[horizon, "train.steps=40"]);
         let moved = place.run(&format!("{from}_moved"), from, &[horizon, "train.steps=20"]);
         let name = moved.file_name().unwrap().to_str().unwrap();
-        place.exp(&["resume", name, "train.steps=40", &format!("backend={to}"), "backend.threads=1"]);
+        let engine = [&["train.steps=40".to_owned(), format!("backend={to}")][..], &place_of(to)].concat();
+        let engine: Vec<&str> = engine.iter().map(String::as_str).collect();
+        place.exp(&[&["resume", name, "backend.threads=1"], &engine[..]].concat());
         let [whole, moved_on] = [&whole, &moved].map(|run| figures(run, "loss"));
         assert_eq!((moved_on.len(), &moved_on[..20]), (40, &whole[..20]), "{from} to {to}");
         let difference = greatest(&whole[20..], &moved_on[20..]);

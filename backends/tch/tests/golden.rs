@@ -1,17 +1,20 @@
 //! The science on this engine against values of reference networks.
 
+#[path = "support/device.rs"]
+mod device;
+
 use std::path::{Path, PathBuf};
 
 use exp_consistency::engine::Engine;
 use exp_consistency::golden;
-use exp_tch::TchEngine;
 
 /// Cases of the directory EXP_GOLDEN_DIR, else of the copy that the burn engine keeps.
 #[test]
 fn golden_cases_hold() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../burn/tests/golden");
     let dir = std::env::var_os("EXP_GOLDEN_DIR").map_or(own, PathBuf::from);
-    let engine = TchEngine::open("cpu", 1).expect("the CPU is always there");
-    let summary = engine.scope(|| golden::run(&engine, &dir));
-    assert!(summary.all_passed() && summary.total > 0);
+    for (name, engine) in device::engines() {
+        let summary = engine.scope(|| golden::run(&engine, &dir));
+        assert!(summary.all_passed() && summary.total > 0, "{name}");
+    }
 }

@@ -29,11 +29,12 @@ pub fn serve<E: Engine>(name: &str, eval: &EvalSpec, replicas: &Replicas<E>) -> 
     };
     let first = look();
     let mut moments = Moments::new(features.dimensions());
-    answer(name, first.iter().sum::<f64>() / first.len() as f64, || {
+    let work = || {
         // Its errors are about lengths, which are right.
         drop(moments.extend(&look()));
         BLOCK as f64
-    })
+    };
+    answer(name, first.iter().sum::<f64>() / first.len() as f64, work, || None)
 }
 
 /// Numbers that Python's side makes too: the high byte of a product.

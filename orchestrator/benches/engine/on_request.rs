@@ -2,7 +2,7 @@
 //!
 //! The process prints a name and a number by which its work is known to be that of others, such as the first loss; then for
 //! each line on its standard input, a time in seconds, the work done a second over that time; at the end of its input, its
-//! peak memory in MiB.
+//! peak memory in MiB, on the GPU where it works on one.
 
 use std::error::Error;
 use std::io::BufRead;
@@ -17,17 +17,31 @@ use crate::training::Training;
 
 /// Takes training steps.
 #[allow(dead_code, reason = "not every benchmark trains")]
-pub fn serve<E: Engine>(name: &str, spec: &RunSpec, replicas: &Replicas<E>) -> Result<(), Box<dyn Error>> {
+pub fn serve<E: Engine>(
+    name: &str,
+    spec: &RunSpec,
+    replicas: &Replicas<E>,
+    peak: impl Fn() -> Option<u64>,
+) -> Result<(), Box<dyn Error>> {
     let network = planned(spec)?;
     let mut training = Training::new(spec, &network, replicas);
-    answer(name, training.step().into(), || {
+    training.step();
+    let first = training.read().iter().take(replicas.count()).flatten().map(|&loss| f64::from(loss)).sum();
+    let work = || {
         training.step();
         1.0
-    })
+    };
+    answer(name, first, work, peak)
 }
 
-/// Answers on the standard streams until the input ends; `work` does some, and says how much.
-pub fn answer(name: &str, known_by: f64, mut work: impl FnMut() -> f64) -> Result<(), Box<dyn Error>> {
+/// Answers on the standard streams until the input ends; `work` does some, and says how much. `peak` is the most bytes of a
+/// GPU's memory, where it works on one.
+pub fn answer(
+    name: &str,
+    known_by: f64,
+    mut work: impl FnMut() -> f64,
+    peak: impl Fn() -> Option<u64>,
+) -> Result<(), Box<dyn Error>> {
     println!("{name} {known_by}");
     for line in std::io::stdin().lock().lines() {
         let (time, start, mut done) = (Duration::try_from_secs_f64(line?.parse()?)?, Instant::now(), 0.0);
@@ -37,8 +51,9 @@ pub fn answer(name: &str, known_by: f64, mut work: impl FnMut() -> f64) -> Resul
         println!("{}", done / start.elapsed().as_secs_f64());
     }
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
-    println!("{}", peak.map_or(Ok(f64::NAN), str::parse::<f64>)? / 1024.0);
+    let own = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
+    let own = own.map_or(Ok(f64::NAN), str::parse::<f64>)? / 1024.0;
+    println!("{}", peak().map_or(own, |bytes| bytes as f64 / f64::from(1 << 20)));
     Ok(())
 }
 

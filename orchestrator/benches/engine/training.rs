@@ -25,6 +25,7 @@ pub struct Training<'a, E: Engine> {
     images: Vec<f32>,
     slots: Params<Slot<E::T>>,
     step: u64,
+    unread: Vec<E::T>,
 }
 
 impl<'a, E: Engine> Training<'a, E> {
@@ -39,11 +40,16 @@ impl<'a, E: Engine> Training<'a, E> {
         });
         let pairs = Pairs::new(&spec.schedule, spec.train.steps);
         let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
-        Training { spec, network, replicas, pairs, objective, shape, images, slots, step: 0 }
+        Training { spec, network, replicas, pairs, objective, shape, images, slots, step: 0, unread: Vec::new() }
     }
 
-    /// Takes one step, and reads the norms of the gradients as the trainer does; the loss.
-    pub fn step(&mut self) -> f32 {
+    /// The values of the step that was asked for last: its loss by replicas, and the norms of its gradients.
+    pub fn read(&mut self) -> Vec<Vec<f32>> {
+        std::mem::take(&mut self.unread).iter().map(Tensor::to_host).collect()
+    }
+
+    /// Asks for one step, and reads the values of the step before, as the trainer does.
+    pub fn step(&mut self) {
         let batch = self.spec.train.batch as usize;
         let theta = self.slots.map(|slot| slot.param.clone());
         let parts = self.replicas.split(batch, |engine, range| {
@@ -56,9 +62,9 @@ impl<'a, E: Engine> Training<'a, E> {
             let (loss, (), gradients) = engine.value_and_grad(&theta, |theta| {
                 (joint(self.network, &objective, theta, &noised).total.scale(share), ())
             });
-            (loss.to_host()[0], gradients)
+            (loss, gradients)
         });
-        let loss = parts.iter().map(|(loss, _)| loss).sum();
+        let mut values: Vec<E::T> = parts.iter().map(|(loss, _)| loss.clone()).collect();
         let (train, ema) = (&self.spec.train, &self.spec.ema);
         let rule = |lr| optim::rule(train, ema, self.step, train.steps, lr);
         let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
@@ -67,18 +73,23 @@ impl<'a, E: Engine> Training<'a, E> {
         self.slots = engine.scope(|| {
             let sum = parts.reduce(|sum, part| sum.zip(&part, |a, b| a.add(&engine.adopt(b))));
             let sum = sum.expect("a batch has at least one image");
-            for network in ["torso", "head"] {
-                black_box(optim::global_norm(&sum, network).to_host());
-            }
+            values.extend(["torso", "head"].map(|network| optim::global_norm(&sum, network)));
             let gradients = optim::clip(train, sum);
+            let work = gradients.iter().zip(self.slots.tensors()).filter(|((param, _), _)| param.trained);
+            let work: Vec<_> = work
+                .map(|((param, gradient), slot)| {
+                    (if param.name.starts_with("head/") { &head } else { &torso }, slot, gradient)
+                })
+                .collect();
+            let mut updated = engine.update_all(&work).into_iter();
             Params::build(gradients.plan(), |(id, param)| {
-                let (slot, gradient) = (&self.slots.tensors()[id], &gradients.tensors()[id]);
-                let rule = if param.name.starts_with("head/") { &head } else { &torso };
-                if param.trained { engine.update(rule, slot, gradient) } else { slot.clone() }
+                let slot = &self.slots.tensors()[id];
+                param.trained.then(|| updated.next()).flatten().unwrap_or_else(|| slot.clone())
             })
         });
         self.step += 1;
-        loss
+        black_box(self.read());
+        self.unread = values;
     }
 }
 

@@ -7,8 +7,24 @@ choice! {
     pub enum Precision {
         /// 32-bit floats.
         F32 = "f32",
+        /// 32-bit floats whose products a GPU rounds to 10 bits of mantissa before it sums them in 32.
+        Tf32 = "tf32",
         /// 16-bit brain floats.
         Bf16 = "bf16",
+    }
+}
+
+choice! {
+    /// A faster way to the same values, to within rounding.
+    pub enum FastPath {
+        /// Images lie in memory with their channels innermost, as a GPU's convolutions want them.
+        ChannelsLast = "channels_last",
+        /// Attention without the matrix of its weights in memory.
+        Attention = "attention",
+        /// Shift, group normalisation, SiLU and dropout in one kernel, and sum and scale of a residual block in one.
+        FusedNorm = "fused_norm",
+        /// All parameters are updated by one kernel, and their norm is taken by one.
+        FusedUpdate = "fused_update",
     }
 }
 
@@ -25,5 +41,9 @@ group! {
         threads: Option<u64> => at_least(1), nullable;
         /// Number format of forward and backward passes.
         precision: Precision => Kind::Choice(Precision::WORDS);
+        /// Whether a GPU only uses what repeats bit for bit. The CPU always does.
+        deterministic: bool => Kind::Bool;
+        /// The faster ways that are taken. Null: all that the device has.
+        fast_paths: Option<Vec<FastPath>> => Kind::List { item: &Kind::Choice(FastPath::WORDS), min: 0 }, nullable;
     }
 }

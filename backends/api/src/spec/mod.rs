@@ -14,7 +14,7 @@ mod schedule;
 mod track;
 mod train;
 
-pub use backend::{BackendSpec, Precision};
+pub use backend::{BackendSpec, FastPath, Precision};
 pub use dataset::{Cifar10Spec, Colour, DatasetSpec, Digits8Spec, Faulty, ImagesSpec, Split};
 pub use eval::{Beside, EvalSpec, InceptionSpec, Metric, NetworkSpec, PaeSpec};
 pub use job::{Job, JobFileError, Source, Task, Which};

@@ -73,7 +73,7 @@ fn other_convolutions(cases: &mut Vec<Case>) {
 fn norms(cases: &mut Vec<Case>) {
     // (channels, groups)
     let channels = [(3, 1), (6, 3), (5, 5), (8, 2), (32, 32), (36, 12)];
-    for operation in [|groups| Operation::GroupNorm { groups }, |groups| Operation::GroupNormSilu { groups }] {
+    for operation in [|groups| Operation::GroupNorm { groups }, |groups| Operation::NormSilu { groups }] {
         for (size, [n, h, w]) in IMAGES.into_iter().enumerate() {
             for turn in 0..3 {
                 let (c, groups) = channels[(size + turn) % channels.len()];
@@ -82,6 +82,16 @@ fn norms(cases: &mut Vec<Case>) {
         }
         for layout in LAYOUTS {
             cases.push(Case::laid(operation(3), &[&[2, 6, 3, 5], &[6], &[6]], layout));
+        }
+    }
+    // With a shift of the channels, also in sizes that kernels for several channels at once take.
+    for ([n, h, w], (c, groups)) in
+        [([1, 1, 1], (6, 3)), ([3, 2, 5], (5, 5)), ([2, 8, 8], (8, 2)), ([3, 9, 7], (64, 32)), ([2, 16, 16], (24, 6))]
+    {
+        for layout in LAYOUTS {
+            let shapes: [&[usize]; 4] = [&[n, c, h, w], &[c], &[c], &[n, c]];
+            cases.push(Case::laid(Operation::NormSilu { groups }, &shapes, layout));
+            cases.push(Case::laid(Operation::GroupNorm { groups }, &shapes[..3], layout));
         }
     }
     let shapes: [&[usize]; 6] = [&[3, 5], &[1, 33], &[2, 1], &[3, 5, 2, 3], &[1, 8, 4, 4], &[2, 17, 1, 1]];
@@ -115,6 +125,12 @@ fn others(cases: &mut Vec<Case>) {
     }
     for [n, h, w] in [[1, 1, 1], [3, 3, 5]] {
         cases.push(Case::new(Operation::UpsampleNearest, &[&[n, 2, h, w]]));
+    }
+    for shape in [[1, 1, 1, 1], [2, 3, 4, 6], [3, 8, 5, 5], [2, 16, 8, 8]] {
+        for layout in LAYOUTS {
+            cases.push(Case::laid(Operation::AddScaled(0.7), &[&shape, &shape], layout));
+            cases.push(Case::laid(Operation::SumSquaresOf, &[&shape, &[33], &[3, 5]], layout));
+        }
     }
     for operation in [Operation::Relu, Operation::Silu, Operation::MeanAll, Operation::SumAll, Operation::SumSquares] {
         for shape in [[1].as_slice(), &[7], &[8], &[9], &[3, 5], &[2, 3, 4], &[2, 3, 5, 3], &[1031]] {

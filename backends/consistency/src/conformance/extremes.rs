@@ -15,7 +15,7 @@ pub(super) fn agree<E: Engine>(engine: &E) -> Result<(), String> {
     cases.push(Case::given(Operation::Softmax, &[(&[2, 2], vec![1000.0, 1001.0, -1000.0, -1000.0])]));
     cases.push(Case::given(Operation::Exp, &[(&[3], vec![-200.0, 88.0, 200.0])]));
     cases.push(Case::given(Operation::SumSquares, &[(&[20_001], vec![0.5; 20_001])]));
-    for operation in [Operation::GroupNorm { groups: 2 }, Operation::GroupNormSilu { groups: 2 }] {
+    for operation in [Operation::GroupNorm { groups: 2 }, Operation::NormSilu { groups: 2 }] {
         let norm = |x: Vec<f32>, scale: f32, bias: f32| {
             Case::given(operation.clone(), &[(&[1, 4, 2, 2], x), (&[4], vec![scale; 4]), (&[4], vec![bias; 4])])
         };

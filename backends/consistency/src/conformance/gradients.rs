@@ -126,7 +126,7 @@ impl Slopes {
         let Some((direction, slope)) = &self.along else { return Ok(()) };
         let terms = gradient.iter().zip(direction).map(|(&g, d)| f64::from(g) * d);
         let (sum, squares) = terms.fold((0.0, 0.0), |(sum, squares), term| (sum + term, squares + term * term));
-        close(&[sum as f32], &[*slope], &[TOLERANCE * squares.sqrt().max(bound)])
+        close(&[sum as f32], &[*slope], &[bound.max(TOLERANCE * squares.sqrt())])
             .map_err(|fault| format!("along a direction: {fault}"))
     }
 }

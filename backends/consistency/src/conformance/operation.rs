@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::tensor::Tensor;
+use crate::tensor::{NormSilu, Tensor};
 
 /// One operation with all that is not a tensor.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +36,11 @@ pub(super) enum Operation {
     MeanAll,
     SumAll,
     SumSquares,
+    SumSquaresOf,
+    AddScaled(f64),
     Linear,
     GroupNorm { groups: usize },
-    GroupNormSilu { groups: usize },
+    NormSilu { groups: usize },
     LayerNorm,
     Attention,
     Pad([usize; 4]),
@@ -51,7 +53,7 @@ pub(super) enum Operation {
 const EPS: f64 = 1e-5;
 
 impl Operation {
-    /// Its value; a convolution's third tensor, where there is one, is its bias.
+    /// Its value; a convolution's third tensor, where there is one, is its bias, a normalisation's fourth its shift.
     pub(super) fn apply<T: Tensor>(&self, x: &[T]) -> T {
         match *self {
             Operation::Add => x[0].add(&x[1]),
@@ -83,9 +85,14 @@ impl Operation {
             Operation::MeanAll => x[0].mean_all(),
             Operation::SumAll => x[0].sum_all(),
             Operation::SumSquares => x[0].sum_squares(),
+            Operation::SumSquaresOf => T::sum_squares_of(&x.iter().collect::<Vec<_>>()),
+            Operation::AddScaled(factor) => x[0].add_scaled(&x[1], factor),
             Operation::Linear => x[0].linear(&x[1], &x[2]),
             Operation::GroupNorm { groups } => x[0].group_norm(groups, &x[1], &x[2], EPS),
-            Operation::GroupNormSilu { groups } => x[0].group_norm_silu(groups, &x[1], &x[2], EPS),
+            Operation::NormSilu { groups } => {
+                let [scale, bias] = [&x[1], &x[2]];
+                x[0].norm_silu(&NormSilu { shift: x.get(3), groups, scale, bias, eps: EPS, dropout: None })
+            }
             Operation::LayerNorm => x[0].layer_norm(&x[1], &x[2], EPS),
             Operation::Attention => x[0].attention(&x[1], &x[2]),
             Operation::Pad([top, bottom, left, right]) => x[0].pad(top, bottom, left, right),
@@ -105,6 +112,7 @@ impl Operation {
             Operation::Pad(_) | Operation::UpsampleNearest | Operation::Relu => (0.0, 0.0),
             Operation::Add | Operation::Sub | Operation::Mul | Operation::Div | Operation::Square => (0.0, 2e-7),
             Operation::Scale(_) | Operation::Offset(_) | Operation::Clamp(..) => (0.0, 2e-7),
+            Operation::AddScaled(_) => (2e-7, 3e-7),
             Operation::Sqrt | Operation::Recip => (0.0, 3e-7),
             Operation::Exp | Operation::Log | Operation::Sin | Operation::Cos => (2e-7, 1e-6),
             Operation::Sigmoid | Operation::Silu | Operation::Softmax => (2e-7, 1e-6),

@@ -28,12 +28,17 @@ impl Dropout {
         Dropout { rate, site: scope.site() }
     }
 
+    /// Rate and key of what a pass drops here, if it drops.
+    pub fn of(&self, pass: Pass) -> Option<(f64, u64)> {
+        match pass {
+            Pass::Train { dropout } if self.rate > 0.0 => Some((self.rate, mix(dropout, self.site))),
+            _ => None,
+        }
+    }
+
     /// The values with some of them dropped.
     pub fn apply<T: Tensor>(&self, x: &T, pass: Pass) -> T {
-        match pass {
-            Pass::Train { dropout } if self.rate > 0.0 => x.dropout(self.rate, mix(dropout, self.site)),
-            _ => x.clone(),
-        }
+        self.of(pass).map_or_else(|| x.clone(), |(rate, key)| x.dropout(rate, key))
     }
 }
 

@@ -9,7 +9,7 @@ use exp_api::spec::Nonlinearity;
 
 use super::scope::Scope;
 use crate::params::{Init, ParamId, Params};
-use crate::tensor::Tensor;
+use crate::tensor::{NormSilu, Tensor};
 
 /// Added to the variance of every normalisation.
 const EPS: f64 = 1e-6;
@@ -55,10 +55,17 @@ impl Conv {
         x.conv2d(&theta[self.kernel], self.bias.map(|bias| &theta[bias]), self.stride, self.padding)
     }
 
+    /// The same without the bias, and the bias.
+    pub fn apply_unbiased<'a, T: Tensor>(&self, theta: &'a Params<T>, x: &T) -> (T, Option<&'a T>) {
+        let convolved = x.conv2d(&theta[self.kernel], None, self.stride, self.padding);
+        (convolved, self.bias.map(|bias| &theta[bias]))
+    }
+
     /// The same, where something linear happens to the image between convolving and adding the bias.
     pub fn apply_around<T: Tensor>(&self, theta: &Params<T>, x: &T, between: impl FnOnce(&T) -> T) -> T {
-        let convolved = between(&x.conv2d(&theta[self.kernel], None, self.stride, self.padding));
-        match self.bias.map(|bias| &theta[bias]) {
+        let (convolved, bias) = self.apply_unbiased(theta, x);
+        let convolved = between(&convolved);
+        match bias {
             Some(bias) => convolved.add(&bias.reshape(&[1, bias.shape()[0], 1, 1])),
             None => convolved,
         }
@@ -100,11 +107,14 @@ impl Dense {
         x.linear(&theta[self.weight], &theta[self.bias])
     }
 
-    /// `[B,outputs]` of a condition `[B,inputs]`, added to every pixel of `image` `[B,outputs,H,W]`.
-    pub fn shift<T: Tensor>(&self, theta: &Params<T>, image: &T, condition: &T) -> T {
+    /// `[B,outputs]` of a condition `[B,inputs]`, and of the bias `[outputs]` of a convolution beside it: what is added
+    /// to every pixel of what was convolved.
+    pub fn shift<T: Tensor>(&self, theta: &Params<T>, condition: &T, beside: Option<&T>) -> T {
         let shift = self.apply(theta, condition);
-        let [batch, outputs] = [shift.shape()[0], shift.shape()[1]];
-        image.add(&shift.reshape(&[batch, outputs, 1, 1]))
+        match beside {
+            Some(bias) => shift.add(&bias.reshape(&[1, bias.shape()[0]])),
+            None => shift,
+        }
     }
 
     fn plan(
@@ -172,9 +182,23 @@ impl GroupNorm {
 
     /// Normalises, then activates.
     pub fn activated<T: Tensor>(&self, theta: &Params<T>, x: &T, act: Nonlinearity) -> T {
+        self.activated_between(theta, x, None, act, None)
+    }
+
+    /// Adds `shift` `[B,channels]`, normalises, activates, and drops by a rate and a key.
+    pub fn activated_between<T: Tensor>(
+        &self,
+        theta: &Params<T>,
+        x: &T,
+        shift: Option<&T>,
+        act: Nonlinearity,
+        dropout: Option<(f64, u64)>,
+    ) -> T {
+        let [scale, bias] = [&theta[self.scale], &theta[self.bias]];
+        let norm = NormSilu { shift, groups: self.groups, scale, bias, eps: EPS, dropout };
         match act {
-            Nonlinearity::Swish => x.group_norm_silu(self.groups, &theta[self.scale], &theta[self.bias], EPS),
-            _ => activate(act, &self.apply(theta, x)),
+            Nonlinearity::Swish => x.norm_silu(&norm),
+            _ => norm.dropped(&activate(act, &self.apply(theta, &norm.shifted(x)))),
         }
     }
 
@@ -209,8 +233,7 @@ impl LayerNorm {
 
 /// The sum of a trunk and a branch, of unit variance when both are (if `rescale`).
 pub fn residual<T: Tensor>(trunk: &T, branch: &T, rescale: bool) -> T {
-    let sum = trunk.add(branch);
-    if rescale { sum.scale(FRAC_1_SQRT_2) } else { sum }
+    if rescale { trunk.add_scaled(branch, FRAC_1_SQRT_2) } else { trunk.add(branch) }
 }
 
 /// The activation, elementwise.

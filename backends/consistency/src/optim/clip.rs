@@ -11,8 +11,7 @@ use crate::tensor::Tensor;
 /// there is at least one.
 pub fn global_norm<T: Tensor>(gradients: &Params<T>, network: &str) -> T {
     let own = gradients.iter().filter(|(spec, _)| network_of(&spec.name) == network);
-    let squares: Vec<T> = own.map(|(_, gradient)| gradient.sum_squares()).collect();
-    T::cat(&squares.iter().collect::<Vec<_>>(), 0).sum(&[0]).sqrt()
+    T::sum_squares_of(&own.map(|(_, gradient)| gradient).collect::<Vec<_>>()).sqrt()
 }
 
 /// Gradients within `train.clip`: each element, or the norm of each network (which keeps its direction).

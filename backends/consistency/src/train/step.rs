@@ -44,8 +44,8 @@ impl Values {
 }
 
 impl<E: Engine> Recipe<'_, E> {
-    /// Loss and gradients of `batch` at the weights of `state`.
-    pub(super) fn gradients(&self, state: &TrainState<E::T>, batch: &Batch) -> (Values, Params<E::T>) {
+    /// Loss and gradients of `batch` at the weights of `state`. Asked for, not waited for: a device may still be at work.
+    pub(super) fn gradients(&self, state: &TrainState<E::T>, batch: &Batch) -> (Unread<E::T>, Params<E::T>) {
         let size = batch.images.len() / self.shape.values();
         let micro = self.spec.train.micro_batch.map_or(size, |micro| micro as usize).min(size);
         let theta = state.theta();
@@ -81,11 +81,13 @@ impl<E: Engine> Recipe<'_, E> {
                 (true, true) => Some(&head),
                 (true, false) => Some(&torso),
             });
-            let mut rules = rules.collect::<Vec<_>>().into_iter();
-            state.slots.map(|slot| match (rules.next().flatten(), gradients.next()) {
-                (Some(rule), Some(gradient)) => engine.update(rule, slot, gradient),
-                _ => slot.clone(),
-            })
+            let work: Vec<Option<_>> = rules
+                .zip(state.slots.tensors())
+                .map(|(rule, slot)| rule.zip(gradients.next()).map(|(rule, gradient)| (rule, slot, gradient)))
+                .collect();
+            let mut updated = engine.update_all(&work.iter().flatten().copied().collect::<Vec<_>>()).into_iter();
+            let mut work = work.into_iter();
+            state.slots.map(|slot| work.next().flatten().and_then(|_| updated.next()).unwrap_or_else(|| slot.clone()))
         });
         TrainState { step: state.step + 1, slots }
     }
@@ -110,38 +112,56 @@ impl<E: Engine> Recipe<'_, E> {
             let terms = joint(self.network, &objective, theta, &noised);
             (terms.total.scale(share), terms.parts)
         });
-        let parts = parts.into_iter().map(|(name, value)| (name, host_scalar(&value) * share)).collect();
-        Part { loss: host_scalar(&loss), parts, gradients }
+        let names = parts.iter().map(|(name, _)| *name).collect();
+        let scaled: Vec<E::T> = parts.iter().map(|(_, value)| value.detach().scale(share)).collect();
+        let row = E::T::cat(&[&loss].into_iter().chain(&scaled).collect::<Vec<_>>(), 0);
+        Part { names, rows: vec![row], gradients }
     }
 }
 
 /// Loss and gradients of a part of the batch, weighted by its share.
 struct Part<T> {
-    loss: f64,
-    parts: Vec<(&'static str, f64)>,
+    names: Vec<&'static str>,
+    /// The loss and its parts by `names`, a row for every part of the batch.
+    rows: Vec<T>,
     gradients: Params<T>,
 }
 
 impl<T: Tensor> Part<T> {
     /// Both parts, on the device of this one.
-    fn plus<E: Engine<T = T>>(self, engine: &E, other: &Part<T>) -> Part<T> {
-        Part {
-            loss: self.loss + other.loss,
-            parts: self.parts.iter().zip(&other.parts).map(|((name, a), (_, b))| (*name, a + b)).collect(),
-            gradients: self.gradients.zip(&other.gradients, |a, b| a.add(&engine.adopt(b))),
-        }
+    fn plus<E: Engine<T = T>>(mut self, engine: &E, other: &Part<T>) -> Part<T> {
+        self.rows.extend_from_slice(&other.rows);
+        Part { gradients: self.gradients.zip(&other.gradients, |a, b| a.add(&engine.adopt(b))), ..self }
     }
 
     /// The values of a whole batch, and its gradients.
-    fn measured(self) -> (Values, Params<T>) {
-        let norm = |network| (network, host_scalar(&optim::global_norm(&self.gradients, network)));
+    fn measured(self) -> (Unread<T>, Params<T>) {
         let has_head = self.gradients.plan().count("head/") > 0;
         let networks = if has_head { vec!["torso", "head"] } else { vec!["torso"] };
-        let norms = networks.into_iter().map(norm).collect();
-        (Values { loss: self.loss, parts: self.parts, norms }, self.gradients)
+        let norms = networks.into_iter().map(|name| (name, optim::global_norm(&self.gradients, name))).collect();
+        (Unread { names: self.names, rows: self.rows, norms }, self.gradients)
     }
 }
 
-fn host_scalar<T: Tensor>(tensor: &T) -> f64 {
-    tensor.to_host().first().copied().map_or(f64::NAN, f64::from)
+/// Values of one step that are still on the device.
+pub(super) struct Unread<T> {
+    names: Vec<&'static str>,
+    rows: Vec<T>,
+    norms: Vec<(&'static str, T)>,
+}
+
+impl<T: Tensor> Unread<T> {
+    /// The values, once the device has them.
+    pub(super) fn read(self) -> Values {
+        let mut sums = vec![0.0; 1 + self.names.len()];
+        for row in &self.rows {
+            sums.iter_mut().zip(row.to_host()).for_each(|(sum, value)| *sum += f64::from(value));
+        }
+        let norm = |tensor: &T| tensor.to_host().first().copied().map_or(f64::NAN, f64::from);
+        Values {
+            loss: sums[0],
+            parts: self.names.into_iter().zip(sums[1..].iter().copied()).collect(),
+            norms: self.norms.iter().map(|(name, tensor)| (*name, norm(tensor))).collect(),
+        }
+    }
 }

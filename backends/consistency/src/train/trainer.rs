@@ -16,7 +16,7 @@ use super::looker::ranks;
 use super::measure::{self, main_method};
 use super::start;
 use super::state::TrainState;
-use super::step::{Recipe, Values};
+use super::step::{Recipe, Unread, Values};
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::{Dataset, Feed};
 use crate::engine::Engine;
@@ -61,17 +61,18 @@ impl<E: Engine> Trainer<'_, E> {
             Feed::new(Arc::clone(&self.data), self.spec.seed, train.batch as usize, self.spec.dataset.flip());
         let mut pace = Pace::new(state.step);
         let mut saved = state.step;
+        // The values of a step are read when the next one has been asked for, so that a device never waits for the host.
+        // Nothing is kept of a step whose values have not been read.
+        let mut unread = None;
         while state.step < train.steps && !self.stop.asked() {
             let batch = feed.batch(state.step);
             let (values, gradients) = recipe.gradients(&state, &batch);
-            if let Some(term) = values.not_finite() {
-                return Err(self.not_finite(state.step, term, saved));
-            }
+            self.read(&mut pace, unread.take(), saved)?;
             state = recipe.updated(&state, gradients);
             let step = state.step;
-            self.progress(&mut pace, step, values.loss)?;
-            if due(Some(train.log_every), step) {
-                self.log(&mut pace, step, &values)?;
+            unread = Some((step, values));
+            if [train.preview_every, train.eval_every, train.checkpoint_every].iter().any(|every| due(*every, step)) {
+                self.read(&mut pace, unread.take(), saved)?;
             }
             if due(train.preview_every, step) {
                 self.gallery().show(&state.ema(), &self.spec.sample, &self.methods(), &self.preview(step)?)?;
@@ -86,6 +87,7 @@ impl<E: Engine> Trainer<'_, E> {
                 saved = step;
             }
         }
+        self.read(&mut pace, unread, saved)?;
         if state.step < train.steps {
             if saved < state.step {
                 self.save(&state, &[])?;
@@ -111,6 +113,23 @@ impl<E: Engine> Trainer<'_, E> {
             self.say(Level::Info, message)?;
         }
         Ok(state)
+    }
+
+    /// Tells the values of a step, by the number of steps then done.
+    ///
+    /// # Errors
+    /// A value that is not finite.
+    fn read(&mut self, pace: &mut Pace, unread: Option<(u64, Unread<E::T>)>, saved: u64) -> Result<(), BackendError> {
+        let Some((step, unread)) = unread else { return Ok(()) };
+        let values = self.replicas.first().scope(|| unread.read());
+        if let Some(term) = values.not_finite() {
+            return Err(not_finite(step, term, saved));
+        }
+        self.progress(pace, step, values.loss)?;
+        if due(Some(self.spec.train.log_every), step) {
+            self.log(pace, step, &values)?;
+        }
+        Ok(())
     }
 
     fn progress(&mut self, pace: &mut Pace, step: u64, loss: f64) -> Result<(), BackendError> {
@@ -202,14 +221,6 @@ impl<E: Engine> Trainer<'_, E> {
         }
     }
 
-    fn not_finite(&self, step: u64, term: String, saved: u64) -> BackendError {
-        let kept = match saved {
-            0 => "there is no checkpoint yet".to_owned(),
-            saved => format!("the checkpoint of step {saved} is good"),
-        };
-        BackendError::NonFinite { step: step + 1, term, kept }
-    }
-
     pub(super) fn say(&mut self, level: Level, message: String) -> Result<(), BackendError> {
         Ok(self.events.emit(Event::Log { level, message })?)
     }
@@ -218,6 +229,15 @@ impl<E: Engine> Trainer<'_, E> {
 /// The report of a run that was stopped at `step`, where it has a checkpoint.
 pub(super) fn interrupted(step: u64) -> Report {
     Report { step, interrupted: true, figures: Vec::new(), grid: None }
+}
+
+/// What ends a run: a value of `step` that is no number, in words.
+fn not_finite(step: u64, term: String, saved: u64) -> BackendError {
+    let kept = match saved {
+        0 => "there is no checkpoint yet".to_owned(),
+        saved => format!("the checkpoint of step {saved} is good"),
+    };
+    BackendError::NonFinite { step, term, kept }
 }
 
 /// Whether a cadence fires at `step`.

@@ -1,7 +1,7 @@
 """Repeats a trace of one training step in PyTorch, eagerly: forward, backward, RAdam and the moving average.
 
-Called with the folder of the trace, a device, a number of threads, a number format (f32 or bf16, by autocast), and
-whether the forward pass is compiled (eager or compile). Prints its name and the first loss, then for each line on
+Called with the folder of the trace, a device, a number of threads, a number format (f32, tf32, or bf16 by autocast), and how
+it runs: eager, eager with images channels-last in memory (channels_last), or that with the forward pass compiled (compile). Prints its name and the first loss, then for each line on
 standard input, a time in seconds, the steps a second over that time; at the end of its input, its peak memory in MiB.
 """
 
@@ -20,6 +20,9 @@ with open(f"{FOLDER}/trace.json") as file:
     TRACE = json.load(file)
 VALUES = torch.from_file(f"{FOLDER}/values.f32", size=os.path.getsize(f"{FOLDER}/values.f32") // 4)
 torch.set_num_threads(int(THREADS))
+# As our engine sets them: f32 means f32, and the fastest algorithm of each convolution is found by trying.
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = FORMAT == "tf32"
+torch.backends.cudnn.benchmark = True
 
 
 def layer_norm(x, scale, bias, eps):
@@ -75,6 +78,8 @@ for number, line in enumerate(lines):
     if line["op"] in ("data", "param"):
         values = VALUES[line["with"] : line["with"] + math.prod(line["shape"])]
         leaves[number] = values.reshape(line["shape"]).to(DEVICE, copy=True)
+        if MODE != "eager" and len(line["shape"]) == 4:
+            leaves[number] = leaves[number].to(memory_format=torch.channels_last)
         if line["op"] == "param":
             params.append(leaves[number].requires_grad_())
     else:
@@ -102,24 +107,34 @@ if MODE == "compile":
     forward = torch.compile(forward)
 
 
+unread = []
+
+
 def step():
+    """Asks for one step, and reads the values of the step before: the loss and the norm of the gradients."""
     with torch.autocast(torch.device(DEVICE).type, torch.bfloat16, enabled=FORMAT == "bf16"):
         loss = forward()
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    # As the trainer does each step: the loss and the norm of the gradients are read.
-    torch._foreach_norm([param.grad for param in params if param.grad is not None])[0].item()
+    norm = torch.stack(torch._foreach_norm([param.grad for param in params if param.grad is not None])).square().sum().sqrt()
     optimiser.step()
     with torch.no_grad():
         torch._foreach_lerp_(average, [param.detach() for param in params], 1 - train["ema"])
-    return loss.item()
+    for value in unread:
+        value.item()
+    unread[:] = [loss.detach(), norm]
 
 
-print(f"PyTorch {torch.__version__}{' compiled' if MODE == 'compile' else ''}", step(), flush=True)
+step()
+name = {"eager": "", "channels_last": " channels-last", "compile": " compiled"}[MODE]
+print(f"PyTorch {torch.__version__}{name}", unread[0].item(), flush=True)
 for line in sys.stdin:
     start, steps = time.perf_counter(), 0
     while time.perf_counter() - start < float(line):
         step()
         steps += 1
     print(steps / (time.perf_counter() - start), flush=True)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+if DEVICE == "cpu":
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+else:
+    print(torch.cuda.max_memory_allocated() / 2**20, flush=True)

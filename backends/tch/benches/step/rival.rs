@@ -33,9 +33,12 @@ impl Rival {
     /// Burn, built with the whole workspace so that nothing is built twice; one replica a thread, as the backend opens.
     /// `example` is what it does.
     pub fn burn(example: &str, spec: &RunSpec, folder: &Path, threads: &str) -> Result<Rival, Box<dyn Error>> {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-        let mut command = Command::new(env!("CARGO"));
-        command.current_dir(root).args(["run", "--release", "--quiet", "--example", example, "--"]);
+        let built = std::env::var_os("EXP_BURN_STEPS").filter(|_| example == "steps");
+        let mut command = Command::new(built.as_deref().unwrap_or(OsStr::new(env!("CARGO"))));
+        if built.is_none() {
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+            command.current_dir(root).args(["run", "--release", "--quiet", "--example", example, "--"]);
+        }
         command.arg(written(spec, folder)?).arg(threads);
         Rival::start(command)
     }

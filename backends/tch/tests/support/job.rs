@@ -4,17 +4,22 @@ use exp_api::{Backend, Job};
 use exp_tch::TchBackend;
 use serde_json::{Value, json};
 
+#[path = "device.rs"]
+mod device;
 #[path = "../../../burn/tests/support/kept.rs"]
 mod kept;
 
+pub use device::device;
 pub use kept::{Kept, folder_with};
 
 /// A job of a fraction of a second, with two replicas and a checkpoint on its way.
 pub fn job() -> Job {
     let mut spec: Value = serde_json::from_str(include_str!("../../benches/step/cifar10_small.json")).unwrap();
     spec["dataset"] = json!({"name": "digits8", "flip": false});
-    spec["backend"]["devices"] = json!(["cpu", "cpu"]);
+    spec["backend"]["device"] = json!(device());
+    spec["backend"]["devices"] = json!([device(), device()]);
     spec["backend"]["threads"] = json!(2);
+    spec["backend"]["deterministic"] = json!(true);
     let changes = [
         ("/model/torso", json!({"nf": 4, "ch_mult": [1], "dropout": 0.1})),
         ("/model/head", json!({"n_channels": 4, "ch_mults": [1], "is_atten": [false]})),

@@ -82,12 +82,17 @@ impl Block {
             h = resample.apply(&h);
             x = resample.apply(&x);
         }
-        h = self.conv_in.apply(theta, &h);
-        if let (Some(dense), Some(condition)) = (&self.condition, &forward.condition) {
-            h = dense.shift(theta, &h, condition);
-        }
-        h = self.norm_out.activated(theta, &h, self.act);
-        h = self.conv_out.apply(theta, &self.dropout.apply(&h, forward.pass));
+        let shift;
+        (h, shift) = match (&self.condition, &forward.condition) {
+            (Some(dense), Some(condition)) => {
+                let (h, bias) = self.conv_in.apply_unbiased(theta, &h);
+                (h, Some(dense.shift(theta, condition, bias)))
+            }
+            _ => (self.conv_in.apply(theta, &h), None),
+        };
+        let dropout = self.dropout.of(forward.pass);
+        h = self.norm_out.activated_between(theta, &h, shift.as_ref(), self.act, dropout);
+        h = self.conv_out.apply(theta, &h);
         let x = match &self.shortcut {
             Shortcut::Identity => x,
             Shortcut::Conv(conv) => conv.apply(theta, &x),

@@ -83,25 +83,27 @@ impl Block {
         let theta = forward.theta;
         let mut h = self.norm_in.activated(theta, x, Nonlinearity::Swish);
         let mut x = x.clone();
-        match &self.enter {
-            Enter::Standard(conv) => h = conv.apply(theta, &h),
+        let bias;
+        (h, bias) = match &self.enter {
+            Enter::Standard(conv) => conv.apply_unbiased(theta, &h),
             Enter::Biggan(resample, conv) => {
                 if let Some((branch, trunk)) = resample {
                     h = branch.apply(theta, &h);
                     x = trunk.apply(theta, &x);
                 }
-                h = conv.apply(theta, &h);
+                conv.apply_unbiased(theta, &h)
             }
-        }
-        h = self.shift.shift(theta, &h, &forward.condition);
-        h = self.norm_out.activated(theta, &h, Nonlinearity::Swish);
-        h = self.conv_out.apply(theta, &self.dropout.apply(&h, forward.pass));
+        };
+        let shift = self.shift.shift(theta, &forward.condition, bias);
+        let dropout = self.dropout.of(forward.pass);
+        h = self.norm_out.activated_between(theta, &h, Some(&shift), Nonlinearity::Swish, dropout);
+        h = self.conv_out.apply(theta, &h);
         if let Some(skip) = &self.skip {
             x = skip.apply(theta, &x);
         }
-        x = x.add(&h).scale(FRAC_1_SQRT_2);
+        x = x.add_scaled(&h, FRAC_1_SQRT_2);
         match &self.attention {
-            Some(attention) => x.add(&attention.apply(theta, &x)).scale(FRAC_1_SQRT_2),
+            Some(attention) => x.add_scaled(&attention.apply(theta, &x), FRAC_1_SQRT_2),
             None => x,
         }
     }

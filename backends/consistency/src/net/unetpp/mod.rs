@@ -154,8 +154,7 @@ impl Entrance {
                         (auxiliary, trunk)
                     }
                     Auxiliary::Residual(down) => {
-                        let sum = trunk.add(&down.apply(forward.theta, &auxiliary));
-                        let joined = sum.scale(FRAC_1_SQRT_2);
+                        let joined = trunk.add_scaled(&down.apply(forward.theta, &auxiliary), FRAC_1_SQRT_2);
                         (joined.clone(), joined)
                     }
                 }

@@ -1,0 +1,387 @@
+// CUDA kernels that libtorch lacks, compiled by NVRTC when a run first needs them.
+//
+// Features are channels-last, [N, area, C], with C a multiple of 8: a thread holds 8 neighbouring channels of a pixel, in
+// registers as f32 whatever their format in memory. No sum depends on the order in which blocks run, so all repeat bit for
+// bit.
+
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+constexpr int WIDTH = 8;
+constexpr int THREADS = 256;
+constexpr int CHANNELS = 1024; // at most
+constexpr int GROUPS = 256;    // at most
+
+struct bf16 { unsigned short bits; };
+
+__device__ __forceinline__ float wide(float x) { return x; }
+__device__ __forceinline__ float wide(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+
+__device__ __forceinline__ void load(const float* from, float (&to)[WIDTH]) {
+    const float4 a = ((const float4*)from)[0], b = ((const float4*)from)[1];
+    to[0] = a.x, to[1] = a.y, to[2] = a.z, to[3] = a.w, to[4] = b.x, to[5] = b.y, to[6] = b.z, to[7] = b.w;
+}
+
+__device__ __forceinline__ void load(const bf16* from, float (&to)[WIDTH]) {
+    const uint4 a = *(const uint4*)from;
+    const u32 words[4] = {a.x, a.y, a.z, a.w};
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+        to[2 * i] = __uint_as_float(words[i] << 16);
+        to[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
+}
+
+__device__ __forceinline__ void store(float* to, const float (&from)[WIDTH]) {
+    ((float4*)to)[0] = make_float4(from[0], from[1], from[2], from[3]);
+    ((float4*)to)[1] = make_float4(from[4], from[5], from[6], from[7]);
+}
+
+__device__ __forceinline__ u32 pair(float low, float high) {
+    u32 word;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+    return word;
+}
+
+__device__ __forceinline__ void store(bf16* to, const float (&from)[WIDTH]) {
+    *(uint4*)to = make_uint4(pair(from[0], from[1]), pair(from[2], from[3]), pair(from[4], from[5]), pair(from[6], from[7]));
+}
+
+__device__ __forceinline__ void store(float* to, float from) { *to = from; }
+__device__ __forceinline__ void store(bf16* to, float from) { to->bits = (unsigned short)pair(from, 0.0f); }
+
+// bf16 does not see the digits that the fast functions lose.
+__device__ __forceinline__ float sigmoid(float x, float) { return 1.0f / (1.0f + expf(-x)); }
+__device__ __forceinline__ float sigmoid(float x, bf16) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
+
+// The mask of dropout, as `mask.rs` draws it on the host: number `index` of the tensor in the order [N, C, area].
+constexpr u64 STEP = 0x9e3779b97f4a7c15ull;
+
+__device__ __forceinline__ u64 hash(u64 counter) {
+    u64 x = (counter ^ (counter >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+}
+
+struct Dropout {
+    u64 start;
+    u64 bound;
+    float kept;
+};
+
+__device__ __forceinline__ float factor(const Dropout& dropout, u64 index) {
+    const u64 bits = hash(dropout.start + (index >> 1) * STEP);
+    const u32 half = index & 1 ? (u32)bits : (u32)(bits >> 32);
+    return half < dropout.bound ? 0.0f : dropout.kept;
+}
+
+template <typename T>
+__device__ void mask(T* out, u64 len, Dropout dropout) {
+    const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < len) store(out + i, factor(dropout, i));
+}
+
+// Group normalisation of x + shift, SiLU and dropout. Blocks: (chunk of pixels, image).
+struct Norm {
+    int area, channels, groups, chunks;
+    float eps;
+    int silu;
+    Dropout dropout; // kept = 0: none
+};
+
+// What a thread works on: 8 channels from `channel` of the pixels `first`, `first + step`, ... below `end`.
+struct Share {
+    int channel, first, step, end, lanes;
+    bool idle;
+    __device__ Share(const Norm& norm) {
+        lanes = norm.channels / WIDTH;
+        step = THREADS / lanes;
+        channel = (threadIdx.x % lanes) * WIDTH;
+        const int size = (norm.area + norm.chunks - 1) / norm.chunks;
+        first = blockIdx.x * size + threadIdx.x / lanes;
+        end = min((int)(blockIdx.x + 1) * size, norm.area);
+        idle = threadIdx.x >= step * lanes;
+    }
+};
+
+// Sums over a block's pixels, by channel: `sums` of each thread into total[channel] of shared memory.
+__device__ void by_channel(const Norm& norm, const Share& share, const float (&sums)[WIDTH], float* total) {
+    __shared__ float rows[WIDTH * THREADS];
+    __syncthreads();
+    if (!share.idle)
+        for (int i = 0; i < WIDTH; ++i) rows[(threadIdx.x / share.lanes) * norm.channels + share.channel + i] = sums[i];
+    __syncthreads();
+    for (int c = threadIdx.x; c < norm.channels; c += THREADS) {
+        float sum = 0.0f;
+        for (int row = 0; row < share.step; ++row) sum += rows[row * norm.channels + c];
+        total[c] = sum;
+    }
+    __syncthreads();
+}
+
+// A value near those of the group, subtracted before squares are summed: a large mean would hide the variance.
+template <typename T>
+__device__ __forceinline__ float pivot(const Norm& norm, const T* x, const T* shift, int group) {
+    const int c = group * (norm.channels / norm.groups);
+    const size_t image = blockIdx.y;
+    return wide(x[image * norm.area * norm.channels + c]) + (shift ? wide(shift[image * norm.channels + c]) : 0.0f);
+}
+
+// partial: [N, chunks, 2, groups], sums of x - pivot and of its square.
+template <typename T>
+__device__ void norm_sums(const T* x, const T* shift, float* partial, Norm norm) {
+    __shared__ float total[2][CHANNELS];
+    const Share share(norm);
+    const int size = norm.channels / norm.groups;
+    const size_t image = blockIdx.y;
+    float sums[WIDTH] = {}, squares[WIDTH] = {}, offset[WIDTH];
+    if (!share.idle) {
+        for (int i = 0; i < WIDTH; ++i) {
+            const int c = share.channel + i;
+            offset[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - pivot(norm, x, shift, c / size);
+        }
+        for (int row = share.first; row < share.end; row += share.step) {
+            float v[WIDTH];
+            load(x + (image * norm.area + row) * norm.channels + share.channel, v);
+            for (int i = 0; i < WIDTH; ++i) {
+                const float d = v[i] + offset[i];
+                sums[i] += d;
+                squares[i] += d * d;
+            }
+        }
+    }
+    by_channel(norm, share, sums, total[0]);
+    by_channel(norm, share, squares, total[1]);
+    for (int at = threadIdx.x; at < 2 * norm.groups; at += THREADS) {
+        const int which = at / norm.groups, group = at % norm.groups;
+        float sum = 0.0f;
+        for (int c = group * size; c < (group + 1) * size; ++c) sum += total[which][c];
+        partial[((image * norm.chunks + blockIdx.x) * 2 + which) * norm.groups + group] = sum;
+    }
+}
+
+// y, and stats: [N, 2, groups], mean and 1 / deviation of x + shift.
+template <typename T>
+__device__ void norm_apply(
+    const T* x, const T* shift, const T* scale, const T* bias, const float* partial, float* stats, T* y, Norm norm) {
+    __shared__ float mean[GROUPS], inverse[GROUPS];
+    const Share share(norm);
+    const int size = norm.channels / norm.groups;
+    const size_t image = blockIdx.y;
+    for (int group = threadIdx.x; group < norm.groups; group += THREADS) {
+        float sum = 0.0f, square = 0.0f;
+        for (int chunk = 0; chunk < norm.chunks; ++chunk) {
+            const float* at = partial + (image * norm.chunks + chunk) * 2 * norm.groups;
+            sum += at[group];
+            square += at[norm.groups + group];
+        }
+        const float count = (float)size * norm.area;
+        const float centre = sum / count;
+        mean[group] = centre + pivot(norm, x, shift, group);
+        inverse[group] = rsqrtf(fmaxf(square / count - centre * centre, 0.0f) + norm.eps);
+        if (blockIdx.x == 0) {
+            stats[image * 2 * norm.groups + group] = mean[group];
+            stats[(image * 2 + 1) * norm.groups + group] = inverse[group];
+        }
+    }
+    __syncthreads();
+    if (share.idle) return;
+    float centre[WIDTH], slope[WIDTH], term[WIDTH];
+    for (int i = 0; i < WIDTH; ++i) {
+        const int c = share.channel + i, group = c / size;
+        centre[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - mean[group];
+        slope[i] = inverse[group] * wide(scale[c]);
+        term[i] = wide(bias[c]);
+    }
+    for (int row = share.first; row < share.end; row += share.step) {
+        const size_t at = (image * norm.area + row) * norm.channels + share.channel;
+        float v[WIDTH];
+        load(x + at, v);
+        for (int i = 0; i < WIDTH; ++i) {
+            float z = (v[i] + centre[i]) * slope[i] + term[i];
+            if (norm.silu) z *= sigmoid(z, T());
+            if (norm.dropout.kept != 0.0f)
+                z *= factor(norm.dropout, (image * norm.channels + share.channel + i) * norm.area + row);
+            v[i] = z;
+        }
+        store(y + at, v);
+    }
+}
+
+// The gradient at the output of the normalisation, and that output without scale and bias.
+template <typename T>
+__device__ __forceinline__ void before_silu(const Norm& norm, float x, float dy, float centre, float inverse, float scale,
+    float bias, u64 index, float& dz, float& normal) {
+    normal = (x + centre) * inverse;
+    dz = dy;
+    if (norm.dropout.kept != 0.0f) dz *= factor(norm.dropout, index);
+    if (norm.silu) {
+        const float z = normal * scale + bias, s = sigmoid(z, T());
+        dz *= s * (1.0f + z * (1.0f - s));
+    }
+}
+
+// partial: [N, chunks, 3, C], sums over pixels of dz, of dz times the normal value, and of the normal value.
+template <typename T>
+__device__ void norm_back_sums(const T* x, const T* shift, const T* scale, const T* bias, const float* stats, const T* dy,
+    float* partial, Norm norm) {
+    __shared__ float total[CHANNELS];
+    const Share share(norm);
+    const int size = norm.channels / norm.groups;
+    const size_t image = blockIdx.y;
+    float sums[3][WIDTH] = {};
+    if (!share.idle) {
+        float centre[WIDTH], inverse[WIDTH], gain[WIDTH], term[WIDTH];
+        for (int i = 0; i < WIDTH; ++i) {
+            const int c = share.channel + i, group = c / size;
+            centre[i] =
+                (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - stats[image * 2 * norm.groups + group];
+            inverse[i] = stats[(image * 2 + 1) * norm.groups + group];
+            gain[i] = wide(scale[c]);
+            term[i] = wide(bias[c]);
+        }
+        for (int row = share.first; row < share.end; row += share.step) {
+            const size_t at = (image * norm.area + row) * norm.channels + share.channel;
+            float v[WIDTH], d[WIDTH];
+            load(x + at, v);
+            load(dy + at, d);
+            for (int i = 0; i < WIDTH; ++i) {
+                float dz, normal;
+                before_silu<T>(norm, v[i], d[i], centre[i], inverse[i], gain[i], term[i],
+                    (image * norm.channels + share.channel + i) * norm.area + row, dz, normal);
+                sums[0][i] += dz;
+                sums[1][i] += dz * normal;
+                sums[2][i] += normal;
+            }
+        }
+    }
+    for (int which = 0; which < 3; ++which) {
+        by_channel(norm, share, sums[which], total);
+        float* at = partial + ((image * norm.chunks + blockIdx.x) * 3 + which) * norm.channels;
+        for (int c = threadIdx.x; c < norm.channels; c += THREADS) at[c] = total[c];
+    }
+}
+
+// dx; dshift: [N, C], or none; weights: [N, 2, C], what each image adds to the gradients of bias and scale.
+template <typename T>
+__device__ void norm_back_apply(const T* x, const T* shift, const T* scale, const T* bias, const float* stats, const T* dy,
+    const float* partial, T* dx, T* dshift, float* weights, Norm norm) {
+    __shared__ float total[3][CHANNELS], means[2][GROUPS];
+    const Share share(norm);
+    const int size = norm.channels / norm.groups;
+    const size_t image = blockIdx.y;
+    const float count = (float)size * norm.area;
+    for (int at = threadIdx.x; at < 3 * norm.channels; at += THREADS) {
+        float sum = 0.0f;
+        for (int chunk = 0; chunk < norm.chunks; ++chunk)
+            sum += partial[(image * norm.chunks + chunk) * 3 * norm.channels + at];
+        total[at / norm.channels][at % norm.channels] = sum;
+        if (blockIdx.x == 0 && at < 2 * norm.channels) weights[image * 2 * norm.channels + at] = sum;
+    }
+    __syncthreads();
+    for (int at = threadIdx.x; at < 2 * norm.groups; at += THREADS) {
+        const int which = at / norm.groups, group = at % norm.groups;
+        float sum = 0.0f;
+        for (int c = group * size; c < (group + 1) * size; ++c) sum += wide(scale[c]) * total[which][c];
+        means[which][group] = sum / count;
+    }
+    __syncthreads();
+    if (dshift && blockIdx.x == 0)
+        for (int c = threadIdx.x; c < norm.channels; c += THREADS) {
+            const int group = c / size;
+            const float sum = wide(scale[c]) * total[0][c] - norm.area * means[0][group] - total[2][c] * means[1][group];
+            store(dshift + image * norm.channels + c, sum * stats[(image * 2 + 1) * norm.groups + group]);
+        }
+    if (share.idle) return;
+    float centre[WIDTH], inverse[WIDTH], gain[WIDTH], term[WIDTH];
+    for (int i = 0; i < WIDTH; ++i) {
+        const int c = share.channel + i, group = c / size;
+        centre[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - stats[image * 2 * norm.groups + group];
+        inverse[i] = stats[(image * 2 + 1) * norm.groups + group];
+        gain[i] = wide(scale[c]);
+        term[i] = wide(bias[c]);
+    }
+    for (int row = share.first; row < share.end; row += share.step) {
+        const size_t at = (image * norm.area + row) * norm.channels + share.channel;
+        float v[WIDTH], d[WIDTH];
+        load(x + at, v);
+        load(dy + at, d);
+        for (int i = 0; i < WIDTH; ++i) {
+            const int group = (share.channel + i) / size;
+            float dz, normal;
+            before_silu<T>(norm, v[i], d[i], centre[i], inverse[i], gain[i], term[i],
+                (image * norm.channels + share.channel + i) * norm.area + row, dz, normal);
+            v[i] = (gain[i] * dz - means[0][group] - normal * means[1][group]) * inverse[i];
+        }
+        store(dx + at, v);
+    }
+}
+
+// (a + b) factor.
+template <typename T>
+__device__ void add_scaled(const T* a, const T* b, T* out, u64 len, float scale) {
+    const u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * WIDTH;
+    if (at + WIDTH <= len) {
+        float x[WIDTH], y[WIDTH];
+        load(a + at, x);
+        load(b + at, y);
+        for (int i = 0; i < WIDTH; ++i) x[i] = (x[i] + y[i]) * scale;
+        store(out + at, x);
+    } else {
+        for (u64 i = at; i < len; ++i) store(out + i, (wide(a[i]) + wide(b[i])) * scale);
+    }
+}
+
+// One optimiser update of a piece of one parameter tensor; a block a piece. The coefficients are those of `Update`, folded.
+struct Rule {
+    float b1, b2, eps, root, rate, ema;
+    int adapts;
+};
+
+struct Piece {
+    const float *param, *ema, *m, *v, *gradient;
+    float *new_param, *new_ema, *new_m, *new_v;
+    int len, rule;
+};
+
+extern "C" __global__ void update(const Piece* pieces, const Rule* rules) {
+    const Piece p = pieces[blockIdx.x];
+    const Rule rule = rules[p.rule];
+    for (int i = threadIdx.x; i < p.len; i += blockDim.x) {
+        const float g = p.gradient[i];
+        const float m = p.m[i] + rule.b1 * (g - p.m[i]);
+        const float v = p.v[i] + rule.b2 * (g * g - p.v[i]);
+        const float step = rule.adapts ? m / (sqrtf(v) * rule.root + rule.eps) : m;
+        const float param = p.param[i] - rule.rate * step;
+        p.new_m[i] = m;
+        p.new_v[i] = v;
+        p.new_param[i] = param;
+        p.new_ema[i] = p.ema[i] + rule.ema * (param - p.ema[i]);
+    }
+}
+
+#define KERNELS(T)                                                                                                          \
+    extern "C" __global__ void mask_##T(T* out, u64 len, Dropout dropout) { mask(out, len, dropout); }                     \
+    extern "C" __global__ void add_scaled_##T(const T* a, const T* b, T* out, u64 len, float scale) {                        \
+        add_scaled(a, b, out, len, scale);                                                                                    \
+    }                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(THREADS)                                                                   \
+        norm_sums_##T(const T* x, const T* shift, float* partial, Norm norm) {                                              \
+        norm_sums(x, shift, partial, norm);                                                                                 \
+    }                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(THREADS) norm_apply_##T(const T* x, const T* shift, const T* scale,        \
+        const T* bias, const float* partial, float* stats, T* y, Norm norm) {                                               \
+        norm_apply(x, shift, scale, bias, partial, stats, y, norm);                                                         \
+    }                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(THREADS) norm_back_sums_##T(const T* x, const T* shift, const T* scale,    \
+        const T* bias, const float* stats, const T* dy, float* partial, Norm norm) {                                        \
+        norm_back_sums(x, shift, scale, bias, stats, dy, partial, norm);                                                    \
+    }                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(THREADS) norm_back_apply_##T(const T* x, const T* shift, const T* scale,   \
+        const T* bias, const float* stats, const T* dy, const float* partial, T* dx, T* dshift, float* weights,             \
+        Norm norm) {                                                                                                        \
+        norm_back_apply(x, shift, scale, bias, stats, dy, partial, dx, dshift, weights, norm);                              \
+    }
+
+KERNELS(float)
+KERNELS(bf16)

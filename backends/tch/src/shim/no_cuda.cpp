@@ -1,0 +1,36 @@
+// The kernels' place in a libtorch without CUDA: no tensor ever lies on a GPU.
+
+#include "shim.h"
+
+namespace {
+
+void absent(char** error) { *error = strdup("libtorch here has no CUDA"); }
+
+} // namespace
+
+using at::Tensor;
+
+extern "C" bool exp_tch_has_kernels(const Tensor*, int64_t, char** error) {
+    *error = nullptr;
+    return false;
+}
+
+extern "C" Tensor* exp_tch_norm(const Tensor*, const Tensor*, const Tensor*, const Tensor*, int64_t, double, bool, uint64_t,
+    uint64_t, double, char** error) {
+    absent(error);
+    return nullptr;
+}
+
+extern "C" Tensor* exp_tch_add_scaled(const Tensor*, const Tensor*, double, char** error) {
+    absent(error);
+    return nullptr;
+}
+
+extern "C" Tensor* exp_tch_mask(const Tensor*, uint64_t, uint64_t, double, char** error) {
+    absent(error);
+    return nullptr;
+}
+
+extern "C" void exp_tch_update(const Tensor* const*, const int*, size_t, const void*, size_t, Tensor**, char** error) {
+    absent(error);
+}

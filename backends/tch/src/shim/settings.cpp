@@ -1,0 +1,52 @@
+// Switches of libtorch that its C interface lacks.
+
+#include "shim.h"
+
+#include <ATen/Context.h>
+#ifdef EXP_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+#endif
+
+// How the whole process multiplies f32 on a GPU, and whether it may only use what repeats bit for bit.
+extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
+    guarded(error, [&] {
+        at::Context& context = at::globalContext();
+        context.setAllowTF32CuBLAS(tf32);
+        context.setAllowTF32CuDNN(tf32);
+        context.setDeterministicCuDNN(deterministic);
+        // Trying every algorithm once finds the fastest, and another one the next time.
+        context.setBenchmarkCuDNN(!deterministic);
+        if (deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
+        // A warning where there is no such algorithm: some gradients that no loss of ours asks for.
+        context.setDeterministicAlgorithms(deterministic, true);
+        return 0;
+    });
+}
+
+// The same values with channels innermost in memory.
+extern "C" at::Tensor* exp_tch_channels_last(const at::Tensor* tensor, char** error) {
+    return guarded(error, [&] { return owned(tensor->contiguous(at::MemoryFormat::ChannelsLast)); });
+}
+
+// The most bytes that tensors have taken on a GPU.
+extern "C" uint64_t exp_tch_peak_bytes(int index, char** error) {
+    return guarded(error, [&]() -> uint64_t {
+#ifdef EXP_CUDA
+        using c10::CachingAllocator::StatType;
+        const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(index);
+        return stats.allocated_bytes[static_cast<size_t>(StatType::AGGREGATE)].peak;
+#else
+        (void)index;
+        return 0;
+#endif
+    });
+}
+
+// The sum of squares of all values of all tensors, `[1]`, in f32.
+extern "C" at::Tensor* exp_tch_sum_squares(const at::Tensor* const* tensors, size_t count, char** error) {
+    return guarded(error, [&] {
+        std::vector<at::Tensor> list;
+        for (size_t i = 0; i < count; ++i) list.push_back(*tensors[i]);
+        return owned(at::stack(at::_foreach_norm(list, 2)).square().sum().reshape({1}));
+    });
+}

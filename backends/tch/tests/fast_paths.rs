@@ -1,0 +1,122 @@
+//! Each faster way computes what the plain one computes, to within rounding: a step of training on the device of the suite.
+#![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
+
+#[path = "support/device.rs"]
+mod device;
+#[path = "../../burn/tests/support/kept.rs"]
+mod kept;
+
+use std::collections::BTreeMap;
+
+use exp_api::spec::{FastPath, Precision, RunSpec};
+use exp_api::{Backend, Event, Job, Stop, Task};
+use exp_consistency::checkpoint::decode;
+use exp_tch::TchBackend;
+use kept::{Kept, folder_with};
+use serde_json::{Value, json};
+
+/// A step of a network wide enough for every kernel, with dropout, attention, and groups of 4 and 8 channels; on one replica.
+fn spec() -> RunSpec {
+    let mut spec: Value = serde_json::from_str(include_str!("../benches/step/score_guided.json")).unwrap();
+    spec["dataset"] = json!({"name": "digits8", "flip": false});
+    spec["backend"]["device"] = json!(device::device());
+    spec["backend"]["devices"] = json!([device::device()]);
+    spec["backend"]["threads"] = json!(2);
+    let changes = [
+        ("/model/torso", json!({"nf": 32, "ch_mult": [1, 2], "num_res_blocks": 1, "attn_resolutions": [4]})),
+        ("/model/head", json!({"n_channels": 32, "ch_mults": [1, 1], "is_atten": [false, true], "n_groups": 8})),
+        ("/train", json!({"steps": 1, "batch": 12, "log_every": 1, "preview_every": null, "checkpoint_every": 1})),
+        ("/train", json!({"eval_every": null, "keep": 1})),
+        ("/schedule", json!({"horizon": 5, "sigma_max": 20.0})),
+        ("/eval", json!({"n": 16, "metrics": []})),
+    ];
+    for (place, values) in changes {
+        for (key, value) in values.as_object().unwrap() {
+            spec.pointer_mut(place).unwrap()[key] = value.clone();
+        }
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+/// One step's row of metrics, its gradients (as first moments), and the weights after it.
+struct Step {
+    row: BTreeMap<String, f64>,
+    moments: BTreeMap<String, Vec<f32>>,
+    weights: BTreeMap<String, Vec<f32>>,
+}
+
+fn step(precision: Precision, paths: &[FastPath]) -> Step {
+    let mut spec = spec();
+    (spec.backend.precision, spec.backend.fast_paths) = (precision, Some(paths.to_vec()));
+    assert_eq!(TchBackend.check(&spec), []);
+    let job = Job { task: Task::Train, spec };
+    let (dir, mut kept) = (folder_with(&job), Kept::default());
+    TchBackend.run(dir.path(), &job, &mut kept, &Stop::default()).unwrap();
+    let row = kept.events.into_iter().find_map(|event| match event {
+        Event::Metrics { step: 1, values } => Some(values.into_iter().collect()),
+        _ => None,
+    });
+    let bytes = std::fs::read(dir.path().join("checkpoints/1/state.safetensors")).unwrap();
+    let part =
+        |name: &str| decode(&bytes, name).unwrap().into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
+    Step { row: row.unwrap(), moments: part("m/"), weights: part("param/") }
+}
+
+fn all() -> Vec<FastPath> {
+    let paths = TchBackend
+        .resolve(RunSpec { backend: exp_api::spec::BackendSpec { fast_paths: None, ..spec().backend }, ..spec() });
+    let own = paths.backend.fast_paths.unwrap();
+    // The CPU takes none by itself, and has one.
+    if own.is_empty() { vec![FastPath::Attention] } else { own }
+}
+
+/// The largest difference of a tensor, as a share of its largest value, or of a small share of the largest of all.
+fn apart(a: &BTreeMap<String, Vec<f32>>, b: &BTreeMap<String, Vec<f32>>) -> (f64, String) {
+    assert!(a.len() > 50 && a.keys().eq(b.keys()));
+    let size = |values: &[f32]| values.iter().fold(0.0f64, |most, value| most.max(f64::from(value.abs())));
+    let largest = a.values().map(|values| size(values)).fold(0.0, f64::max);
+    assert!(largest > 0.0);
+    let difference = |(name, a): (&String, &Vec<f32>)| {
+        let off = a.iter().zip(&b[name]).fold(0.0f64, |most, (a, b)| most.max(f64::from((a - b).abs())));
+        (off / size(a).max(1e-3 * largest), name.clone())
+    };
+    a.iter().map(difference).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap()
+}
+
+#[test]
+fn each_way_equals_the_plain_one() {
+    let exact = step(Precision::F32, &[]);
+    for paths in all().into_iter().map(|path| vec![path]).chain([all()]) {
+        let fast = step(Precision::F32, &paths);
+        let words: Vec<&str> = paths.iter().map(|path| path.word()).collect();
+        let values =
+            exact.row.iter().map(|(name, value)| (value - fast.row[name]).abs() / value.abs()).fold(0.0, f64::max);
+        let ((moments, worst), (weights, _)) =
+            (apart(&exact.moments, &fast.moments), apart(&exact.weights, &fast.weights));
+        println!(
+            "{words:?}: values apart by {values:.1e}, gradients by {moments:.1e} ({worst}), weights by {weights:.1e}"
+        );
+        assert!(values < 1e-5 && moments < 1e-4 && weights < 1e-5, "{words:?}");
+    }
+}
+
+/// bf16 rounds to 1 part in 512, some dozen times on the way, and not at the same places.
+#[test]
+fn all_ways_together_are_as_near_to_f32_in_bf16_as_the_plain_one() {
+    let exact = step(Precision::F32, &[]);
+    let cosine = |step: &Step| {
+        let dot = |a: &Step, b: &Step| -> f64 {
+            let pairs = a.moments.iter().flat_map(|(name, a)| a.iter().zip(&b.moments[name]));
+            pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        dot(&exact, step) / (dot(&exact, &exact) * dot(step, step)).sqrt()
+    };
+    let (plain, fast) = (step(Precision::Bf16, &[]), step(Precision::Bf16, &all()));
+    let [plain_off, fast_off] = [&plain, &fast].map(|step| 1.0 - cosine(step));
+    println!("1 - cosine of the gradients with those of f32: {plain_off:.1e} plain, {fast_off:.1e} fast");
+    assert!(plain_off > 0.0 && fast_off < 2.0 * plain_off + 1e-5);
+    for (name, value) in &exact.row {
+        let off = (value - fast.row[name]).abs() / value.abs();
+        assert!(off < 2e-2, "{name}: apart by {off:.1e}");
+    }
+}
