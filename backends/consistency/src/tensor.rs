@@ -158,6 +158,11 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         image
     }
 
+    /// A square image `[N,C,from,from]` through a fixed map of its lines, to `[N,C,to,to]`; see [`LineMap`].
+    fn along_lines(&self, map: &LineMap) -> Self {
+        reference::along_lines(self, map)
+    }
+
     /// Each pixel of `[N,C,H,W]` four times: `[N,C,2H,2W]`.
     fn upsample_nearest(&self) -> Self {
         let [n, c, h, w] = image_shape(&self.shape());
@@ -236,9 +241,22 @@ impl<T: Tensor> NormSilu<'_, T> {
     }
 }
 
+/// A fixed linear map of lines of pixels, applied to rows and columns alike: how a separable filter resamples an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineMap {
+    /// Pixels of a line before.
+    pub from: usize,
+    /// Pixels of a line after.
+    pub to: usize,
+    /// `[from,to]` in row-major order.
+    pub values: Vec<f32>,
+    /// The same for all pixels of an image at once, `[from^2,to^2]`, where one larger product is better than two.
+    pub dense: Option<Vec<f32>>,
+}
+
 /// Composites in terms of primitives, for engines whose own kernel does not apply to every case.
 pub mod reference {
-    use super::Tensor;
+    use super::{LineMap, Tensor, image_shape};
 
     /// [`Tensor::group_norm`].
     pub fn group_norm<T: Tensor>(x: &T, groups: usize, scale: &T, bias: &T, eps: f64) -> T {
@@ -249,6 +267,20 @@ pub mod reference {
         let deviation = centred.square().mean(&[2]).offset(eps).sqrt();
         let normal = centred.div(&deviation).reshape(&shape);
         normal.mul(&scale.reshape(&[1, c, 1, 1])).add(&bias.reshape(&[1, c, 1, 1]))
+    }
+
+    /// [`Tensor::along_lines`].
+    pub fn along_lines<T: Tensor>(x: &T, map: &LineMap) -> T {
+        let [b, c, h, w] = image_shape(&x.shape());
+        let to = map.to;
+        if let Some(dense) = &map.dense {
+            let pixels = x.reshape(&[b * c, h * w]).matmul(&x.constant(&[h * w, to * to], dense));
+            return pixels.reshape(&[b, c, to, to]);
+        }
+        let filter = x.constant(&[map.from, to], &map.values);
+        let rows = x.reshape(&[b * c * h, w]).matmul(&filter).reshape(&[b * c, h, to]);
+        let columns = rows.permute(&[0, 2, 1]).reshape(&[b * c * to, h]).matmul(&filter);
+        columns.reshape(&[b * c, to, to]).permute(&[0, 2, 1]).reshape(&[b, c, to, to])
     }
 
     /// [`Tensor::attention`].

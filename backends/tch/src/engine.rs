@@ -2,7 +2,7 @@
 
 use exp_api::spec::{FastPath, Precision};
 use exp_consistency::engine::{Engine, Pending, Slot, Update};
-use exp_consistency::params::Params;
+use exp_consistency::params::{ParamSpec, Params};
 use exp_consistency::tensor::Tensor as _;
 use tch::{Device, Kind, Tensor};
 
@@ -52,12 +52,16 @@ impl TchEngine {
 
     /// The leaves as a pass sees them. Weights that training leaves alone keep all their digits: they are frequencies.
     fn seen(&self, leaves: &Params<TchTensor>) -> Params<TchTensor> {
-        Params::build(leaves.plan(), |(id, spec)| {
-            let leaf = &leaves.tensors()[id];
-            match self.precision {
-                Precision::Bf16 if spec.trained => self.own(done(leaf.get().f_to_kind(Kind::BFloat16))),
-                _ => leaf.clone(),
-            }
+        let trained = |spec: &ParamSpec| self.precision == Precision::Bf16 && spec.trained;
+        let exact: Vec<Tensor> = leaves.iter().filter(|(spec, _)| trained(spec)).map(|(_, leaf)| leaf.get()).collect();
+        let low = match self.paths.fused_update && self.device.is_cuda() {
+            true => done(shim::lowered(&exact)),
+            false => exact.iter().map(|leaf| done(leaf.f_to_kind(Kind::BFloat16))).collect(),
+        };
+        let mut low = low.into_iter();
+        Params::build(leaves.plan(), |(id, spec)| match trained(spec).then(|| low.next()).flatten() {
+            Some(low) => self.own(low),
+            None => leaves.tensors()[id].clone(),
         })
     }
 }

@@ -8,7 +8,7 @@ use tch::Device;
 pub(crate) struct Paths {
     pub(crate) channels_last: bool,
     pub(crate) attention: bool,
-    pub(crate) fused_norm: bool,
+    pub(crate) fused_blocks: bool,
     pub(crate) fused_update: bool,
 }
 
@@ -17,7 +17,7 @@ pub(crate) struct Paths {
 pub(crate) fn of(device: Device) -> Vec<FastPath> {
     match device {
         Device::Cuda(_) => {
-            vec![FastPath::ChannelsLast, FastPath::Attention, FastPath::FusedNorm, FastPath::FusedUpdate]
+            vec![FastPath::ChannelsLast, FastPath::Attention, FastPath::FusedBlocks, FastPath::FusedUpdate]
         }
         _ => Vec::new(),
     }
@@ -30,7 +30,7 @@ impl Paths {
         Paths {
             channels_last: has(FastPath::ChannelsLast),
             attention: has(FastPath::Attention),
-            fused_norm: has(FastPath::FusedNorm),
+            fused_blocks: has(FastPath::FusedBlocks),
             fused_update: has(FastPath::FusedUpdate),
         }
     }

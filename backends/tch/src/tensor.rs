@@ -7,7 +7,7 @@
 //! bf16, and the rest follows: a product with a bf16 operand is computed in bf16, sums and means come out in f32, and
 //! anything that meets an f32 value becomes f32, as preconditioning and losses do.
 
-use exp_consistency::tensor::{NormSilu, Tensor, image_shape, reference};
+use exp_consistency::tensor::{LineMap, NormSilu, Tensor, image_shape, reference};
 use tch::{Device, Kind, TchError};
 
 use crate::failure::done;
@@ -19,17 +19,30 @@ use crate::shim::{self, Mask};
 /// A tensor on one of libtorch's devices: `f32`, or bf16 within a pass of mixed precision.
 #[derive(Debug, Clone)]
 pub struct TchTensor {
-    handle: Handle,
+    value: Handle,
+    /// What is still to be added to each channel of an image: the bias of a convolution. Whoever reads the image next does
+    /// that along with its own work.
+    bias: Option<Handle>,
     paths: Paths,
 }
 
 impl TchTensor {
     pub(crate) fn of(tensor: tch::Tensor, paths: Paths) -> TchTensor {
-        TchTensor { handle: Handle::new(tensor), paths }
+        TchTensor { value: Handle::new(tensor), bias: None, paths }
     }
 
+    /// The tensor of libtorch.
     pub(crate) fn get(&self) -> tch::Tensor {
-        self.handle.get()
+        let value = self.value.get();
+        match &self.bias {
+            Some(bias) => done(value.f_add(&done(bias.get().f_view([1, -1, 1, 1])))),
+            None => value,
+        }
+    }
+
+    /// The tensor of libtorch, and what is to be added to its channels, `[C]`.
+    fn apart(&self) -> (tch::Tensor, Option<tch::Tensor>) {
+        (self.value.get(), self.bias.as_ref().map(Handle::get))
     }
 
     /// Another one of the same engine.
@@ -45,13 +58,39 @@ impl TchTensor {
         self.like(done(op(&self.get(), &other.get())))
     }
 
-    /// Group normalisation by the fused kernel, where that applies.
-    fn fused(&self, shift: Option<&Self>, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
-        let x = self.get();
-        if !self.paths.fused_norm || !done(shim::has_kernels(&x, norm.groups)) {
+    /// An image through a map of its lines by the kernel, where that applies.
+    fn mapped(&self, map: &LineMap) -> Option<TchTensor> {
+        let x = self.value.get();
+        if !self.paths.fused_blocks || !done(shim::has_kernels(&x, 1)) {
             return None;
         }
-        let (shift, scale, bias) = (shift.map(TchTensor::get), norm.scale.get(), norm.bias.get());
+        let [there, back] = [taps(map, false), taps(map, true)];
+        let [there, back] = [&there, &back].map(|(shape, table)| upload(shape, table, x.device()));
+        Some(self.like(done(shim::along_lines(&self.get(), [&there, &back], map.from, map.to))))
+    }
+
+    /// The same of a square image, by the weight of pixel `i` of a line in pixel `o` of the line after.
+    fn along_square(&self, h: usize, w: usize, to: usize, weight: impl Fn(usize, usize) -> f32) -> Option<TchTensor> {
+        if h != w || !self.paths.fused_blocks {
+            return None;
+        }
+        let values = (0..h * to).map(|at| weight(at / to, at % to)).collect();
+        self.mapped(&LineMap { from: h, to, values, dense: None })
+    }
+
+    /// Group normalisation by the fused kernel, where that applies.
+    fn fused(&self, shift: Option<&Self>, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
+        let (x, own) = self.apart();
+        if !self.paths.fused_blocks || !done(shim::has_kernels(&x, norm.groups)) {
+            return None;
+        }
+        // What a convolution still has to add goes along with the shift, or is one.
+        let shift = match (shift.map(TchTensor::get), own) {
+            (Some(shift), Some(bias)) => Some(done(shift.f_add(&bias))),
+            (None, Some(bias)) => Some(done(done(bias.f_unsqueeze(0)).f_expand([x.size()[0], -1], false))),
+            (shift, None) => shift,
+        };
+        let (scale, bias) = (norm.scale.get(), norm.bias.get());
         let mask = norm.dropout.map_or_else(Mask::default, |(rate, key)| numbers(key, rate));
         let (shift, scale, bias) = (shift.as_ref(), &scale, &bias);
         let norm = shim::Norm { shift, scale, bias, groups: norm.groups, eps: norm.eps, silu, mask };
@@ -59,16 +98,27 @@ impl TchTensor {
     }
 }
 
-/// Values in row-major order, on a device. From memory that a GPU reads by itself, so that nobody waits for it.
+/// Values in row-major order, on a device.
 pub(crate) fn upload(shape: &[usize], values: &[f32], device: Device) -> tch::Tensor {
-    let host = done(done(tch::Tensor::f_from_slice(values)).f_reshape(sizes(shape)));
     match device {
-        Device::Cuda(_) => {
-            let pinned = done(host.f_pin_memory(device));
-            done(pinned.f_to_device_(device, Kind::Float, true, false))
-        }
-        _ => host,
+        Device::Cuda(gpu) => done(shim::upload(values, &sizes(shape), gpu)),
+        _ => done(done(tch::Tensor::f_from_slice(values)).f_reshape(sizes(shape))),
     }
+}
+
+/// The table by which a kernel reads a map of lines, or its transpose: for each pixel after, the first pixel before that it
+/// sees, and as many weights as the widest of them needs. With its shape.
+fn taps(map: &LineMap, transposed: bool) -> ([usize; 2], Vec<f32>) {
+    let [from, to] = if transposed { [map.to, map.from] } else { [map.from, map.to] };
+    let weight = |i: usize, o: usize| map.values[if transposed { o * map.to + i } else { i * map.to + o }];
+    let seen = |o: usize| (0..from).filter(move |&i| weight(i, o) != 0.0);
+    let width = |o: usize| seen(o).next().zip(seen(o).next_back()).map_or(1, |(first, last)| last + 1 - first);
+    let count = (0..to).map(width).max().unwrap_or(1);
+    let row = |o: usize| {
+        let first = seen(o).next().unwrap_or(0).min(from - count);
+        [first as f32].into_iter().chain((first..first + count).map(move |i| weight(i, o)))
+    };
+    ([to, 1 + count], (0..to).flat_map(row).collect())
 }
 
 /// Both operands of a product in one format: the lower of the two.
@@ -86,7 +136,7 @@ fn sizes(shape: &[usize]) -> Vec<i64> {
 
 impl Tensor for TchTensor {
     fn shape(&self) -> Vec<usize> {
-        self.get().size().into_iter().map(|size| size as usize).collect()
+        self.value.get().size().into_iter().map(|size| size as usize).collect()
     }
 
     fn to_host(&self) -> Vec<f32> {
@@ -201,8 +251,11 @@ impl Tensor for TchTensor {
 
     fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self {
         let (x, kernel) = lowered(self.get(), kernel.get());
-        let bias = bias.map(|bias| done(bias.get().f_to_kind(x.kind())));
-        self.like(done(x.f_conv2d(&kernel, bias, [stride as i64; 2], [padding as i64; 2], [1; 2], 1)))
+        let mut bias = bias.map(|bias| done(bias.get().f_to_kind(x.kind())));
+        let later = self.paths.fused_blocks && kernel.size()[0] % 8 == 0 && x.device().is_cuda();
+        let later = later.then(|| bias.take()).flatten().map(Handle::new);
+        let value = done(x.f_conv2d(&kernel, bias, [stride as i64; 2], [padding as i64; 2], [1; 2], 1));
+        TchTensor { bias: later, ..self.like(value) }
     }
 
     fn silu(&self) -> Self {
@@ -248,12 +301,20 @@ impl Tensor for TchTensor {
     }
 
     fn add_scaled(&self, other: &Self, factor: f64) -> Self {
-        let (a, b) = (self.get(), other.get());
+        let ((a, first), (b, second)) = (self.apart(), other.apart());
         let alike = a.kind() == b.kind() && a.size() == b.size();
-        match self.paths.fused_norm && alike && done(shim::has_kernels(&a, 1)) {
-            true => self.like(done(shim::add_scaled(&a, &b, factor))),
-            false => self.add(other).scale(factor),
+        if !(self.paths.fused_blocks && alike && done(shim::has_kernels(&a, 1))) {
+            return self.add(other).scale(factor);
         }
+        let bias = match (first, second) {
+            (Some(first), Some(second)) => Some(done(first.f_add(&second))),
+            (first, second) => first.or(second),
+        };
+        self.like(done(shim::add_scaled(&a, &b, bias.as_ref(), factor)))
+    }
+
+    fn along_lines(&self, map: &LineMap) -> Self {
+        self.mapped(map).unwrap_or_else(|| reference::along_lines(self, map))
     }
 
     fn sum_squares_of(parts: &[&Self]) -> Self {
@@ -285,10 +346,17 @@ impl Tensor for TchTensor {
 
     fn upsample_nearest(&self) -> Self {
         let [_, _, h, w] = image_shape(&self.shape());
+        if let Some(found) = self.along_square(h, w, 2 * h, |i, o| f32::from(u8::from(o / 2 == i))) {
+            return found;
+        }
         self.map(|x| x.f_upsample_nearest2d(sizes(&[2 * h, 2 * w]), None, None))
     }
 
     fn average_pool(&self) -> Self {
+        let [_, _, h, w] = image_shape(&self.shape());
+        if let Some(found) = self.along_square(h, w, h / 2, |i, o| if i / 2 == o { 0.5 } else { 0.0 }) {
+            return found;
+        }
         self.map(|x| x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None))
     }
 
@@ -308,5 +376,28 @@ impl Tensor for TchTensor {
                 x.f_mul(&mask.f_to_kind(x.kind())?)
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_hold_the_map_and_its_transpose() {
+        // Three pixels to two, the second of which sees one that lies at the end, and a line that sees nothing.
+        let map = LineMap { from: 3, to: 3, values: vec![0.5, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 2.0, 0.0], dense: None };
+        for transposed in [false, true] {
+            let ([rows, width], table) = taps(&map, transposed);
+            let mut found = [0.0; 9];
+            for (o, row) in table.chunks(width).enumerate() {
+                for (k, weight) in row[1..].iter().enumerate() {
+                    let i = row[0] as usize + k;
+                    found[if transposed { o * 3 + i } else { i * 3 + o }] = *weight;
+                }
+            }
+            assert_eq!((rows, width), (3, if transposed { 2 } else { 3 }));
+            assert_eq!(found.to_vec(), map.values);
+        }
     }
 }

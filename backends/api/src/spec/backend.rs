@@ -21,8 +21,9 @@ choice! {
         ChannelsLast = "channels_last",
         /// Attention without the matrix of its weights in memory.
         Attention = "attention",
-        /// Shift, group normalisation, SiLU and dropout in one kernel, and sum and scale of a residual block in one.
-        FusedNorm = "fused_norm",
+        /// What stands between the convolutions of a residual block, bias, norm, activation, dropout, filter and sum, in as
+        /// few kernels as it needs.
+        FusedBlocks = "fused_blocks",
         /// All parameters are updated by one kernel, and their norm is taken by one.
         FusedUpdate = "fused_update",
     }

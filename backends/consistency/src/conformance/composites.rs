@@ -86,7 +86,7 @@ fn norms(cases: &mut Vec<Case>) {
     }
     // With a shift of the channels, also in sizes that kernels for several channels at once take.
     for ([n, h, w], (c, groups)) in
-        [([1, 1, 1], (6, 3)), ([3, 2, 5], (5, 5)), ([2, 8, 8], (8, 2)), ([3, 9, 7], (64, 32)), ([2, 16, 16], (24, 6))]
+        [([1, 1, 1], (6, 3)), ([3, 2, 5], (6, 2)), ([2, 8, 8], (8, 2)), ([3, 9, 7], (64, 32)), ([2, 16, 16], (24, 6))]
     {
         for layout in LAYOUTS {
             let shapes: [&[usize]; 4] = [&[n, c, h, w], &[c], &[c], &[n, c]];
@@ -113,6 +113,11 @@ fn others(cases: &mut Vec<Case>) {
     for sides in [[1, 1, 1, 1], [2, 1, 0, 3], [0, 0, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0]] {
         for layout in LAYOUTS {
             cases.push(Case::laid(Operation::Pad(sides), &[image], layout));
+        }
+    }
+    for (channels, from, to) in [(3, 4, 2), (8, 4, 8), (16, 8, 4), (2, 6, 13), (8, 1, 2), (8, 9, 4)] {
+        for layout in LAYOUTS {
+            cases.push(Case::laid(Operation::AlongLines { from, to }, &[&[2, channels, from, from]], layout));
         }
     }
     for operation in [Operation::UpsampleNearest, Operation::AveragePool, Operation::MaxPool] {

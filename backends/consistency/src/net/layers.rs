@@ -55,17 +55,10 @@ impl Conv {
         x.conv2d(&theta[self.kernel], self.bias.map(|bias| &theta[bias]), self.stride, self.padding)
     }
 
-    /// The same without the bias, and the bias.
-    pub fn apply_unbiased<'a, T: Tensor>(&self, theta: &'a Params<T>, x: &T) -> (T, Option<&'a T>) {
-        let convolved = x.conv2d(&theta[self.kernel], None, self.stride, self.padding);
-        (convolved, self.bias.map(|bias| &theta[bias]))
-    }
-
     /// The same, where something linear happens to the image between convolving and adding the bias.
     pub fn apply_around<T: Tensor>(&self, theta: &Params<T>, x: &T, between: impl FnOnce(&T) -> T) -> T {
-        let (convolved, bias) = self.apply_unbiased(theta, x);
-        let convolved = between(&convolved);
-        match bias {
+        let convolved = between(&x.conv2d(&theta[self.kernel], None, self.stride, self.padding));
+        match self.bias.map(|bias| &theta[bias]) {
             Some(bias) => convolved.add(&bias.reshape(&[1, bias.shape()[0], 1, 1])),
             None => convolved,
         }
@@ -105,16 +98,6 @@ impl Dense {
     /// `[B,inputs]` to `[B,outputs]`.
     pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
         x.linear(&theta[self.weight], &theta[self.bias])
-    }
-
-    /// `[B,outputs]` of a condition `[B,inputs]`, and of the bias `[outputs]` of a convolution beside it: what is added
-    /// to every pixel of what was convolved.
-    pub fn shift<T: Tensor>(&self, theta: &Params<T>, condition: &T, beside: Option<&T>) -> T {
-        let shift = self.apply(theta, condition);
-        match beside {
-            Some(bias) => shift.add(&bias.reshape(&[1, bias.shape()[0]])),
-            None => shift,
-        }
     }
 
     fn plan(

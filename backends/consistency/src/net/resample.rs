@@ -7,7 +7,7 @@
 //!
 //! Taps are those of a cross-correlation; whoever defines a filter as a convolution hands them over reversed.
 
-use crate::tensor::{Tensor, image_shape};
+use crate::tensor::{LineMap, Tensor};
 
 /// Above this many entries, the matrix over all pixels costs more than two over rows and columns.
 const DENSE_LIMIT: usize = 1 << 16;
@@ -19,18 +19,8 @@ pub enum Resample {
     Nearest,
     /// Means of 2x2 pixels.
     Average,
-    /// Through a matrix over the pixels of the image, `[from^2, to^2]`.
-    Dense(Matrix),
-    /// Through a matrix over the pixels of a row, then of a column, `[from, to]`.
-    Separable(Matrix),
-}
-
-/// A matrix in row-major order, from `from` pixels a line to `to`.
-#[derive(Debug, Clone)]
-pub struct Matrix {
-    to: usize,
-    shape: [usize; 2],
-    values: Vec<f32>,
+    /// Through a matrix over the pixels of a row, then of a column.
+    Lines(LineMap),
 }
 
 impl Resample {
@@ -86,7 +76,7 @@ impl Resample {
             values[left as usize * to + out] += (1.0 - share) as f32;
             values[(left + 1.0).min(last) as usize * to + out] += share as f32;
         }
-        Resample::Separable(Matrix { to, shape: [from, to], values })
+        Resample::Lines(LineMap { from, to, values, dense: None })
     }
 
     /// The mean of each pixel and its neighbours on all sides, as many as there are.
@@ -94,25 +84,15 @@ impl Resample {
         let neighbours = |out: usize| out.saturating_sub(1)..(out + 2).min(side);
         let weight = |i, out| if neighbours(out).contains(&i) { 1.0 / neighbours(out).len() as f32 } else { 0.0 };
         let values = (0..side * side).map(|at| weight(at / side, at % side)).collect();
-        Resample::Separable(Matrix { to: side, shape: [side, side], values })
+        Resample::Lines(LineMap { from: side, to: side, values, dense: None })
     }
 
     /// `[B,C,side,side]` to `[B,C,side',side']`.
     pub fn apply<T: Tensor>(&self, x: &T) -> T {
-        let [b, c, h, w] = image_shape(&x.shape());
         match self {
             Resample::Nearest => x.upsample_nearest(),
             Resample::Average => x.average_pool(),
-            Resample::Dense(matrix) => {
-                let pixels = x.reshape(&[b * c, h * w]).matmul(&x.constant(&matrix.shape, &matrix.values));
-                pixels.reshape(&[b, c, matrix.to, matrix.to])
-            }
-            Resample::Separable(matrix) => {
-                let (to, filter) = (matrix.to, x.constant(&matrix.shape, &matrix.values));
-                let rows = x.reshape(&[b * c * h, w]).matmul(&filter).reshape(&[b * c, h, to]);
-                let columns = rows.permute(&[0, 2, 1]).reshape(&[b * c * to, h]).matmul(&filter);
-                columns.reshape(&[b * c, to, to]).permute(&[0, 2, 1]).reshape(&[b, c, to, to])
-            }
+            Resample::Lines(map) => x.along_lines(map),
         }
     }
 }
@@ -132,14 +112,12 @@ impl Line {
             let place = (self.before + self.spread * i).checked_sub(self.stride * o);
             place.and_then(|k| self.taps.get(k)).copied().unwrap_or(0.0)
         };
-        if (from * to).pow(2) > DENSE_LIMIT {
-            let values = (0..from * to).map(|at| weight(at / to, at % to) as f32).collect();
-            return Resample::Separable(Matrix { to, shape: [from, to], values });
-        }
-        let shape = [from * from, to * to];
+        let values = (0..from * to).map(|at| weight(at / to, at % to) as f32).collect();
+        let [rows, columns] = [from * from, to * to];
         let dense = |row: usize, column: usize| weight(row / from, column / to) * weight(row % from, column % to);
-        let values = (0..shape[0] * shape[1]).map(|at| dense(at / shape[1], at % shape[1]) as f32).collect();
-        Resample::Dense(Matrix { to, shape, values })
+        let dense = (rows * columns <= DENSE_LIMIT)
+            .then(|| (0..rows * columns).map(|at| dense(at / columns, at % columns) as f32).collect());
+        Resample::Lines(LineMap { from, to, values, dense })
     }
 }
 
@@ -158,14 +136,13 @@ mod tests {
 
     fn line(resample: Resample) -> Vec<f32> {
         match resample {
-            Resample::Separable(matrix) => matrix.values,
+            Resample::Lines(map) => map.values,
             other => panic!("{other:?} has no matrix over lines"),
         }
     }
 
     #[test]
     fn a_filter_weighs_neighbours() {
-        // Side 32 is large: the matrix is that of one line.
         let down = line(Resample::halve(&[1.0, 3.0, 3.0, 1.0], 32));
         let column: Vec<f32> = (0..32).map(|i| down[i * 16 + 1]).collect();
         assert_eq!(column[..6], [0.0, 0.125, 0.375, 0.375, 0.125, 0.0]);
@@ -175,11 +152,14 @@ mod tests {
 
     #[test]
     fn small_images_go_through_one_matrix() {
-        let Resample::Dense(matrix) = Resample::halve(&[1.0, 3.0, 3.0, 1.0], 4) else { panic!("4 is small") };
-        assert_eq!(matrix.shape, [16, 4]);
+        let dense = |side| match Resample::halve(&[1.0, 3.0, 3.0, 1.0], side) {
+            Resample::Lines(map) => map.dense,
+            other => panic!("{other:?} has no matrix over lines"),
+        };
         // Every pixel in the middle gives its whole weight to the outputs.
-        let weight: f32 = matrix.values[5 * 4..6 * 4].iter().sum();
+        let weight: f32 = dense(4).expect("4 is small")[5 * 4..6 * 4].iter().sum();
         assert_eq!(weight, 0.25);
+        assert_eq!(dense(32), None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ struct Dropout {
 };
 
 struct Norm {
-    int area, channels, groups, chunks;
+    int area, channels, groups, chunks, stride;
     float eps;
     int silu;
     Dropout dropout;
@@ -38,6 +38,12 @@ struct Norm {
 struct Rule {
     float b1, b2, eps, root, rate, ema;
     int adapts;
+};
+
+struct Copy {
+    const void* from;
+    void* to;
+    int len;
 };
 
 struct Piece {
@@ -109,21 +115,33 @@ std::string of_kind(const char* name, const Tensor& tensor) {
 
 Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
+// Values from one pixel to the next, where pixels follow each other evenly with their channels side by side; else 0.
+int pixel_stride(const Tensor& x) {
+    const int64_t n = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3);
+    const int64_t stride = w > 1 ? x.stride(3) : h > 1 ? x.stride(2) : n > 1 ? x.stride(0) : c;
+    const bool even = (h == 1 || x.stride(2) == w * stride) && (n == 1 || x.stride(0) == h * w * stride);
+    const bool aligned = stride % WIDTH == 0 && reinterpret_cast<uintptr_t>(x.data_ptr()) % 16 == 0;
+    return (c == 1 || x.stride(1) == 1) && even && aligned && stride >= c ? static_cast<int>(stride) : 0;
+}
+
+// The same values as pixels that a kernel can read: as they lie, or copied.
+Tensor pixels(const Tensor& x) { return pixel_stride(x) ? x : channels_last(x); }
+
 void* data(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr() : nullptr; }
 
 // Enough blocks to fill the largest GPU a few times over, each with some pixels to sum.
 int chunks(int64_t images, int64_t area, int64_t channels) {
     const int64_t rows = THREADS / (channels / WIDTH);
-    return static_cast<int>(std::clamp<int64_t>(2048 / images, 1, std::max<int64_t>(1, area / (4 * rows))));
+    return static_cast<int>(std::clamp<int64_t>(1024 / images, 1, std::max<int64_t>(1, area / (4 * rows))));
 }
 
 struct NormSilu : torch::autograd::Function<NormSilu> {
-    static Tensor forward(AutogradContext* context, const Tensor& image, const Tensor& shift, const Tensor& scale,
+    static Tensor forward(AutogradContext* context, const Tensor& image, const std::optional<Tensor>& added, const Tensor& scale,
         const Tensor& bias, int64_t groups, double eps, bool silu, int64_t start, int64_t bound, double kept) {
         const c10::cuda::CUDAGuard guard(image.device());
-        const Tensor x = channels_last(image);
+        const Tensor x = channels_last(image), shift = added.value_or(Tensor());
         const int64_t n = x.size(0), c = x.size(1), area = x.size(2) * x.size(3);
-        const Norm norm{static_cast<int>(area), static_cast<int>(c), static_cast<int>(groups), chunks(n, area, c),
+        const Norm norm{static_cast<int>(area), static_cast<int>(c), static_cast<int>(groups), chunks(n, area, c), 0,
             static_cast<float>(eps), silu,
             {static_cast<uint64_t>(start), static_cast<uint64_t>(bound), static_cast<float>(kept)}};
         const auto f32 = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
@@ -144,7 +162,8 @@ struct NormSilu : torch::autograd::Function<NormSilu> {
         Norm norm;
         std::memcpy(&norm, context->saved_data["norm"].toStringRef().data(), sizeof norm);
         const c10::cuda::CUDAGuard guard(x.device());
-        const Tensor dy = channels_last(gradients[0].to(x.scalar_type()));
+        const Tensor dy = pixels(gradients[0].to(x.scalar_type()));
+        norm.stride = pixel_stride(dy);
         const int64_t n = x.size(0), c = x.size(1);
         const auto f32 = stats.options();
         const Tensor partial = at::empty({n, norm.chunks, 3, c}, f32), weights = at::empty({n, 2, c}, f32);
@@ -160,20 +179,97 @@ struct NormSilu : torch::autograd::Function<NormSilu> {
 };
 
 struct AddScaled : torch::autograd::Function<AddScaled> {
-    static Tensor forward(AutogradContext* context, const Tensor& left, const Tensor& right, double factor) {
+    static Tensor forward(AutogradContext* context, const Tensor& left, const Tensor& right, const std::optional<Tensor>& added,
+        double factor) {
         const c10::cuda::CUDAGuard guard(left.device());
-        const Tensor a = channels_last(left), b = channels_last(right), out = at::empty_like(a);
+        const Tensor a = channels_last(left), b = channels_last(right), bias = added.value_or(Tensor());
+        const Tensor out = at::empty_like(a);
         const uint64_t len = a.numel();
-        launch(of_kind("add_scaled", a), dim3((len / WIDTH + THREADS) / THREADS), THREADS, data(a), data(b), data(out), len,
-            static_cast<float>(factor));
+        launch(of_kind("add_scaled", a), dim3((len / WIDTH + THREADS - 1) / THREADS), THREADS, data(a), data(b), data(bias),
+            data(out), len, static_cast<int>(a.size(1)), static_cast<float>(factor));
         context->saved_data["factor"] = factor;
+        context->saved_data["biased"] = bias.defined();
         return out;
     }
 
     static variable_list backward(AutogradContext* context, variable_list gradients) {
-        const Tensor scaled = gradients[0] * context->saved_data["factor"].toDouble();
-        return {scaled, scaled, Tensor()};
+        const double factor = context->saved_data["factor"].toDouble();
+        if (!context->saved_data["biased"].toBool()) {
+            const Tensor scaled = gradients[0] * factor;
+            return {scaled, scaled, Tensor(), Tensor()};
+        }
+        const c10::cuda::CUDAGuard guard(gradients[0].device());
+        const Tensor dy = pixels(gradients[0]);
+        const int64_t c = dy.size(1), rows = dy.numel() / c;
+        Norm norm{static_cast<int>(rows), static_cast<int>(c), 1, chunks(1, rows, c), pixel_stride(dy), 0, 0, {0, 0, 0}};
+        const Tensor dx = at::empty(dy.sizes(), dy.options().memory_format(at::MemoryFormat::ChannelsLast));
+        const Tensor partial = at::empty({norm.chunks, c}, dy.options().dtype(at::kFloat));
+        launch(of_kind("add_scaled_back", dy), dim3(norm.chunks), THREADS, data(dy), data(dx), data(partial),
+            static_cast<float>(factor), norm);
+        return {dx, dx, partial.sum(0).to(dy.scalar_type()), Tensor()};
     }
+};
+
+Tensor mapped(const Tensor& image, const Tensor& table, int64_t from, int64_t to, int64_t taps) {
+    const c10::cuda::CUDAGuard guard(image.device());
+    const Tensor x = channels_last(image);
+    const Tensor y =
+        at::empty({x.size(0), x.size(1), to, to}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+    const uint64_t len = y.numel();
+    launch(of_kind("along_lines", x), dim3((len / WIDTH + THREADS - 1) / THREADS), THREADS, data(x), data(y), data(table), len,
+        static_cast<int>(from), static_cast<int>(to), static_cast<int>(taps), static_cast<int>(x.size(1)));
+    return y;
+}
+
+// The table of the map, and that of its transpose for the gradient.
+struct AlongLines : torch::autograd::Function<AlongLines> {
+    static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& there, const Tensor& back, int64_t from,
+        int64_t to) {
+        context->save_for_backward({back});
+        context->saved_data["from"] = from;
+        context->saved_data["to"] = to;
+        return mapped(x, there, from, to, there.size(1) - 1);
+    }
+
+    static variable_list backward(AutogradContext* context, variable_list gradients) {
+        const Tensor back = context->get_saved_variables()[0];
+        const int64_t from = context->saved_data["from"].toInt(), to = context->saved_data["to"].toInt();
+        return {mapped(gradients[0], back, to, from, back.size(1) - 1), Tensor(), Tensor(), Tensor(), Tensor()};
+    }
+};
+
+// Bytes on the device of a tensor, by way of memory that a GPU reads by itself.
+Tensor bytes(const void* from, size_t size, const Tensor& beside) {
+    const Tensor host = at::empty({static_cast<int64_t>(size)}, at::TensorOptions(at::kByte).pinned_memory(true));
+    std::memcpy(host.mutable_data_ptr(), from, size);
+    return host.to(beside.device(), /*non_blocking=*/true);
+}
+
+// Many tensors in another format, by one kernel.
+variable_list converted(const variable_list& tensors, at::ScalarType kind) {
+    variable_list made(tensors.size()), kept;
+    std::vector<Copy> copies;
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        if (!tensors[i].defined()) continue;
+        // Without holes, so that both lie in memory alike.
+        const Tensor from = tensors[i].is_non_overlapping_and_dense() ? tensors[i] : tensors[i].contiguous();
+        made[i] = at::empty_like(from, from.options().dtype(kind));
+        kept.push_back(from);
+        for (int64_t at = 0; at < from.numel(); at += PIECE)
+            copies.push_back({static_cast<const char*>(from.const_data_ptr()) + at * from.element_size(),
+                static_cast<char*>(made[i].mutable_data_ptr()) + at * made[i].element_size(),
+                static_cast<int>(std::min<int64_t>(PIECE, from.numel() - at))});
+    }
+    if (copies.empty()) return made;
+    const c10::cuda::CUDAGuard guard(kept[0].device());
+    const Tensor table = bytes(copies.data(), copies.size() * sizeof(Copy), kept[0]);
+    launch(kind == at::kFloat ? "to_float" : "to_bf16", dim3(copies.size()), 512, data(table));
+    return made;
+}
+
+struct Lowered : torch::autograd::Function<Lowered> {
+    static variable_list forward(AutogradContext*, at::TensorList leaves) { return converted(leaves.vec(), at::kBFloat16); }
+    static variable_list backward(AutogradContext*, variable_list gradients) { return converted(gradients, at::kFloat); }
 };
 
 } // namespace
@@ -195,15 +291,35 @@ extern "C" Tensor* exp_tch_norm(const Tensor* x, const Tensor* shift, const Tens
     double eps, bool silu, uint64_t start, uint64_t bound, double kept, char** error) {
     return guarded(error, [&] {
         const auto kind = x->scalar_type();
-        const Tensor moved = shift ? shift->to(kind).contiguous() : Tensor();
-        return owned(NormSilu::apply(*x, moved, scale->to(kind).contiguous(), bias->to(kind).contiguous(), groups, eps, silu,
+        const auto added = shift ? std::optional<Tensor>(shift->to(kind).contiguous()) : std::nullopt;
+        return owned(NormSilu::apply(*x, added, scale->to(kind).contiguous(), bias->to(kind).contiguous(), groups, eps, silu,
             static_cast<int64_t>(start), static_cast<int64_t>(bound), kept));
     });
 }
 
-// (a + b) factor, of equal shapes and formats.
-extern "C" Tensor* exp_tch_add_scaled(const Tensor* a, const Tensor* b, double factor, char** error) {
-    return guarded(error, [&] { return owned(AddScaled::apply(*a, *b, factor)); });
+// (a + b + bias) factor: images of equal shapes and formats, and a value for each channel, or none.
+extern "C" Tensor* exp_tch_add_scaled(const Tensor* a, const Tensor* b, const Tensor* bias, double factor, char** error) {
+    return guarded(error, [&] {
+        const auto added = bias ? std::optional<Tensor>(bias->to(a->scalar_type()).contiguous()) : std::nullopt;
+        return owned(AddScaled::apply(*a, *b, added, factor));
+    });
+}
+
+// An image of `from` pixels a side through a map of lines to `to` a side; `there` and `back` are its tables on the GPU.
+extern "C" Tensor* exp_tch_along_lines(
+    const Tensor* x, const Tensor* there, const Tensor* back, int64_t from, int64_t to, char** error) {
+    return guarded(error, [&] { return owned(AlongLines::apply(*x, *there, *back, from, to)); });
+}
+
+// f32 tensors of one GPU in bf16; `out` has a place for each.
+extern "C" void exp_tch_lowered(const Tensor* const* tensors, size_t count, Tensor** out, char** error) {
+    guarded(error, [&] {
+        variable_list leaves;
+        for (size_t i = 0; i < count; ++i) leaves.push_back(*tensors[i]);
+        const variable_list made = Lowered::apply(at::TensorList(leaves));
+        for (size_t i = 0; i < count; ++i) out[i] = owned(made[i]);
+        return 0;
+    });
 }
 
 // The factors of dropout in the shape and format of x.
@@ -215,6 +331,16 @@ extern "C" Tensor* exp_tch_mask(const Tensor* x, uint64_t start, uint64_t bound,
         launch(of_kind("mask", out), dim3((len + THREADS - 1) / THREADS), THREADS, data(out), len,
             Dropout{start, bound, static_cast<float>(kept)});
         return owned(out);
+    });
+}
+
+// Values on a GPU, by way of memory that it reads by itself, so that nobody waits for it.
+extern "C" Tensor* exp_tch_upload(const float* values, const int64_t* sizes, size_t dims, int index, char** error) {
+    return guarded(error, [&] {
+        const auto pinned = at::TensorOptions(at::kFloat).pinned_memory(true);
+        const Tensor host = at::empty(at::IntArrayRef(sizes, dims), pinned);
+        std::memcpy(host.mutable_data_ptr(), values, host.nbytes());
+        return owned(host.to(at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index)), /*non_blocking=*/true));
     });
 }
 
@@ -247,12 +373,8 @@ extern "C" void exp_tch_update(const Tensor* const* slots, const int* rule_of, s
                     fresh[1] + from, fresh[2] + from, fresh[3] + from,
                     static_cast<int>(std::min<int64_t>(PIECE, param.numel() - from)), rule_of[i]});
         }
-        const auto bytes = [&](const void* from, size_t size) {
-            const Tensor host = at::empty({static_cast<int64_t>(size)}, at::TensorOptions(at::kByte).pinned_memory(true));
-            std::memcpy(host.mutable_data_ptr(), from, size);
-            return host.to(slots[0]->device(), /*non_blocking=*/true);
-        };
-        const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Piece)), coefficients = bytes(rules, kinds * sizeof(Rule));
+        const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Piece), news[0]);
+        const Tensor coefficients = bytes(rules, kinds * sizeof(Rule), news[0]);
         launch("update", dim3(pieces.size()), 512, data(table), data(coefficients));
         for (size_t i = 0; i < news.size(); ++i) out[i] = owned(news[i]);
         return 0;

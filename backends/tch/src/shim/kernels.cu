@@ -17,19 +17,41 @@ struct bf16 { unsigned short bits; };
 __device__ __forceinline__ float wide(float x) { return x; }
 __device__ __forceinline__ float wide(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
 
-__device__ __forceinline__ void load(const float* from, float (&to)[WIDTH]) {
-    const float4 a = ((const float4*)from)[0], b = ((const float4*)from)[1];
-    to[0] = a.x, to[1] = a.y, to[2] = a.z, to[3] = a.w, to[4] = b.x, to[5] = b.y, to[6] = b.z, to[7] = b.w;
-}
+// Neighbouring values as they lie in memory. A thread asks for those of several pixels at once, `DEPTH`, and then computes:
+// memory answers late, but many at a time.
+template <typename T>
+struct Packed;
 
-__device__ __forceinline__ void load(const bf16* from, float (&to)[WIDTH]) {
-    const uint4 a = *(const uint4*)from;
-    const u32 words[4] = {a.x, a.y, a.z, a.w};
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-        to[2 * i] = __uint_as_float(words[i] << 16);
-        to[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+template <>
+struct Packed<float> {
+    static constexpr int DEPTH = 2;
+    float4 a, b;
+    __device__ __forceinline__ Packed() {}
+    __device__ __forceinline__ explicit Packed(const float* from) : a(((const float4*)from)[0]), b(((const float4*)from)[1]) {}
+    __device__ __forceinline__ void to(float (&to)[WIDTH]) const {
+        to[0] = a.x, to[1] = a.y, to[2] = a.z, to[3] = a.w, to[4] = b.x, to[5] = b.y, to[6] = b.z, to[7] = b.w;
     }
+};
+
+template <>
+struct Packed<bf16> {
+    static constexpr int DEPTH = 4;
+    uint4 words;
+    __device__ __forceinline__ Packed() {}
+    __device__ __forceinline__ explicit Packed(const bf16* from) : words(*(const uint4*)from) {}
+    __device__ __forceinline__ void to(float (&to)[WIDTH]) const {
+        const u32 pairs[4] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            to[2 * i] = __uint_as_float(pairs[i] << 16);
+            to[2 * i + 1] = __uint_as_float(pairs[i] & 0xffff0000u);
+        }
+    }
+};
+
+template <typename T>
+__device__ __forceinline__ void load(const T* from, float (&to)[WIDTH]) {
+    Packed<T>(from).to(to);
 }
 
 __device__ __forceinline__ void store(float* to, const float (&from)[WIDTH]) {
@@ -84,6 +106,7 @@ __device__ void mask(T* out, u64 len, Dropout dropout) {
 // Group normalisation of x + shift, SiLU and dropout. Blocks: (chunk of pixels, image).
 struct Norm {
     int area, channels, groups, chunks;
+    int stride; // of a pixel of the gradient, in values: it may be a part of a wider image
     float eps;
     int silu;
     Dropout dropout; // kept = 0: none
@@ -93,6 +116,49 @@ struct Norm {
 struct Share {
     int channel, first, step, end, lanes;
     bool idle;
+
+    // Calls `work(row, values)` for each of the pixels, whose values lie `stride` apart from `from` on.
+    template <typename T, typename Work>
+    __device__ __forceinline__ void each(const T* from, size_t stride, Work work) const {
+        constexpr int DEPTH = Packed<T>::DEPTH;
+        for (int row = first; row < end; row += DEPTH * step) {
+            Packed<T> packed[DEPTH];
+#pragma unroll
+            for (int i = 0; i < DEPTH; ++i)
+                if (row + i * step < end) packed[i] = Packed<T>(from + (row + i * step) * stride + channel);
+#pragma unroll
+            for (int i = 0; i < DEPTH; ++i)
+                if (row + i * step < end) {
+                    float values[WIDTH];
+                    packed[i].to(values);
+                    work(row + i * step, values);
+                }
+        }
+    }
+
+    // The same with the values of two images.
+    template <typename T, typename Work>
+    __device__ __forceinline__ void both(const T* a, size_t stride_a, const T* b, size_t stride_b, Work work) const {
+        constexpr int DEPTH = Packed<T>::DEPTH / 2;
+        for (int row = first; row < end; row += DEPTH * step) {
+            Packed<T> packed[2][DEPTH];
+#pragma unroll
+            for (int i = 0; i < DEPTH; ++i)
+                if (row + i * step < end) {
+                    packed[0][i] = Packed<T>(a + (row + i * step) * stride_a + channel);
+                    packed[1][i] = Packed<T>(b + (row + i * step) * stride_b + channel);
+                }
+#pragma unroll
+            for (int i = 0; i < DEPTH; ++i)
+                if (row + i * step < end) {
+                    float values[2][WIDTH];
+                    packed[0][i].to(values[0]);
+                    packed[1][i].to(values[1]);
+                    work(row + i * step, values[0], values[1]);
+                }
+        }
+    }
+
     __device__ Share(const Norm& norm) {
         lanes = norm.channels / WIDTH;
         step = THREADS / lanes;
@@ -140,15 +206,13 @@ __device__ void norm_sums(const T* x, const T* shift, float* partial, Norm norm)
             const int c = share.channel + i;
             offset[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - pivot(norm, x, shift, c / size);
         }
-        for (int row = share.first; row < share.end; row += share.step) {
-            float v[WIDTH];
-            load(x + (image * norm.area + row) * norm.channels + share.channel, v);
+        share.each(x + image * norm.area * norm.channels, norm.channels, [&](int, float (&v)[WIDTH]) {
             for (int i = 0; i < WIDTH; ++i) {
                 const float d = v[i] + offset[i];
                 sums[i] += d;
                 squares[i] += d * d;
             }
-        }
+        });
     }
     by_channel(norm, share, sums, total[0]);
     by_channel(norm, share, squares, total[1]);
@@ -159,6 +223,21 @@ __device__ void norm_sums(const T* x, const T* shift, float* partial, Norm norm)
         partial[((image * norm.chunks + blockIdx.x) * 2 + which) * norm.groups + group] = sum;
     }
 }
+
+// z = (x + centre) slope + term for each of a thread's channels.
+template <typename T>
+struct Affine {
+    float centre[WIDTH], slope[WIDTH], term[WIDTH];
+    __device__ __forceinline__ Affine(
+        const Norm& norm, const Share& share, const T* shift, const T* scale, const T* bias, const float* mean, const float* inverse) {
+        for (int i = 0; i < WIDTH; ++i) {
+            const int c = share.channel + i, group = c / (norm.channels / norm.groups);
+            centre[i] = (shift ? wide(shift[(size_t)blockIdx.y * norm.channels + c]) : 0.0f) - mean[group];
+            slope[i] = inverse[group] * wide(scale[c]);
+            term[i] = wide(bias[c]);
+        }
+    }
+};
 
 // y, and stats: [N, 2, groups], mean and 1 / deviation of x + shift.
 template <typename T>
@@ -186,39 +265,27 @@ __device__ void norm_apply(
     }
     __syncthreads();
     if (share.idle) return;
-    float centre[WIDTH], slope[WIDTH], term[WIDTH];
-    for (int i = 0; i < WIDTH; ++i) {
-        const int c = share.channel + i, group = c / size;
-        centre[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - mean[group];
-        slope[i] = inverse[group] * wide(scale[c]);
-        term[i] = wide(bias[c]);
-    }
-    for (int row = share.first; row < share.end; row += share.step) {
-        const size_t at = (image * norm.area + row) * norm.channels + share.channel;
-        float v[WIDTH];
-        load(x + at, v);
+    const Affine<T> affine(norm, share, shift, scale, bias, mean, inverse);
+    const size_t start = image * norm.area * norm.channels;
+    share.each(x + start, norm.channels, [&](int row, float (&v)[WIDTH]) {
         for (int i = 0; i < WIDTH; ++i) {
-            float z = (v[i] + centre[i]) * slope[i] + term[i];
+            float z = (v[i] + affine.centre[i]) * affine.slope[i] + affine.term[i];
             if (norm.silu) z *= sigmoid(z, T());
             if (norm.dropout.kept != 0.0f)
                 z *= factor(norm.dropout, (image * norm.channels + share.channel + i) * norm.area + row);
             v[i] = z;
         }
-        store(y + at, v);
-    }
+        store(y + start + (size_t)row * norm.channels + share.channel, v);
+    });
 }
 
-// The gradient at the output of the normalisation, and that output without scale and bias.
+// What the gradient dy at the end becomes at the output z of the normalisation.
 template <typename T>
-__device__ __forceinline__ void before_silu(const Norm& norm, float x, float dy, float centre, float inverse, float scale,
-    float bias, u64 index, float& dz, float& normal) {
-    normal = (x + centre) * inverse;
-    dz = dy;
-    if (norm.dropout.kept != 0.0f) dz *= factor(norm.dropout, index);
-    if (norm.silu) {
-        const float z = normal * scale + bias, s = sigmoid(z, T());
-        dz *= s * (1.0f + z * (1.0f - s));
-    }
+__device__ __forceinline__ float before_silu(const Norm& norm, float dy, float z, u64 index) {
+    if (norm.dropout.kept != 0.0f) dy *= factor(norm.dropout, index);
+    if (!norm.silu) return dy;
+    const float s = sigmoid(z, T());
+    return dy * s * (1.0f + z * (1.0f - s));
 }
 
 // partial: [N, chunks, 3, C], sums over pixels of dz, of dz times the normal value, and of the normal value.
@@ -227,32 +294,27 @@ __device__ void norm_back_sums(const T* x, const T* shift, const T* scale, const
     float* partial, Norm norm) {
     __shared__ float total[CHANNELS];
     const Share share(norm);
-    const int size = norm.channels / norm.groups;
     const size_t image = blockIdx.y;
+    const float *mean = stats + image * 2 * norm.groups, *inverse = mean + norm.groups;
     float sums[3][WIDTH] = {};
     if (!share.idle) {
-        float centre[WIDTH], inverse[WIDTH], gain[WIDTH], term[WIDTH];
-        for (int i = 0; i < WIDTH; ++i) {
-            const int c = share.channel + i, group = c / size;
-            centre[i] =
-                (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - stats[image * 2 * norm.groups + group];
-            inverse[i] = stats[(image * 2 + 1) * norm.groups + group];
-            gain[i] = wide(scale[c]);
-            term[i] = wide(bias[c]);
-        }
-        for (int row = share.first; row < share.end; row += share.step) {
-            const size_t at = (image * norm.area + row) * norm.channels + share.channel;
-            float v[WIDTH], d[WIDTH];
-            load(x + at, v);
-            load(dy + at, d);
+        const Affine<T> affine(norm, share, shift, scale, bias, mean, inverse);
+        const size_t pixel = image * norm.area;
+        const T *from = x + pixel * norm.channels, *gradient = dy + pixel * norm.stride;
+        share.both(from, norm.channels, gradient, norm.stride, [&](int row, float (&v)[WIDTH], float (&d)[WIDTH]) {
             for (int i = 0; i < WIDTH; ++i) {
-                float dz, normal;
-                before_silu<T>(norm, v[i], d[i], centre[i], inverse[i], gain[i], term[i],
-                    (image * norm.channels + share.channel + i) * norm.area + row, dz, normal);
+                const float centred = v[i] + affine.centre[i], z = centred * affine.slope[i] + affine.term[i];
+                const u64 index = (image * norm.channels + share.channel + i) * norm.area + row;
+                const float dz = before_silu<T>(norm, d[i], z, index);
                 sums[0][i] += dz;
-                sums[1][i] += dz * normal;
-                sums[2][i] += normal;
+                sums[1][i] += dz * centred;
+                sums[2][i] += centred;
             }
+        });
+        for (int i = 0; i < WIDTH; ++i) {
+            const float scaled = inverse[(share.channel + i) / (norm.channels / norm.groups)];
+            sums[1][i] *= scaled;
+            sums[2][i] *= scaled;
         }
     }
     for (int which = 0; which < 3; ++which) {
@@ -270,6 +332,7 @@ __device__ void norm_back_apply(const T* x, const T* shift, const T* scale, cons
     const Share share(norm);
     const int size = norm.channels / norm.groups;
     const size_t image = blockIdx.y;
+    const float *mean = stats + image * 2 * norm.groups, *inverse = mean + norm.groups;
     const float count = (float)size * norm.area;
     for (int at = threadIdx.x; at < 3 * norm.channels; at += THREADS) {
         float sum = 0.0f;
@@ -290,46 +353,96 @@ __device__ void norm_back_apply(const T* x, const T* shift, const T* scale, cons
         for (int c = threadIdx.x; c < norm.channels; c += THREADS) {
             const int group = c / size;
             const float sum = wide(scale[c]) * total[0][c] - norm.area * means[0][group] - total[2][c] * means[1][group];
-            store(dshift + image * norm.channels + c, sum * stats[(image * 2 + 1) * norm.groups + group]);
+            store(dshift + image * norm.channels + c, sum * inverse[group]);
         }
     if (share.idle) return;
-    float centre[WIDTH], inverse[WIDTH], gain[WIDTH], term[WIDTH];
+    const Affine<T> affine(norm, share, shift, scale, bias, mean, inverse);
+    float level[WIDTH], tilt[WIDTH];
     for (int i = 0; i < WIDTH; ++i) {
-        const int c = share.channel + i, group = c / size;
-        centre[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - stats[image * 2 * norm.groups + group];
-        inverse[i] = stats[(image * 2 + 1) * norm.groups + group];
-        gain[i] = wide(scale[c]);
-        term[i] = wide(bias[c]);
+        const int group = (share.channel + i) / size;
+        level[i] = means[0][group] * inverse[group];
+        tilt[i] = means[1][group] * inverse[group] * inverse[group];
     }
-    for (int row = share.first; row < share.end; row += share.step) {
-        const size_t at = (image * norm.area + row) * norm.channels + share.channel;
-        float v[WIDTH], d[WIDTH];
-        load(x + at, v);
-        load(dy + at, d);
+    const size_t pixel = image * norm.area, start = pixel * norm.channels;
+    const T* gradient = dy + pixel * norm.stride;
+    share.both(x + start, norm.channels, gradient, norm.stride, [&](int row, float (&v)[WIDTH], float (&d)[WIDTH]) {
         for (int i = 0; i < WIDTH; ++i) {
-            const int group = (share.channel + i) / size;
-            float dz, normal;
-            before_silu<T>(norm, v[i], d[i], centre[i], inverse[i], gain[i], term[i],
-                (image * norm.channels + share.channel + i) * norm.area + row, dz, normal);
-            v[i] = (gain[i] * dz - means[0][group] - normal * means[1][group]) * inverse[i];
+            const float centred = v[i] + affine.centre[i], z = centred * affine.slope[i] + affine.term[i];
+            const u64 index = (image * norm.channels + share.channel + i) * norm.area + row;
+            const float dz = before_silu<T>(norm, d[i], z, index);
+            v[i] = affine.slope[i] * dz - level[i] - centred * tilt[i];
         }
-        store(dx + at, v);
-    }
+        store(dx + start + (size_t)row * norm.channels + share.channel, v);
+    });
 }
 
-// (a + b) factor.
+// (a + b + bias) scale, of images of `channels`; the bias may be absent.
 template <typename T>
-__device__ void add_scaled(const T* a, const T* b, T* out, u64 len, float scale) {
+__device__ void add_scaled(const T* a, const T* b, const T* bias, T* out, u64 len, int channels, float scale) {
     const u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * WIDTH;
-    if (at + WIDTH <= len) {
-        float x[WIDTH], y[WIDTH];
-        load(a + at, x);
-        load(b + at, y);
-        for (int i = 0; i < WIDTH; ++i) x[i] = (x[i] + y[i]) * scale;
-        store(out + at, x);
-    } else {
-        for (u64 i = at; i < len; ++i) store(out + i, (wide(a[i]) + wide(b[i])) * scale);
-    }
+    if (at >= len) return;
+    float x[WIDTH], y[WIDTH], z[WIDTH] = {};
+    load(a + at, x);
+    load(b + at, y);
+    if (bias) load(bias + at % channels, z);
+    for (int i = 0; i < WIDTH; ++i) x[i] = (x[i] + y[i] + z[i]) * scale;
+    store(out + at, x);
+}
+
+// dy scale, and its sums by channel: partial [chunks, C]. All pixels of all images are one image here.
+template <typename T>
+__device__ void add_scaled_back(const T* dy, T* dx, float* partial, float scale, Norm norm) {
+    __shared__ float total[CHANNELS];
+    const Share share(norm);
+    float sums[WIDTH] = {};
+    if (!share.idle)
+        share.each(dy, norm.stride, [&](int row, float (&d)[WIDTH]) {
+            for (int i = 0; i < WIDTH; ++i) {
+                d[i] *= scale;
+                sums[i] += d[i];
+            }
+            store(dx + (size_t)row * norm.channels + share.channel, d);
+        });
+    by_channel(norm, share, sums, total);
+    for (int c = threadIdx.x; c < norm.channels; c += THREADS) partial[blockIdx.x * norm.channels + c] = total[c];
+}
+
+// Lines of pixels through a map, along rows and columns: [N, from, from, C] to [N, to, to, C]. For each pixel of a line
+// after, `table` holds the first pixel before that it sees, and `taps` weights.
+template <typename T>
+__device__ void along_lines(const T* x, T* y, const float* table, u64 len, int from, int to, int taps, int channels) {
+    const u64 at = ((u64)blockIdx.x * blockDim.x + threadIdx.x) * WIDTH;
+    if (at >= len) return;
+    const int c = at % channels, column = at / channels % to, row = at / channels / to % to;
+    const u64 image = at / channels / to / to;
+    const float *rows = table + row * (1 + taps), *columns = table + column * (1 + taps);
+    const int top = (int)rows[0], left = (int)columns[0];
+    float sum[WIDTH] = {};
+    for (int i = 0; i < taps; ++i)
+        for (int j = 0; j < taps; ++j) {
+            const float weight = rows[1 + i] * columns[1 + j];
+            float v[WIDTH];
+            load(x + ((image * from + top + i) * from + left + j) * channels + c, v);
+            for (int k = 0; k < WIDTH; ++k) sum[k] += weight * v[k];
+        }
+    store(y + at, sum);
+}
+
+// Values of many tensors in another format; a block a piece.
+struct Copy {
+    const void* from;
+    void* to;
+    int len;
+};
+
+extern "C" __global__ void to_bf16(const Copy* copies) {
+    const Copy copy = copies[blockIdx.x];
+    for (int i = threadIdx.x; i < copy.len; i += blockDim.x) store((bf16*)copy.to + i, ((const float*)copy.from)[i]);
+}
+
+extern "C" __global__ void to_float(const Copy* copies) {
+    const Copy copy = copies[blockIdx.x];
+    for (int i = threadIdx.x; i < copy.len; i += blockDim.x) ((float*)copy.to)[i] = wide(((const bf16*)copy.from)[i]);
 }
 
 // One optimiser update of a piece of one parameter tensor; a block a piece. The coefficients are those of `Update`, folded.
@@ -362,8 +475,17 @@ extern "C" __global__ void update(const Piece* pieces, const Rule* rules) {
 
 #define KERNELS(T)                                                                                                          \
     extern "C" __global__ void mask_##T(T* out, u64 len, Dropout dropout) { mask(out, len, dropout); }                     \
-    extern "C" __global__ void add_scaled_##T(const T* a, const T* b, T* out, u64 len, float scale) {                        \
-        add_scaled(a, b, out, len, scale);                                                                                    \
+    extern "C" __global__ void add_scaled_##T(                                                                              \
+        const T* a, const T* b, const T* bias, T* out, u64 len, int channels, float scale) {                                \
+        add_scaled(a, b, bias, out, len, channels, scale);                                                                  \
+    }                                                                                                                       \
+    extern "C" __global__ void __launch_bounds__(THREADS)                                                                   \
+        add_scaled_back_##T(const T* dy, T* dx, float* partial, float scale, Norm norm) {                                   \
+        add_scaled_back(dy, dx, partial, scale, norm);                                                                      \
+    }                                                                                                                       \
+    extern "C" __global__ void along_lines_##T(                                                                             \
+        const T* x, T* y, const float* table, u64 len, int from, int to, int taps, int channels) {                          \
+        along_lines(x, y, table, len, from, to, taps, channels);                                                            \
     }                                                                                                                       \
     extern "C" __global__ void __launch_bounds__(THREADS)                                                                   \
         norm_sums_##T(const T* x, const T* shift, float* partial, Norm norm) {                                              \
@@ -373,11 +495,11 @@ extern "C" __global__ void update(const Piece* pieces, const Rule* rules) {
         const T* bias, const float* partial, float* stats, T* y, Norm norm) {                                               \
         norm_apply(x, shift, scale, bias, partial, stats, y, norm);                                                         \
     }                                                                                                                       \
-    extern "C" __global__ void __launch_bounds__(THREADS) norm_back_sums_##T(const T* x, const T* shift, const T* scale,    \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) norm_back_sums_##T(const T* x, const T* shift, const T* scale,    \
         const T* bias, const float* stats, const T* dy, float* partial, Norm norm) {                                        \
         norm_back_sums(x, shift, scale, bias, stats, dy, partial, norm);                                                    \
     }                                                                                                                       \
-    extern "C" __global__ void __launch_bounds__(THREADS) norm_back_apply_##T(const T* x, const T* shift, const T* scale,   \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) norm_back_apply_##T(const T* x, const T* shift, const T* scale,   \
         const T* bias, const float* stats, const T* dy, const float* partial, T* dx, T* dshift, float* weights,             \
         Norm norm) {                                                                                                        \
         norm_back_apply(x, shift, scale, bias, stats, dy, partial, dx, dshift, weights, norm);                              \

@@ -47,8 +47,24 @@ unsafe extern "C" {
         kept: f64,
         error: Words,
     ) -> *mut C_tensor;
-    fn exp_tch_add_scaled(a: *const C_tensor, b: *const C_tensor, factor: f64, error: Words) -> *mut C_tensor;
+    fn exp_tch_add_scaled(
+        a: *const C_tensor,
+        b: *const C_tensor,
+        bias: *const C_tensor,
+        factor: f64,
+        error: Words,
+    ) -> *mut C_tensor;
+    fn exp_tch_along_lines(
+        x: *const C_tensor,
+        there: *const C_tensor,
+        back: *const C_tensor,
+        from: i64,
+        to: i64,
+        error: Words,
+    ) -> *mut C_tensor;
+    fn exp_tch_lowered(tensors: *const *const C_tensor, count: usize, out: *mut *mut C_tensor, error: Words);
     fn exp_tch_mask(x: *const C_tensor, start: u64, bound: u64, kept: f64, error: Words) -> *mut C_tensor;
+    fn exp_tch_upload(values: *const f32, sizes: *const i64, dims: usize, index: c_int, error: Words) -> *mut C_tensor;
     fn exp_tch_update(
         slots: *const *const C_tensor,
         rule_of: *const c_int,
@@ -145,10 +161,28 @@ pub(crate) fn norm(x: &Tensor, norm: &Norm) -> Result<Tensor, TchError> {
     made(|error| unsafe { exp_tch_norm(x, shift, scale, bias, groups, eps, silu, start, bound, kept, error) })
 }
 
-/// (a + b) `factor` of equal shapes; recorded on the tape.
-pub(crate) fn add_scaled(a: &Tensor, b: &Tensor, factor: f64) -> Result<Tensor, TchError> {
+/// (a + b + bias) `factor`, of images of equal shapes and a bias of their channels; recorded on the tape.
+pub(crate) fn add_scaled(a: &Tensor, b: &Tensor, bias: Option<&Tensor>, factor: f64) -> Result<Tensor, TchError> {
+    let bias = bias.map_or(null(), Tensor::as_ptr);
+    // SAFETY: as the module says; the shim takes null for no bias.
+    made(|error| unsafe { exp_tch_add_scaled(a.as_ptr(), b.as_ptr(), bias, factor, error) })
+}
+
+/// An image through a map of lines, by the table of the map and that of its transpose; recorded on the tape.
+pub(crate) fn along_lines(x: &Tensor, tables: [&Tensor; 2], from: usize, to: usize) -> Result<Tensor, TchError> {
+    let ([there, back], from, to) = (tables.map(Tensor::as_ptr), from as i64, to as i64);
     // SAFETY: as the module says.
-    made(|error| unsafe { exp_tch_add_scaled(a.as_ptr(), b.as_ptr(), factor, error) })
+    made(|error| unsafe { exp_tch_along_lines(x.as_ptr(), there, back, from, to, error) })
+}
+
+/// `f32` tensors of one GPU in bf16; recorded on the tape.
+pub(crate) fn lowered(tensors: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
+    let pointers: Vec<*const C_tensor> = tensors.iter().map(Tensor::as_ptr).collect();
+    let mut out: Vec<*mut C_tensor> = vec![null_mut(); tensors.len()];
+    // SAFETY: as the module says; there are as many places as tensors.
+    call(|error| unsafe { exp_tch_lowered(pointers.as_ptr(), pointers.len(), out.as_mut_ptr(), error) })?;
+    // SAFETY: without an error every place holds a new tensor, owned by nobody else.
+    Ok(out.into_iter().map(|tensor| unsafe { Tensor::from_ptr(tensor) }).collect())
 }
 
 /// The factors of a mask, in the shape and format of a tensor on a GPU.
@@ -156,6 +190,17 @@ pub(crate) fn mask(x: &Tensor, mask: Mask) -> Result<Tensor, TchError> {
     let Mask { start, bound, kept } = mask;
     // SAFETY: as the module says.
     made(|error| unsafe { exp_tch_mask(x.as_ptr(), start, bound, f64::from(kept), error) })
+}
+
+/// Values in row-major order, as many as the sizes say, brought to a GPU; nobody waits for it.
+///
+/// # Panics
+/// Fewer or more values, which is an error of the caller's code.
+pub(crate) fn upload(values: &[f32], sizes: &[i64], gpu: usize) -> Result<Tensor, TchError> {
+    assert_eq!(values.len() as i64, sizes.iter().product::<i64>(), "the values of the shape {sizes:?}");
+    let index = c_int::try_from(gpu).unwrap_or(c_int::MAX);
+    // SAFETY: the shim reads as many values as the sizes say, which are there, before it returns.
+    made(|error| unsafe { exp_tch_upload(values.as_ptr(), sizes.as_ptr(), sizes.len(), index, error) })
 }
 
 /// Updates many tensors on one GPU: of each its rule, and its weights, their average, both moments and the gradient. The

@@ -21,12 +21,24 @@ extern "C" Tensor* exp_tch_norm(const Tensor*, const Tensor*, const Tensor*, con
     return nullptr;
 }
 
-extern "C" Tensor* exp_tch_add_scaled(const Tensor*, const Tensor*, double, char** error) {
+extern "C" Tensor* exp_tch_add_scaled(const Tensor*, const Tensor*, const Tensor*, double, char** error) {
     absent(error);
     return nullptr;
 }
 
+extern "C" Tensor* exp_tch_along_lines(const Tensor*, const Tensor*, const Tensor*, int64_t, int64_t, char** error) {
+    absent(error);
+    return nullptr;
+}
+
+extern "C" void exp_tch_lowered(const Tensor* const*, size_t, Tensor**, char** error) { absent(error); }
+
 extern "C" Tensor* exp_tch_mask(const Tensor*, uint64_t, uint64_t, double, char** error) {
+    absent(error);
+    return nullptr;
+}
+
+extern "C" Tensor* exp_tch_upload(const float*, const int64_t*, size_t, int, char** error) {
     absent(error);
     return nullptr;
 }

@@ -15,8 +15,9 @@ pub fn engines() -> Vec<(&'static str, TchEngine)> {
     let mut spec: RunSpec =
         serde_json::from_str(include_str!("../../benches/step/cifar10_small.json")).expect("a spec of this version");
     spec.backend.device = device();
+    spec.backend.deterministic = true;
     let paths = TchBackend.resolve(spec.clone()).backend.fast_paths.expect("they are resolved");
-    // Opened by its replicas once, which also sets what f32 means on a GPU.
+    // Opened by its replicas once, which also sets what f32 means on a GPU, and that it repeats.
     exp_tch::replicas(&spec).expect("the device is there");
     let plain = TchEngine::open(&device(), 1).expect("the device is there");
     match paths.is_empty() {

@@ -123,7 +123,7 @@ impl Block {
     pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
         let (theta, [trunk, branch]) = (forward.theta, &self.resize);
         let h = self.enter.apply(forward, self.act, branch.as_ref(), x);
-        let shift = self.condition.shift(theta, &forward.condition, None);
+        let shift = self.condition.apply(theta, &forward.condition);
         let h = h.add(&shift.reshape(&[shift.shape()[0], shift.shape()[1], 1, 1]));
         let h = self.leave.apply(forward, self.act, None, &h);
         let x = trunk.as_ref().map_or_else(|| x.clone(), |resize| resize.apply(theta, x));

@@ -82,14 +82,9 @@ impl Block {
             h = resample.apply(&h);
             x = resample.apply(&x);
         }
-        let shift;
-        (h, shift) = match (&self.condition, &forward.condition) {
-            (Some(dense), Some(condition)) => {
-                let (h, bias) = self.conv_in.apply_unbiased(theta, &h);
-                (h, Some(dense.shift(theta, condition, bias)))
-            }
-            _ => (self.conv_in.apply(theta, &h), None),
-        };
+        h = self.conv_in.apply(theta, &h);
+        let shift = self.condition.as_ref().zip(forward.condition.as_ref());
+        let shift = shift.map(|(dense, condition)| dense.apply(theta, condition));
         let dropout = self.dropout.of(forward.pass);
         h = self.norm_out.activated_between(theta, &h, shift.as_ref(), self.act, dropout);
         h = self.conv_out.apply(theta, &h);

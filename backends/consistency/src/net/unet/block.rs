@@ -40,8 +40,8 @@ impl Block {
     /// `[B,inputs,H,W]` to `[B,outputs,H,W]`.
     pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
         let theta = forward.theta;
-        let (h, bias) = self.conv_in.apply_unbiased(theta, &self.norm_in.activated(theta, x, Nonlinearity::Swish));
-        let shift = self.condition.shift(theta, &forward.condition, bias);
+        let h = self.conv_in.apply(theta, &self.norm_in.activated(theta, x, Nonlinearity::Swish));
+        let shift = self.condition.apply(theta, &forward.condition);
         let dropout = self.dropout.of(forward.pass);
         let h = self.norm_out.activated_between(theta, &h, Some(&shift), Nonlinearity::Swish, dropout);
         let h = self.conv_out.apply(theta, &h);

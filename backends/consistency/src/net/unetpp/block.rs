@@ -83,18 +83,17 @@ impl Block {
         let theta = forward.theta;
         let mut h = self.norm_in.activated(theta, x, Nonlinearity::Swish);
         let mut x = x.clone();
-        let bias;
-        (h, bias) = match &self.enter {
-            Enter::Standard(conv) => conv.apply_unbiased(theta, &h),
+        match &self.enter {
+            Enter::Standard(conv) => h = conv.apply(theta, &h),
             Enter::Biggan(resample, conv) => {
                 if let Some((branch, trunk)) = resample {
                     h = branch.apply(theta, &h);
                     x = trunk.apply(theta, &x);
                 }
-                conv.apply_unbiased(theta, &h)
+                h = conv.apply(theta, &h);
             }
-        };
-        let shift = self.shift.shift(theta, &forward.condition, bias);
+        }
+        let shift = self.shift.apply(theta, &forward.condition);
         let dropout = self.dropout.of(forward.pass);
         h = self.norm_out.activated_between(theta, &h, Some(&shift), Nonlinearity::Swish, dropout);
         h = self.conv_out.apply(theta, &h);

@@ -43,16 +43,10 @@ impl ResampleConv {
 
     /// `[B,inputs,H,W]` to `[B,outputs,H',W']`.
     pub fn apply<T: Tensor>(&self, theta: &Params<T>, x: &T) -> T {
-        self.conv.apply(theta, &self.filtered(x))
-    }
-
-    /// The same without the bias, and the bias.
-    pub fn apply_unbiased<'a, T: Tensor>(&self, theta: &'a Params<T>, x: &T) -> (T, Option<&'a T>) {
-        self.conv.apply_unbiased(theta, &self.filtered(x))
-    }
-
-    fn filtered<T: Tensor>(&self, x: &T) -> T {
-        self.filter.as_ref().map_or_else(|| x.clone(), |filter| filter.apply(x))
+        match &self.filter {
+            Some(filter) => self.conv.apply(theta, &filter.apply(x)),
+            None => self.conv.apply(theta, x),
+        }
     }
 }
 
