@@ -76,7 +76,8 @@ impl Engine for TchEngine {
     }
 
     fn adopt(&self, tensor: &TchTensor) -> TchTensor {
-        self.own(done(tensor.get().f_to_device(self.device)))
+        let own = tensor.get();
+        self.own(if own.device() == self.device { own } else { done(own.f_to_device(self.device)) })
     }
 
     /// OpenMP keeps its number of threads for each thread that calls it, so replicas do not disturb each other.

@@ -318,7 +318,7 @@ impl Tensor for TchTensor {
     }
 
     fn sum_squares_of(parts: &[&Self]) -> Self {
-        if parts[0].paths.fused_update {
+        if parts[0].paths.fused_update && parts[0].value.get().device().is_cuda() {
             let tensors: Vec<tch::Tensor> = parts.iter().map(|part| part.get()).collect();
             return parts[0].like(done(shim::sum_squares(&tensors)));
         }

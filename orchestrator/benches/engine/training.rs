@@ -1,11 +1,12 @@
 //! The trainer's step from its public parts, on images of noise: no data set is needed, and nothing is logged.
 
 use std::hint::black_box;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use exp_api::spec::RunSpec;
 use exp_consistency::data::Shape;
 use exp_consistency::engine::{Engine, Slot};
-use exp_consistency::loss::{Clean, Noised, Objective, joint};
+use exp_consistency::loss::{Clean, Drawn, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::optim;
 use exp_consistency::params::Params;
@@ -19,10 +20,8 @@ pub struct Training<'a, E: Engine> {
     spec: &'a RunSpec,
     network: &'a Network,
     replicas: &'a Replicas<E>,
-    pairs: Pairs,
+    drawn: Receiver<Drawn>,
     objective: Objective<E::T>,
-    shape: Shape,
-    images: Vec<f32>,
     slots: Params<Slot<E::T>>,
     step: u64,
     unread: Vec<E::T>,
@@ -40,7 +39,14 @@ impl<'a, E: Engine> Training<'a, E> {
         });
         let pairs = Pairs::new(&spec.schedule, spec.train.steps);
         let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
-        Training { spec, network, replicas, pairs, objective, shape, images, slots, step: 0, unread: Vec::new() }
+        // Ahead of the step, as the trainer does.
+        let (send, drawn) = sync_channel(1);
+        let seed = spec.seed;
+        std::thread::spawn(move || {
+            let clean = Clean { images: &images, shape, first: 0, classes: None };
+            (0..).all(|step| send.send(Drawn::new(&pairs, &clean, seed, step)).is_ok())
+        });
+        Training { spec, network, replicas, drawn, objective, slots, step: 0, unread: Vec::new() }
     }
 
     /// The values of the step that was asked for last: its loss by replicas, and the norms of its gradients.
@@ -52,12 +58,10 @@ impl<'a, E: Engine> Training<'a, E> {
     pub fn step(&mut self) {
         let batch = self.spec.train.batch as usize;
         let theta = self.slots.map(|slot| slot.param.clone());
+        let drawn = self.drawn.recv().expect("the thread draws without end");
         let parts = self.replicas.split(batch, |engine, range| {
-            let values = self.shape.values();
-            let images = &self.images[range.start * values..range.end * values];
-            let clean = Clean { images, shape: self.shape, first: range.start as u64, classes: None };
-            let noised = Noised::draw(engine, &self.pairs, &clean, self.spec.seed, self.step);
             let share = range.len() as f64 / batch as f64;
+            let noised = drawn.part(engine, range);
             let (theta, objective) = (Replicas::adopt(engine, &theta), self.objective.on(engine));
             let (loss, (), gradients) = engine.value_and_grad(&theta, |theta| {
                 (joint(self.network, &objective, theta, &noised).total.scale(share), ())

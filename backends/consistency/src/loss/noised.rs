@@ -1,5 +1,7 @@
 //! Clean images at two neighbouring noise levels, along one noise.
 
+use std::ops::Range;
+
 use crate::data::Shape;
 use crate::engine::Engine;
 use crate::net::{Noisy, one_hot};
@@ -41,20 +43,92 @@ pub struct Clean<'a> {
     pub classes: Option<(&'a [u16], usize)>,
 }
 
-impl<T: Tensor> Noised<T> {
-    /// The batch of `step`, or a part of it. What an image gets depends on its place in the step alone, not on how the
-    /// step is split; only dropout masks, which have the shape of a part, are drawn for each part.
-    pub fn draw<E: Engine<T = T>>(engine: &E, pairs: &Pairs, clean: &Clean, seed: u64, step: u64) -> Noised<T> {
+/// What a step draws, still on the host: its images at two noise levels each. Pure functions of (seed, step) and the place
+/// of an image in the step, so that it can be made ahead, by another thread.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    shape: Shape,
+    y: Vec<f32>,
+    x_t: Vec<f32>,
+    x_r: Vec<f32>,
+    t: Vec<f32>,
+    r: Vec<f32>,
+    classes: Option<(Vec<u16>, usize)>,
+    /// Place of the first image in the step.
+    first: u64,
+    dropout: Draw,
+}
+
+impl Drawn {
+    /// The draws of `step` for these images.
+    pub fn new(pairs: &Pairs, clean: &Clean, seed: u64, step: u64) -> Drawn {
         let mut noise = vec![0.0; clean.images.len()];
         let mut levels = Vec::new();
         for (z, place) in noise.chunks_mut(clean.shape.values()).zip(clean.first..) {
             Draw::new(seed, Purpose::Noise, step).image(place).fill_normal(z);
             levels.push(pairs.draw(step, &mut Draw::new(seed, Purpose::Sigma, step).image(place)));
         }
-        let dropout = Draw::new(seed, Purpose::Dropout, step).image(clean.first).below(u64::MAX);
-        Noised::with(engine, clean, &noise, &levels, dropout)
+        Drawn { dropout: Draw::new(seed, Purpose::Dropout, step), ..Drawn::with(clean, &noise, &levels) }
     }
 
+    /// With given noise, of the images' shape, and a given pair (t, r) for each image.
+    fn with(clean: &Clean, noise: &[f32], pairs: &[(f64, f64)]) -> Drawn {
+        let size = clean.shape.values();
+        let t: Vec<f32> = pairs.iter().map(|pair| pair.0 as f32).collect();
+        let r: Vec<f32> = pairs.iter().map(|pair| pair.1 as f32).collect();
+        // Noised on the host: three uploads, and the same bits on every engine.
+        let at = |levels: &[f32]| -> Vec<f32> {
+            let values = clean.images.iter().zip(noise).enumerate();
+            values.map(|(i, (y, z))| y + levels[i / size] * z).collect()
+        };
+        Drawn {
+            shape: clean.shape,
+            y: clean.images.to_vec(),
+            x_t: at(&t),
+            x_r: at(&r),
+            t,
+            r,
+            classes: clean.classes.map(|(labels, count)| (labels.to_vec(), count)),
+            first: clean.first,
+            dropout: Draw::new(0, Purpose::Dropout, 0),
+        }
+    }
+
+    /// How many images there are.
+    pub fn count(&self) -> usize {
+        self.t.len()
+    }
+
+    /// Some of the images on a device. What an image gets does not depend on how the step is split; only dropout masks,
+    /// which have the shape of a part, are drawn for each part.
+    pub fn part<E: Engine>(&self, engine: &E, range: Range<usize>) -> Noised<E::T> {
+        let key = self.dropout.image(self.first + range.start as u64).below(u64::MAX);
+        self.keyed(engine, range, key)
+    }
+
+    fn keyed<E: Engine>(&self, engine: &E, range: Range<usize>, dropout: u64) -> Noised<E::T> {
+        let (batch, size) = (range.len(), self.shape.values());
+        let shape = [batch, self.shape.channels, self.shape.height, self.shape.width];
+        let images = |values: &[f32]| engine.upload(&shape, &values[range.start * size..range.end * size]);
+        let levels = |values: &[f32]| engine.upload(&[batch], &values[range.clone()]);
+        let ends: Vec<f32> = self.r.iter().map(|&r| f32::from(u8::from(r == 0.0))).collect();
+        let labels = self.classes.as_ref().map(|(labels, count)| {
+            one_hot(engine, labels[range.clone()].iter().map(|&label| u64::from(label)), *count)
+        });
+        Noised {
+            y: images(&self.y),
+            x_t: images(&self.x_t),
+            x_r: images(&self.x_r),
+            t: levels(&self.t),
+            r: levels(&self.r),
+            ends: ends[range.clone()].contains(&1.0).then(|| levels(&ends)),
+            labels,
+            dropout,
+        }
+    }
+}
+
+impl<T: Tensor> Noised<T> {
     /// The batch with given noise, of the images' shape, and a given pair (t, r) for each image.
     pub fn with<E: Engine<T = T>>(
         engine: &E,
@@ -63,27 +137,7 @@ impl<T: Tensor> Noised<T> {
         pairs: &[(f64, f64)],
         dropout: u64,
     ) -> Noised<T> {
-        let (batch, size) = (pairs.len(), clean.shape.values());
-        let shape = [batch, clean.shape.channels, clean.shape.height, clean.shape.width];
-        let t: Vec<f32> = pairs.iter().map(|pair| pair.0 as f32).collect();
-        let r: Vec<f32> = pairs.iter().map(|pair| pair.1 as f32).collect();
-        // Noised on the host: three uploads, and the same bits on every engine.
-        let at = |levels: &[f32]| -> Vec<f32> {
-            let values = clean.images.iter().zip(noise).enumerate();
-            values.map(|(i, (y, z))| y + levels[i / size] * z).collect()
-        };
-        let ends: Vec<f32> = r.iter().map(|&r| f32::from(u8::from(r == 0.0))).collect();
-        let labels = clean.classes.map(|(labels, count)| one_hot(engine, labels.iter().map(|&l| u64::from(l)), count));
-        Noised {
-            y: engine.upload(&shape, clean.images),
-            x_t: engine.upload(&shape, &at(&t)),
-            x_r: engine.upload(&shape, &at(&r)),
-            t: engine.upload(&[batch], &t),
-            r: engine.upload(&[batch], &r),
-            ends: ends.contains(&1.0).then(|| engine.upload(&[batch], &ends)),
-            labels,
-            dropout,
-        }
+        Drawn::with(clean, noise, pairs).keyed(engine, 0..pairs.len(), dropout)
     }
 
     /// The upper end of each pair, as a network is asked about it.
@@ -121,7 +175,8 @@ mod tests {
 
     fn draw(images: &[f32], first: u64, seed: u64, step: u64) -> Noised<Doubles> {
         let clean = Clean { images, shape: SHAPE, first, classes: None };
-        Noised::draw(&OracleEngine, &Pairs::Ict(schedule()), &clean, seed, step)
+        let drawn = Drawn::new(&Pairs::Ict(schedule()), &clean, seed, step);
+        drawn.part(&OracleEngine, 0..drawn.count())
     }
 
     #[test]

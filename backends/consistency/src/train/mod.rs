@@ -4,6 +4,7 @@
 //! holds), `start` and `init` (where it begins), `finish`, `judge`, `looker` and `gallery` (figures and pictures of drawn images);
 //! `draw` and `measure` do the same for a run that is over.
 
+mod ahead;
 mod draw;
 mod fid_log;
 mod finish;

@@ -1,25 +1,23 @@
 //! One step: a batch, its loss and gradients over all replicas, and the update.
 
+use std::ops::Range;
+
 use exp_api::spec::RunSpec;
 
 use super::Replicas;
 use super::state::TrainState;
-use crate::data::{Batch, Shape};
 use crate::engine::Engine;
-use crate::loss::{Clean, Noised, Objective, joint};
+use crate::loss::{Drawn, Objective, joint};
 use crate::net::Network;
 use crate::optim;
 use crate::params::Params;
-use crate::schedule::Pairs;
 use crate::tensor::Tensor;
 
 /// What a step is made of, fixed for the run.
 pub(super) struct Recipe<'a, E: Engine> {
     pub(super) spec: &'a RunSpec,
-    pub(super) shape: Shape,
     pub(super) network: &'a Network,
     pub(super) objective: &'a Objective<E::T>,
-    pub(super) pairs: &'a Pairs,
     pub(super) replicas: &'a Replicas<E>,
 }
 
@@ -44,9 +42,9 @@ impl Values {
 }
 
 impl<E: Engine> Recipe<'_, E> {
-    /// Loss and gradients of `batch` at the weights of `state`. Asked for, not waited for: a device may still be at work.
-    pub(super) fn gradients(&self, state: &TrainState<E::T>, batch: &Batch) -> (Unread<E::T>, Params<E::T>) {
-        let size = batch.images.len() / self.shape.values();
+    /// Loss and gradients of a step's images at the weights of `state`. Asked for, not waited for: a device may still be at work.
+    pub(super) fn gradients(&self, state: &TrainState<E::T>, drawn: &Drawn) -> (Unread<E::T>, Params<E::T>) {
+        let size = drawn.count();
         let micro = self.spec.train.micro_batch.map_or(size, |micro| micro as usize).min(size);
         let theta = state.theta();
         let engine = self.replicas.first();
@@ -55,7 +53,7 @@ impl<E: Engine> Recipe<'_, E> {
             let len = micro.min(size - first);
             let parts = self.replicas.split(len, |engine, range| {
                 let range = first + range.start..first + range.end;
-                self.part(engine, &theta, batch, range, size, state.step)
+                self.part(engine, &theta, drawn, range)
             });
             // Added as they come: the gradients of one micro-batch are held, not those of all.
             sum = engine.scope(|| sum.take().into_iter().chain(parts).reduce(|sum, part| sum.plus(engine, &part)));
@@ -92,22 +90,11 @@ impl<E: Engine> Recipe<'_, E> {
         TrainState { step: state.step + 1, slots }
     }
 
-    fn part(
-        &self,
-        engine: &E,
-        theta: &Params<E::T>,
-        batch: &Batch,
-        range: std::ops::Range<usize>,
-        size: usize,
-        step: u64,
-    ) -> Part<E::T> {
-        let images = &batch.images[range.start * self.shape.values()..range.end * self.shape.values()];
-        let classes = self.network.classes().map(|count| (&batch.labels[range.clone()], count));
-        let clean = Clean { images, shape: self.shape, first: range.start as u64, classes };
-        let noised = Noised::draw(engine, self.pairs, &clean, self.spec.seed, step);
-        let (theta, objective) = (Replicas::adopt(engine, theta), self.objective.on(engine));
+    fn part(&self, engine: &E, theta: &Params<E::T>, drawn: &Drawn, range: Range<usize>) -> Part<E::T> {
         // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
-        let share = range.len() as f64 / size as f64;
+        let share = range.len() as f64 / drawn.count() as f64;
+        let noised = drawn.part(engine, range);
+        let (theta, objective) = (Replicas::adopt(engine, theta), self.objective.on(engine));
         let (loss, parts, gradients) = engine.value_and_grad(&theta, |theta| {
             let terms = joint(self.network, &objective, theta, &noised);
             (terms.total.scale(share), terms.parts)

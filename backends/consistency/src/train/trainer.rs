@@ -9,6 +9,7 @@ use exp_api::spec::{Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
+use super::ahead::Ahead;
 use super::fid_log;
 use super::gallery::Gallery;
 use super::judge::Judge;
@@ -18,11 +19,10 @@ use super::start;
 use super::state::TrainState;
 use super::step::{Recipe, Unread, Values};
 use crate::checkpoint::{self, CheckpointError};
-use crate::data::{Dataset, Feed};
+use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::loss::Objective;
 use crate::net::Network;
-use crate::schedule::Pairs;
 
 /// Time between two reports of progress, and between two rows of `system.jsonl`.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -46,27 +46,19 @@ impl<E: Engine> Trainer<'_, E> {
     pub(super) fn run(&mut self) -> Result<Report, BackendError> {
         let train = &self.spec.train;
         let mut state = self.start()?;
-        let pairs = Pairs::new(&self.spec.schedule, train.steps);
         let objective = Objective::open(self.replicas.first(), &self.spec.loss)
             .map_err(|error| BackendError::Files(error.to_string()))?;
-        let recipe = Recipe {
-            spec: self.spec,
-            shape: self.data.shape(),
-            network: self.network,
-            objective: &objective,
-            pairs: &pairs,
-            replicas: self.replicas,
-        };
-        let mut feed =
-            Feed::new(Arc::clone(&self.data), self.spec.seed, train.batch as usize, self.spec.dataset.flip());
+        let recipe = Recipe { spec: self.spec, network: self.network, objective: &objective, replicas: self.replicas };
+        let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), state.step)
+            .map_err(|error| BackendError::Device(format!("cannot start a thread: {error}")))?;
         let mut pace = Pace::new(state.step);
         let mut saved = state.step;
         // The values of a step are read when the next one has been asked for, so that a device never waits for the host.
         // Nothing is kept of a step whose values have not been read.
         let mut unread = None;
         while state.step < train.steps && !self.stop.asked() {
-            let batch = feed.batch(state.step);
-            let (values, gradients) = recipe.gradients(&state, &batch);
+            let drawn = ahead.next()?;
+            let (values, gradients) = recipe.gradients(&state, &drawn);
             self.read(&mut pace, unread.take(), saved)?;
             state = recipe.updated(&state, gradients);
             let step = state.step;

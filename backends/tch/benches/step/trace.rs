@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use exp_api::spec::RunSpec;
-use exp_consistency::loss::{Clean, Noised, Objective, joint};
+use exp_consistency::loss::{Clean, Drawn, Objective, joint};
 use exp_consistency::params::Params;
 use exp_consistency::schedule::Pairs;
 use serde_json::json;
@@ -20,7 +20,8 @@ pub fn write(spec: &RunSpec, folder: &Path) -> Result<f64, Box<dyn Error>> {
     let network = planned(spec)?;
     let trace = Trace::default();
     let clean = Clean { images: &images, shape, first: 0, classes: None };
-    let noised = Noised::draw(&trace, &Pairs::new(&spec.schedule, spec.train.steps), &clean, spec.seed, 0);
+    let drawn = Drawn::new(&Pairs::new(&spec.schedule, spec.train.steps), &clean, spec.seed, 0);
+    let noised = drawn.part(&trace, 0..drawn.count());
     let objective = Objective::open(&trace, &spec.loss)?;
     let plan = network.params();
     let theta = Params::build(plan, |(id, param)| trace.param(&param.shape, &plan.initial(id, spec.seed)));

@@ -135,6 +135,13 @@ int chunks(int64_t images, int64_t area, int64_t channels) {
     return static_cast<int>(std::clamp<int64_t>(1024 / images, 1, std::max<int64_t>(1, area / (4 * rows))));
 }
 
+// The sums of rows of f32 into `left`, and what is wider than it into `right`.
+void column_sums(const Tensor& rows, const Tensor& left, const Tensor& right) {
+    const int count = static_cast<int>(rows.size(0)), width = static_cast<int>(rows.numel() / rows.size(0));
+    launch(of_kind("columns", left), dim3((width + 31) / 32), THREADS, data(rows), data(left), data(right), count, width,
+        static_cast<int>(left.numel()));
+}
+
 struct NormSilu : torch::autograd::Function<NormSilu> {
     static Tensor forward(AutogradContext* context, const Tensor& image, const std::optional<Tensor>& added, const Tensor& scale,
         const Tensor& bias, int64_t groups, double eps, bool silu, int64_t start, int64_t bound, double kept) {
@@ -173,8 +180,9 @@ struct NormSilu : torch::autograd::Function<NormSilu> {
             data(dy), data(partial), norm);
         launch(of_kind("norm_back_apply", x), blocks, THREADS, data(x), data(shift), data(scale), data(bias), data(stats),
             data(dy), data(partial), data(dx), data(dshift), data(weights), norm);
-        const Tensor sums = weights.sum(0).to(scale.scalar_type());
-        return {dx, dshift, sums[1], sums[0], Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+        const Tensor dscale = at::empty_like(scale), dbias = at::empty_like(bias);
+        column_sums(weights, dbias, dscale);
+        return {dx, dshift, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
     }
 };
 
@@ -206,7 +214,9 @@ struct AddScaled : torch::autograd::Function<AddScaled> {
         const Tensor partial = at::empty({norm.chunks, c}, dy.options().dtype(at::kFloat));
         launch(of_kind("add_scaled_back", dy), dim3(norm.chunks), THREADS, data(dy), data(dx), data(partial),
             static_cast<float>(factor), norm);
-        return {dx, dx, partial.sum(0).to(dy.scalar_type()), Tensor()};
+        const Tensor dbias = at::empty({c}, dy.options());
+        column_sums(partial, dbias, Tensor());
+        return {dx, dx, dbias, Tensor()};
     }
 };
 
@@ -245,25 +255,45 @@ Tensor bytes(const void* from, size_t size, const Tensor& beside) {
     return host.to(beside.device(), /*non_blocking=*/true);
 }
 
-// Many tensors in another format, by one kernel.
-variable_list converted(const variable_list& tensors, at::ScalarType kind) {
-    variable_list made(tensors.size()), kept;
-    std::vector<Copy> copies;
-    for (size_t i = 0; i < tensors.size(); ++i) {
-        if (!tensors[i].defined()) continue;
-        // Without holes, so that both lie in memory alike.
-        const Tensor from = tensors[i].is_non_overlapping_and_dense() ? tensors[i] : tensors[i].contiguous();
-        made[i] = at::empty_like(from, from.options().dtype(kind));
-        kept.push_back(from);
-        for (int64_t at = 0; at < from.numel(); at += PIECE)
-            copies.push_back({static_cast<const char*>(from.const_data_ptr()) + at * from.element_size(),
-                static_cast<char*>(made[i].mutable_data_ptr()) + at * made[i].element_size(),
-                static_cast<int>(std::min<int64_t>(PIECE, from.numel() - at))});
+// New tensors that lie in memory as others do, without holes. One piece of memory for all: asking for each takes longer than
+// filling it. Nothing changes them in place, so nobody has to know that they share it.
+variable_list beside(const variable_list& like, at::ScalarType kind) {
+    constexpr int64_t ALIGN = 128;
+    int64_t total = 0;
+    for (const Tensor& tensor : like) total += (tensor.numel() + ALIGN - 1) / ALIGN * ALIGN;
+    const Tensor flat = at::empty({total}, like[0].options().dtype(kind).memory_format(at::MemoryFormat::Contiguous));
+    variable_list made;
+    int64_t offset = 0;
+    for (const Tensor& tensor : like) {
+        auto impl = c10::make_intrusive<at::TensorImpl>(c10::Storage(flat.storage()), flat.key_set(), flat.dtype());
+        impl->set_sizes_and_strides(tensor.sizes(), tensor.strides(), offset);
+        made.emplace_back(std::move(impl));
+        offset += (tensor.numel() + ALIGN - 1) / ALIGN * ALIGN;
     }
-    if (copies.empty()) return made;
-    const c10::cuda::CUDAGuard guard(kept[0].device());
-    const Tensor table = bytes(copies.data(), copies.size() * sizeof(Copy), kept[0]);
+    return made;
+}
+
+Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
+
+// Many tensors in another format, by one kernel; undefined ones stay so.
+variable_list converted(const variable_list& tensors, at::ScalarType kind) {
+    variable_list old;
+    for (const Tensor& tensor : tensors)
+        if (tensor.defined()) old.push_back(dense(tensor));
+    if (old.empty()) return tensors;
+    const c10::cuda::CUDAGuard guard(old[0].device());
+    const variable_list fresh = beside(old, kind);
+    std::vector<Copy> copies;
+    for (size_t i = 0; i < old.size(); ++i)
+        for (int64_t at = 0; at < old[i].numel(); at += PIECE)
+            copies.push_back({static_cast<const char*>(old[i].const_data_ptr()) + at * old[i].element_size(),
+                static_cast<char*>(fresh[i].data_ptr()) + at * fresh[i].element_size(),
+                static_cast<int>(std::min<int64_t>(PIECE, old[i].numel() - at))});
+    const Tensor table = bytes(copies.data(), copies.size() * sizeof(Copy), old[0]);
     launch(kind == at::kFloat ? "to_float" : "to_bf16", dim3(copies.size()), 512, data(table));
+    variable_list made(tensors.size());
+    for (size_t i = 0, next = 0; i < tensors.size(); ++i)
+        if (tensors[i].defined()) made[i] = fresh[next++];
     return made;
 }
 
@@ -352,31 +382,50 @@ extern "C" void exp_tch_update(const Tensor* const* slots, const int* rule_of, s
         if (count == 0) return 0;
         const c10::cuda::CUDAGuard guard(slots[0]->device());
         std::vector<Piece> pieces;
-        std::vector<Tensor> news, kept;
+        variable_list params, moved;
+        for (size_t i = 0; i < count; ++i) params.push_back(*slots[5 * i]);
+        variable_list news[4];
+        for (variable_list& part : news) part = beside(params, at::kFloat);
         for (size_t i = 0; i < count; ++i) {
-            const Tensor& param = *slots[5 * i];
+            const Tensor& param = params[i];
             const float* old[5];
             for (int part = 0; part < 5; ++part) {
-                Tensor tensor = *slots[5 * i + part];
+                const Tensor* tensor = slots[5 * i + part];
                 // All walk through memory together, so all lie in it as the weights do.
-                if (tensor.strides() != param.strides()) tensor = at::empty_like(param).copy_(tensor);
-                old[part] = tensor.const_data_ptr<float>();
-                kept.push_back(tensor);
+                if (tensor->strides() != param.strides()) tensor = &moved.emplace_back(at::empty_like(param).copy_(*tensor));
+                old[part] = tensor->const_data_ptr<float>();
             }
             float* fresh[4];
-            for (float*& place : fresh) {
-                news.push_back(at::empty_like(param));
-                place = news.back().mutable_data_ptr<float>();
-            }
+            for (int part = 0; part < 4; ++part) fresh[part] = news[part][i].data_ptr<float>();
             for (int64_t from = 0; from < param.numel(); from += PIECE)
                 pieces.push_back({old[0] + from, old[1] + from, old[2] + from, old[3] + from, old[4] + from, fresh[0] + from,
                     fresh[1] + from, fresh[2] + from, fresh[3] + from,
                     static_cast<int>(std::min<int64_t>(PIECE, param.numel() - from)), rule_of[i]});
         }
-        const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Piece), news[0]);
-        const Tensor coefficients = bytes(rules, kinds * sizeof(Rule), news[0]);
+        const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Piece), params[0]);
+        const Tensor coefficients = bytes(rules, kinds * sizeof(Rule), params[0]);
         launch("update", dim3(pieces.size()), 512, data(table), data(coefficients));
-        for (size_t i = 0; i < news.size(); ++i) out[i] = owned(news[i]);
+        for (size_t i = 0; i < count; ++i)
+            for (int part = 0; part < 4; ++part) out[4 * i + part] = owned(news[part][i]);
         return 0;
+    });
+}
+
+// The sum of squares of all values of f32 tensors on one GPU, `[1]`.
+extern "C" Tensor* exp_tch_sum_squares(const Tensor* const* tensors, size_t count, char** error) {
+    return guarded(error, [&] {
+        const c10::cuda::CUDAGuard guard(tensors[0]->device());
+        variable_list kept;
+        std::vector<Copy> pieces;
+        for (size_t i = 0; i < count; ++i) {
+            const Tensor& tensor = kept.emplace_back(dense(*tensors[i]));
+            for (int64_t at = 0; at < tensor.numel(); at += PIECE)
+                pieces.push_back({tensor.const_data_ptr<float>() + at, nullptr,
+                    static_cast<int>(std::min<int64_t>(PIECE, tensor.numel() - at))});
+        }
+        const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Copy), kept[0]);
+        const Tensor sums = at::empty({static_cast<int64_t>(pieces.size())}, kept[0].options().memory_format(at::MemoryFormat::Contiguous));
+        launch("squares", dim3(pieces.size()), 512, data(table), data(sums));
+        return owned(sums.sum().reshape({1}));
     });
 }

@@ -445,6 +445,39 @@ extern "C" __global__ void to_float(const Copy* copies) {
     for (int i = threadIdx.x; i < copy.len; i += blockDim.x) ((float*)copy.to)[i] = wide(((const bf16*)copy.from)[i]);
 }
 
+// Sums of squares, a number for each piece.
+extern "C" __global__ void squares(const Copy* pieces, float* sums) {
+    __shared__ float parts[512];
+    const Copy piece = pieces[blockIdx.x];
+    float sum = 0.0f;
+    for (int i = threadIdx.x; i < piece.len; i += blockDim.x) {
+        const float value = ((const float*)piece.from)[i];
+        sum += value * value;
+    }
+    parts[threadIdx.x] = sum;
+    for (int half = blockDim.x / 2; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) parts[threadIdx.x] += parts[threadIdx.x + half];
+    }
+    if (threadIdx.x == 0) sums[blockIdx.x] = parts[0];
+}
+
+// Sums of columns of rows [count, width]: the first `split` of them to `left`, the others to `right`. A block for every 32
+// columns, 8 rows side by side.
+template <typename T>
+__device__ void columns(const float* rows, T* left, T* right, int count, int width, int split) {
+    __shared__ float parts[8][32];
+    const int lane = threadIdx.x % 32, part = threadIdx.x / 32, column = blockIdx.x * 32 + lane;
+    float sum = 0.0f;
+    if (column < width)
+        for (int row = part; row < count; row += 8) sum += rows[(size_t)row * width + column];
+    parts[part][lane] = sum;
+    __syncthreads();
+    if (part != 0 || column >= width) return;
+    for (int i = 1; i < 8; ++i) sum += parts[i][lane];
+    store(column < split ? left + column : right + (column - split), sum);
+}
+
 // One optimiser update of a piece of one parameter tensor; a block a piece. The coefficients are those of `Update`, folded.
 struct Rule {
     float b1, b2, eps, root, rate, ema;
@@ -482,6 +515,9 @@ extern "C" __global__ void update(const Piece* pieces, const Rule* rules) {
     extern "C" __global__ void __launch_bounds__(THREADS)                                                                   \
         add_scaled_back_##T(const T* dy, T* dx, float* partial, float scale, Norm norm) {                                   \
         add_scaled_back(dy, dx, partial, scale, norm);                                                                      \
+    }                                                                                                                       \
+    extern "C" __global__ void columns_##T(const float* rows, T* left, T* right, int count, int width, int split) {         \
+        columns(rows, left, right, count, width, split);                                                                    \
     }                                                                                                                       \
     extern "C" __global__ void along_lines_##T(                                                                             \
         const T* x, T* y, const float* table, u64 len, int from, int to, int taps, int channels) {                          \

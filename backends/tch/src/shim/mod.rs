@@ -118,7 +118,7 @@ pub(crate) fn peak_bytes(gpu: usize) -> Result<u64, TchError> {
     call(|error| unsafe { exp_tch_peak_bytes(index, error) })
 }
 
-/// The sum of squares of all values of at least one tensor, `[1]`.
+/// The sum of squares of all values of at least one `f32` tensor on one GPU, `[1]`.
 pub(crate) fn sum_squares(tensors: &[Tensor]) -> Result<Tensor, TchError> {
     let pointers: Vec<*const C_tensor> = tensors.iter().map(Tensor::as_ptr).collect();
     // SAFETY: as the module says; the list is as long as it says.

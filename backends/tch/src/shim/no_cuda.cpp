@@ -43,6 +43,11 @@ extern "C" Tensor* exp_tch_upload(const float*, const int64_t*, size_t, int, cha
     return nullptr;
 }
 
+extern "C" Tensor* exp_tch_sum_squares(const Tensor* const*, size_t, char** error) {
+    absent(error);
+    return nullptr;
+}
+
 extern "C" void exp_tch_update(const Tensor* const*, const int*, size_t, const void*, size_t, Tensor**, char** error) {
     absent(error);
 }

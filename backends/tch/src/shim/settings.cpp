@@ -41,12 +41,3 @@ extern "C" uint64_t exp_tch_peak_bytes(int index, char** error) {
 #endif
     });
 }
-
-// The sum of squares of all values of all tensors, `[1]`, in f32.
-extern "C" at::Tensor* exp_tch_sum_squares(const at::Tensor* const* tensors, size_t count, char** error) {
-    return guarded(error, [&] {
-        std::vector<at::Tensor> list;
-        for (size_t i = 0; i < count; ++i) list.push_back(*tensors[i]);
-        return owned(at::stack(at::_foreach_norm(list, 2)).square().sum().reshape({1}));
-    });
-}

@@ -1,0 +1,51 @@
+//! The draws of the next steps, made while a device is at work on this one.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use exp_api::BackendError;
+use exp_api::spec::RunSpec;
+
+use crate::data::{Dataset, Feed};
+use crate::loss::{Clean, Drawn};
+use crate::schedule::Pairs;
+
+/// A thread that draws one step after the other, and waits for each to be taken. It ends with this.
+pub(super) struct Ahead {
+    drawn: Receiver<Drawn>,
+}
+
+impl Ahead {
+    /// Draws from step `first` on, for a network that sees so many `classes`, if any.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub(super) fn start(spec: &RunSpec, data: Arc<Dataset>, classes: Option<usize>, first: u64) -> io::Result<Ahead> {
+        let (train, seed) = (&spec.train, spec.seed);
+        let (shape, steps) = (data.shape(), train.steps);
+        let pairs = Pairs::new(&spec.schedule, steps);
+        let mut feed = Feed::new(data, seed, train.batch as usize, spec.dataset.flip());
+        let (send, drawn) = sync_channel(1);
+        thread::Builder::new().name("draws".to_owned()).spawn(move || {
+            for step in first..steps {
+                let batch = feed.batch(step);
+                let classes = classes.map(|count| (&batch.labels[..], count));
+                let clean = Clean { images: &batch.images, shape, first: 0, classes };
+                if send.send(Drawn::new(&pairs, &clean, seed, step)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Ahead { drawn })
+    }
+
+    /// The draws of the next step.
+    ///
+    /// # Errors
+    /// The thread has failed.
+    pub(super) fn next(&self) -> Result<Drawn, BackendError> {
+        self.drawn.recv().map_err(|_| BackendError::Files("the thread that draws batches has failed".to_owned()))
+    }
+}
