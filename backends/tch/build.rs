@@ -44,10 +44,13 @@ fn shim(lib: &Path, toolkit: Option<&Path>) {
     match toolkit {
         Some(toolkit) => {
             let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
-            let source = fs::read_to_string("src/shim/kernels.cu").expect("the kernels are in the repository");
-            let literal = format!("R\"KERNELS({source})KERNELS\"\n");
-            fs::write(out.join("kernels.inc"), literal).expect("cargo gives a folder to write to");
-            build.define("EXP_CUDA", None).include(out).include(toolkit.join("include")).file("src/shim/cuda.cpp");
+            let read = |name| fs::read_to_string(format!("src/shim/cuda/{name}.cu")).expect("it is in the repository");
+            // A literal for each, side by side: compilers bound the length of one.
+            let literals =
+                ["common", "norm", "images", "params"].map(|name| format!("R\"KERNELS({})KERNELS\"\n", read(name)));
+            fs::write(out.join("kernels.inc"), literals.concat()).expect("cargo gives a folder to write to");
+            build.define("EXP_CUDA", None).include(out).include(toolkit.join("include"));
+            build.files(["launch", "images", "params"].map(|name| format!("src/shim/cuda/{name}.cpp")));
         }
         None => {
             build.file("src/shim/no_cuda.cpp");

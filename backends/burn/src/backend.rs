@@ -35,8 +35,12 @@ impl Backend for BurnBackend {
 
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
-        if spec.backend.precision != Precision::F32 {
-            problems.push(Problem::new("backend.precision", "expected f32: the burn backend has no other"));
+        // Its kernels for GPUs multiply in tf32, and cannot be told not to.
+        let own = if spec.backend.device == "cpu" { Precision::F32 } else { Precision::Tf32 };
+        if spec.backend.precision != own {
+            let message =
+                format!("expected {}: the burn backend has no other on `{}`", own.word(), spec.backend.device);
+            problems.push(Problem::new("backend.precision", message));
         }
         if spec.backend.fast_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
             problems.push(Problem::new("backend.fast_paths", "expected null or []: the burn backend has none"));

@@ -8,8 +8,11 @@ use exp_consistency::engine::{Engine, Slot, Update, reference_update};
 use exp_consistency::params::Params;
 use exp_consistency::tensor::Tensor;
 
-use crate::kernels;
 use crate::tensor::{BurnTensor, is_taped, without_tape};
+use crate::{gpu, kernels};
+
+/// The devices of this build, in words.
+const HERE: &str = if cfg!(feature = "cuda") { "cpu, cuda, cuda:N" } else { "cpu" };
 
 /// One of burn's devices. On the CPU it owns one thread, so that replicas run side by side and each repeats bit for
 /// bit whatever the others do.
@@ -23,8 +26,11 @@ pub struct BurnEngine {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// No such device in this build.
-    #[error("burn has no device `{0}` here; it has: cpu")]
+    #[error("burn has no device `{0}` here; it has: {HERE}")]
     NoDevice(String),
+    /// A GPU that cannot be used, and why.
+    #[error("burn cannot use `{0}`: {1}")]
+    NoGpu(String, String),
     /// The operating system gave no thread.
     #[error("cannot start a compute thread: {0}")]
     NoThread(#[from] rayon::ThreadPoolBuildError),
@@ -35,7 +41,7 @@ impl BurnEngine {
     pub fn open(device: &str) -> Result<BurnEngine, OpenError> {
         let device = match device {
             "cpu" => DispatchDevice::Flex(FlexDevice),
-            other => return Err(OpenError::NoDevice(other.to_owned())),
+            other => gpu::open(other)?,
         };
         let thread = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
         Ok(BurnEngine { device, thread: Arc::new(thread) })

@@ -4,6 +4,7 @@
 
 mod backend;
 mod engine;
+mod gpu;
 mod kernels;
 mod tensor;
 

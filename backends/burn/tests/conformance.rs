@@ -1,11 +1,13 @@
 //! The suite that every engine runs, on this one.
 
-use exp_burn::BurnEngine;
+#[path = "support/device.rs"]
+mod device;
+
 use exp_consistency::conformance;
 
 #[test]
 fn the_engine_conforms() {
-    let [engine, other] = [(); 2].map(|()| BurnEngine::open("cpu").expect("the CPU is always there"));
+    let [engine, other] = [(); 2].map(|()| device::engine());
     let outcomes = conformance::run(&engine, &other);
     for outcome in &outcomes {
         let word = if outcome.faults.is_empty() { "ok     " } else { "FAILED " };

@@ -1,8 +1,10 @@
 //! The science on this engine against values of reference networks.
 
+#[path = "support/device.rs"]
+mod device;
+
 use std::path::{Path, PathBuf};
 
-use exp_burn::BurnEngine;
 use exp_consistency::engine::Engine;
 use exp_consistency::golden;
 
@@ -11,7 +13,7 @@ use exp_consistency::golden;
 fn golden_cases_hold() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let dir = std::env::var_os("EXP_GOLDEN_DIR").map_or(own, PathBuf::from);
-    let engine = BurnEngine::open("cpu").expect("the CPU is always there");
+    let engine = device::engine();
     let summary = engine.scope(|| golden::run(&engine, &dir));
     assert!(summary.all_passed() && summary.total > 0);
 }

@@ -8,6 +8,7 @@
 //! row. EXP_BURN_STEPS names burn's side where it is already built (`cargo build --example steps`), with a GPU or without. Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ use rival::Rival;
 use sheet::{Sheet, median};
 
 /// More on the CPU: others use it too.
-const ROUNDS: [usize; 2] = [9, 5];
+const ROUNDS: [usize; 2] = [9, 4];
 const TURN: Duration = Duration::from_millis(1500);
 const WARM_UP: Duration = Duration::from_secs(2);
 const PRODUCTS: Duration = Duration::from_millis(200);
@@ -50,6 +51,22 @@ struct Case {
     precision: Precision,
     /// Against itself without each faster way, instead of against others.
     ablated: bool,
+}
+
+/// An engine and how it works.
+enum Contestant {
+    Tch(RunSpec),
+    Burn(RunSpec),
+    PyTorch(OsString, &'static str),
+}
+
+/// What was seen of one.
+struct Seen {
+    name: String,
+    /// Steps a second, and operations a second in products at about the same time; a value a round.
+    rates: Vec<f64>,
+    peaks: Vec<f64>,
+    memory: f64,
 }
 
 fn case(spec: &'static str, batch: u64, device: &'static str, threads: usize, precision: Precision) -> Case {
@@ -129,93 +146,114 @@ impl Case {
         (spec.backend.device, spec.backend.threads) = (self.device.to_owned(), Some(self.threads as u64));
         let folder = tempfile::tempdir()?;
         let flop = trace::write(&spec, folder.path())?;
-        let (threads, dtype) = (self.threads.to_string(), self.precision.word());
-        let rounds = ROUNDS[usize::from(self.device != "cpu")];
-        let mut rivals = self.rivals(&mut spec, folder.path())?;
-        self.same(&rivals)?;
-        for rival in &mut rivals {
-            rival.rate(WARM_UP)?;
-        }
-        let mut peaks = Vec::new();
-        for _ in 0..rounds {
-            peaks.push(self.products()?);
+        let (mut loss, mut seen) = (None, Vec::new());
+        // On the CPU in turns, since others use it too; on a GPU, whose memory does not hold them all, one after the other.
+        let all = self.contestants(&spec);
+        let groups: Vec<&[Contestant]> = if self.device == "cpu" { vec![&all[..]] } else { all.chunks(1).collect() };
+        for group in groups {
+            let rivals: Result<Vec<Rival>, _> = group.iter().map(|one| self.start(one, folder.path())).collect();
+            let mut rivals = rivals?;
             for rival in &mut rivals {
-                let rate = rival.rate(TURN)?;
-                rival.rates.push(rate);
+                self.same(rival, *loss.get_or_insert(rival.loss))?;
+                rival.rate(WARM_UP)?;
+            }
+            let mut peaks = Vec::new();
+            for _ in 0..ROUNDS[usize::from(self.device != "cpu")] {
+                peaks.push(self.products()?);
+                for rival in &mut rivals {
+                    let rate = rival.rate(TURN)?;
+                    rival.rates.push(rate);
+                }
+            }
+            for rival in rivals {
+                let (name, rates) = (rival.name.clone(), rival.rates.clone());
+                println!("{name}: {:.1} img/s", self.batch as f64 * median(&rates));
+                seen.push(Seen { name, rates, peaks: peaks.clone(), memory: rival.finish()? });
             }
         }
+        self.tell(sheet, &spec, flop, &seen);
+        Ok(())
+    }
+
+    /// A row for each.
+    fn tell(&self, sheet: &mut Sheet, spec: &RunSpec, flop: f64, seen: &[Seen]) {
+        let over = |a: &[f64], b: &[f64]| median(&a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>());
         // Eager: the first of them.
-        let anchor = rivals.iter().find(|rival| rival.name.starts_with("PyTorch")).map(|rival| rival.rates.clone());
-        for rival in rivals {
-            let (name, rates) = (rival.name.clone(), rival.rates.clone());
-            let over = |others: &[f64]| median(&rates.iter().zip(others).map(|(a, b)| a / b).collect::<Vec<_>>());
-            let (speed, share) = (self.batch as f64 * median(&rates), flop * over(&peaks));
-            let ratio = anchor.as_ref().map(|anchor| over(anchor));
-            let key = format!("{}/{}/{}/{dtype}/{threads}/{name}", spec.tags.join("+"), self.batch, self.device);
+        let anchor = seen.iter().find(|one| one.name.starts_with("PyTorch"));
+        let (network, threads, dtype) = (spec.tags.join("+"), self.threads.to_string(), self.precision.word());
+        for one in seen {
+            let (speed, share) = (self.batch as f64 * median(&one.rates), flop * over(&one.rates, &one.peaks));
+            let ratio = anchor.map(|anchor| over(&one.rates, &anchor.rates));
+            let key = format!("{network}/{}/{}/{dtype}/{threads}/{}", self.batch, self.device, one.name);
             sheet.figure(&format!("{key}/images_per_second"), speed);
             sheet.figure(&format!("{key}/share_of_peak"), share);
             if let Some(ratio) = ratio {
                 sheet.figure(&format!("{key}/to_pytorch"), ratio);
             }
-            let memory = rival.finish()?;
-            let cells = [&spec.tags.join("+"), &self.batch.to_string(), &name, self.device, &threads, dtype];
+            let cells = [&network, &self.batch.to_string(), &one.name, self.device, &threads, dtype];
             let figures = [
                 format!("{speed:.1}"),
                 format!("{:.1} %", 100.0 * share),
-                format!("{memory:.0}"),
+                format!("{:.0}", one.memory),
                 ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}x")),
             ];
             sheet.row(cells.map(|cell| cell.to_owned()).into_iter().chain(figures));
         }
-        Ok(())
     }
 
-    /// Processes that take this case's step; this engine first.
-    fn rivals(&self, spec: &mut RunSpec, folder: &Path) -> Result<Vec<Rival>, Box<dyn Error>> {
-        let (threads, dtype) = (self.threads.to_string(), self.precision.word());
+    /// Who takes this case's step; this engine first.
+    fn contestants(&self, spec: &RunSpec) -> Vec<Contestant> {
         // As a run does it, and undivided.
         let divided = TchBackend.resolve(spec.clone());
-        spec.backend.devices = Some(vec![self.device.to_owned()]);
-        *spec = TchBackend.resolve(spec.clone());
-        let mut rivals = vec![Rival::tch(spec, folder)?];
+        let mut whole = spec.clone();
+        whole.backend.devices = Some(vec![self.device.to_owned()]);
+        let whole = TchBackend.resolve(whole);
+        let mut all = vec![Contestant::Tch(whole.clone())];
         if self.ablated {
-            let all = spec.backend.fast_paths.clone().unwrap_or_default();
-            let without = |path: &FastPath| all.iter().filter(|other| *other != path).copied().collect();
-            for paths in all.iter().map(without).chain([Vec::new()]) {
-                let backend = BackendSpec { fast_paths: Some(paths), ..spec.backend.clone() };
-                rivals.push(Rival::tch(&RunSpec { backend, ..spec.clone() }, folder)?);
-            }
-            return Ok(rivals);
+            let paths = whole.backend.fast_paths.clone().unwrap_or_default();
+            let without = |path: &FastPath| paths.iter().filter(|other| *other != path).copied().collect();
+            all.extend(paths.iter().map(without).chain([Vec::new()]).map(|paths| {
+                let backend = BackendSpec { fast_paths: Some(paths), ..whole.backend.clone() };
+                Contestant::Tch(RunSpec { backend, ..whole.clone() })
+            }));
+            return all;
         }
-        if divided != *spec {
-            rivals.push(Rival::tch(&divided, folder)?);
+        if divided != whole {
+            all.push(Contestant::Tch(divided));
         }
         if let Some(python) = std::env::var_os("EXP_PYTHON") {
             let full = self.device != "cpu" && self.batch == 256;
-            let modes = if full { &["eager", "channels_last", "compile"][..] } else { &["eager"] };
-            for mode in modes {
-                let words = [self.device, &threads, dtype, mode];
-                rivals.push(Rival::pytorch(&python, "step/pytorch.py", folder, &words)?);
-            }
+            let modes = if full { &["eager", "compile", "channels_last"][..] } else { &["eager"] };
+            all.extend(modes.iter().map(|mode| Contestant::PyTorch(python.clone(), mode)));
         }
         if self.precision == Precision::F32 {
-            rivals.push(Rival::burn("steps", spec, folder, &threads)?);
+            all.push(Contestant::Burn(whole));
         }
-        Ok(rivals)
+        all
+    }
+
+    fn start(&self, one: &Contestant, folder: &Path) -> Result<Rival, Box<dyn Error>> {
+        let threads = self.threads.to_string();
+        match one {
+            Contestant::Tch(spec) => Rival::tch(spec, folder),
+            Contestant::Burn(spec) => Rival::burn("steps", spec, folder, &threads),
+            Contestant::PyTorch(python, mode) => {
+                let words = [self.device, &threads, self.precision.word(), mode];
+                Rival::pytorch(python, "step/pytorch.py", folder, &words)
+            }
+        }
     }
 
     /// # Errors
-    /// First losses that are apart: these are not the same step.
-    fn same(&self, rivals: &[Rival]) -> Result<(), String> {
-        let bound = if self.precision == Precision::F32 { 1e-4 } else { 2e-2 };
-        for rival in rivals {
-            let apart = (rival.loss - rivals[0].loss).abs() / rivals[0].loss.abs();
-            println!("first loss: {} in {}, apart by {apart:.1e}", rival.loss, rival.name);
-            if apart.is_nan() || apart > bound {
-                return Err(format!("{} does not take the same step", rival.name));
-            }
+    /// A first loss that is another: this is not the same step.
+    fn same(&self, rival: &Rival, first: f64) -> Result<(), String> {
+        let bound = if self.precision == Precision::Bf16 { 2e-2 } else { 1e-4 };
+        let apart = (rival.loss - first).abs() / first.abs();
+        println!("first loss: {} in {}, apart by {apart:.1e}", rival.loss, rival.name);
+        match apart.is_nan() || apart > bound {
+            true => Err(format!("{} does not take the same step", rival.name)),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Floating-point operations a second in products of square matrices of this case's format.

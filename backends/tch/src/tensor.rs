@@ -318,8 +318,10 @@ impl Tensor for TchTensor {
     }
 
     fn sum_squares_of(parts: &[&Self]) -> Self {
-        if parts[0].paths.fused_update && parts[0].value.get().device().is_cuda() {
-            let tensors: Vec<tch::Tensor> = parts.iter().map(|part| part.get()).collect();
+        let tensors: Vec<tch::Tensor> = parts.iter().map(|part| part.get()).collect();
+        // The kernel is on no tape.
+        let plain = tensors.iter().all(|tensor| tensor.device().is_cuda() && !tensor.requires_grad());
+        if parts[0].paths.fused_update && plain {
             return parts[0].like(done(shim::sum_squares(&tensors)));
         }
         let squares: Vec<Self> = parts.iter().map(|part| part.sum_squares()).collect();

@@ -60,7 +60,18 @@ fn one<E: Engine>(engine: &E, rule: &Update, shape: &[usize], across: bool) -> R
         (on(&gradient), exact(&gradient, shape))
     };
 
-    let found = engine.update(rule, &slot_on, &gradient_on);
+    let alone = engine.update(rule, &slot_on, &gradient_on);
+    // Among others by another rule, which must not be mixed up.
+    let other = Update { lr: 0.5, ema: 0.5, ..*rule };
+    let mut all = engine.update_all(&[
+        (&other, &slot_on, &gradient_on),
+        (rule, &slot_on, &gradient_on),
+        (&other, &slot_on, &gradient_on),
+    ]);
+    if all.len() != 3 {
+        return Err(format!("three updates at once made {}", all.len()));
+    }
+    let among = all.swap_remove(1);
     let slot = Slot {
         param: exact(&slot.param, shape),
         ema: exact(&slot.ema, shape),
@@ -68,18 +79,20 @@ fn one<E: Engine>(engine: &E, rule: &Update, shape: &[usize], across: bool) -> R
         v: exact(&slot.v, shape),
     };
     let expected = reference_update(rule, &slot, &gradient);
-    let parts = [
-        ("param", &found.param, &expected.param),
-        ("ema", &found.ema, &expected.ema),
-        ("m", &found.m, &expected.m),
-        ("v", &found.v, &expected.v),
-    ];
-    for (name, found, expected) in parts {
-        if found.shape() != shape {
-            return Err(format!("{name} has shape {:?}", found.shape()));
+    for (words, found) in [("alone", &alone), ("among others", &among)] {
+        let parts = [
+            ("param", &found.param, &expected.param),
+            ("ema", &found.ema, &expected.ema),
+            ("m", &found.m, &expected.m),
+            ("v", &found.v, &expected.v),
+        ];
+        for (name, found, expected) in parts {
+            if found.shape() != shape {
+                return Err(format!("{words}: {name} has shape {:?}", found.shape()));
+            }
+            let bounds: Vec<f64> = expected.values().iter().map(|value| TOLERANCE * (1.0 + value.abs())).collect();
+            close(&found.to_host(), expected.values(), &bounds).map_err(|fault| format!("{words}: {name}: {fault}"))?;
         }
-        let bounds: Vec<f64> = expected.values().iter().map(|value| TOLERANCE * (1.0 + value.abs())).collect();
-        close(&found.to_host(), expected.values(), &bounds).map_err(|fault| format!("{name}: {fault}"))?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use exp_consistency::engine::Update;
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
-/// An optimiser's rule as `kernels.cu` reads it.
+/// An optimiser's rule as `cuda/params.cu` reads it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Rule {

@@ -1,0 +1,41 @@
+// Kernels by their names, and how they are launched on libtorch's tensors and streams.
+
+#pragma once
+
+#include "../shim.h"
+
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <string>
+
+namespace shim {
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// These mirror common.cu.
+constexpr int WIDTH = 8, THREADS = 256, CHANNELS = 1024, GROUPS = 256;
+
+void check(cudaError_t status);
+
+// A kernel by its name, compiled once for each GPU in the process.
+cudaKernel_t kernel(const std::string& name);
+
+template <typename... Arguments>
+void launch(const std::string& name, dim3 blocks, int threads, Arguments... arguments) {
+    void* places[] = {&arguments...};
+    const auto stream = c10::cuda::getCurrentCUDAStream().stream();
+    check(cudaLaunchKernel(reinterpret_cast<const void*>(kernel(name)), blocks, dim3(threads), places, 0, stream));
+}
+
+// The name of a kernel for tensors of this format.
+inline std::string of_kind(const char* name, const Tensor& tensor) {
+    return std::string(name) + (tensor.scalar_type() == at::kFloat ? "_float" : "_bf16");
+}
+
+inline void* data(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr() : nullptr; }
+
+} // namespace shim
