@@ -86,7 +86,7 @@ fn norms(cases: &mut Vec<Case>) {
     }
     // With a shift of the channels, also in sizes that kernels for several channels at once take.
     for ([n, h, w], (c, groups)) in
-        [([1, 1, 1], (6, 3)), ([3, 2, 5], (6, 2)), ([2, 8, 8], (8, 2)), ([3, 9, 7], (64, 32)), ([2, 16, 16], (24, 6))]
+        [([1, 2, 2], (6, 3)), ([3, 2, 5], (6, 2)), ([2, 8, 8], (8, 2)), ([3, 9, 7], (64, 32)), ([2, 16, 16], (24, 6))]
     {
         for layout in LAYOUTS {
             let shapes: [&[usize]; 4] = [&[n, c, h, w], &[c], &[c], &[n, c]];
