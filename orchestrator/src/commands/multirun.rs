@@ -32,6 +32,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         return dry_run(cli, library, world, &master, sweeper);
     }
     let (Some(launcher), Some(sweeper)) = (launcher, sweeper) else { return Err(problems.into()) };
+    launcher.get_ready();
     let slots = sweeper.search.as_ref().map_or(launcher.slots(), |search| search.slots(launcher.slots()));
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), launcher.share(slots))?;
     let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));

@@ -31,6 +31,7 @@ pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure
         return Err(Problem::new(message).hint(format!("exp resume {}/0 {word}", dir.display())).into());
     }
     let sweep = SweepDir::open(dir)?;
+    sweep.manifest().launcher.get_ready();
     let left = sweep.left(cli.flags.retry_failed);
     let search = sweep.manifest().search.clone();
     let missing = search.as_ref().map_or(0, |search| search.missing(sweep.len()));

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use exp_api::Report;
 
-use super::Asked;
 use super::end::{End, follow, last_line, outcome, settle};
+use super::{Asked, pages};
 use crate::command::{self, Command as Program};
 use crate::machine;
 use crate::output::Output;
@@ -94,7 +94,7 @@ fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, aske
             command.stderr(file);
         }
     }
-    let child = command.spawn()?;
+    let child = pages::starting(|| command.spawn())?;
     let owner = Owner { pid: child.id(), ..Owner::here() };
     let end = follow(child, conditions.timeout, asked, || Ok(()))?;
     let written = Status::read(dir).filter(|status| status.owner == owner);
@@ -128,7 +128,7 @@ fn program(
         command.current_dir(dir);
     }
     let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console, program.wants_board())?;
-    let child = command.spawn()?;
+    let child = pages::starting(|| command.spawn())?;
     let owner = Owner { pid: child.id(), ..Owner::here() };
     let started = Some(jiff::Timestamp::now().to_string());
     machine::record(dir, started.as_deref().unwrap_or_default(), &[])?;

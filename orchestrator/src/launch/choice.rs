@@ -7,7 +7,7 @@ use indicatif::MultiProgress;
 use serde::{Deserialize, Serialize};
 
 use super::queue::{Queue, Queued, Slurm, Template};
-use super::{Inline, Launcher, Local, Share};
+use super::{Inline, Launcher, Local, Share, pages};
 use crate::compose::{Composed, Key, Node, Problem, Problems, Value, extract, text};
 
 /// A launcher with its options, as the manifest of a sweep keeps it.
@@ -25,6 +25,13 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// Makes this process ready to wait for many others, unless it does the jobs itself.
+    pub fn get_ready(&self) {
+        if !matches!(self, Choice::Inline) {
+            pages::small();
+        }
+    }
+
     /// The launchers that are here, and their keys.
     pub const VARIANTS: &[Variant] = &[
         Variant { name: "inline", fields: NONE },

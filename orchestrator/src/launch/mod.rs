@@ -8,6 +8,7 @@ mod choice;
 pub mod end;
 mod inline;
 mod local;
+mod pages;
 pub mod queue;
 mod watched;
 
