@@ -39,7 +39,7 @@ impl Backend for TchBackend {
             let on_cpu = spec.backend.device == "cpu";
             spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
         }
-        if let Ok(device) = device::open(&spec.backend.device) {
+        if let Ok(device) = device::open(first(&spec)) {
             spec.backend.fast_paths.get_or_insert_with(|| paths::of(device));
         }
         spec
@@ -48,7 +48,7 @@ impl Backend for TchBackend {
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
         let device = &spec.backend.device;
-        if let Ok(opened) = device::open(device) {
+        if let Ok(opened) = device::open(first(spec)) {
             problems.extend(unavailable(spec, opened));
         }
         let mut named: Vec<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
@@ -68,6 +68,11 @@ impl Backend for TchBackend {
     }
 }
 
+/// The device that holds the state.
+fn first(spec: &RunSpec) -> &str {
+    spec.backend.devices.as_ref().and_then(|devices| devices.first()).unwrap_or(&spec.backend.device)
+}
+
 /// What is asked for that the device does not have.
 fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -75,7 +80,7 @@ fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
     // The shim and libtorch have this one on the CPU too, where it is no faster.
     let has = |path: &FastPath| own.contains(path) || *path == FastPath::Attention;
     for path in spec.backend.fast_paths.iter().flatten().filter(|path| !has(path)) {
-        let message = format!("`{}` needs a GPU: `{}` is none", path.word(), spec.backend.device);
+        let message = format!("`{}` needs a GPU: `{}` is none", path.word(), first(spec));
         problems.push(Problem::new("backend.fast_paths", message));
     }
     if spec.backend.precision == Precision::Tf32 && !device.is_cuda() {

@@ -6,6 +6,7 @@ mod backend;
 mod device;
 mod engine;
 mod failure;
+mod fused;
 mod handle;
 mod mask;
 mod paths;

@@ -14,16 +14,16 @@ use crate::failure::done;
 use crate::handle::Handle;
 use crate::mask::{mask, numbers};
 use crate::paths::Paths;
-use crate::shim::{self, Mask};
+use crate::shim;
 
 /// A tensor on one of libtorch's devices: `f32`, or bf16 within a pass of mixed precision.
 #[derive(Debug, Clone)]
 pub struct TchTensor {
-    value: Handle,
+    pub(crate) value: Handle,
     /// What is still to be added to each channel of an image: the bias of a convolution. Whoever reads the image next does
     /// that along with its own work.
     bias: Option<Handle>,
-    paths: Paths,
+    pub(crate) paths: Paths,
 }
 
 impl TchTensor {
@@ -41,12 +41,12 @@ impl TchTensor {
     }
 
     /// The tensor of libtorch, and what is to be added to its channels, `[C]`.
-    fn apart(&self) -> (tch::Tensor, Option<tch::Tensor>) {
+    pub(crate) fn apart(&self) -> (tch::Tensor, Option<tch::Tensor>) {
         (self.value.get(), self.bias.as_ref().map(Handle::get))
     }
 
     /// Another one of the same engine.
-    fn like(&self, tensor: tch::Tensor) -> TchTensor {
+    pub(crate) fn like(&self, tensor: tch::Tensor) -> TchTensor {
         TchTensor::of(tensor, self.paths)
     }
 
@@ -57,45 +57,6 @@ impl TchTensor {
     fn join(&self, other: &Self, op: fn(&tch::Tensor, &tch::Tensor) -> Result<tch::Tensor, TchError>) -> TchTensor {
         self.like(done(op(&self.get(), &other.get())))
     }
-
-    /// An image through a map of its lines by the kernel, where that applies.
-    fn mapped(&self, map: &LineMap) -> Option<TchTensor> {
-        let x = self.value.get();
-        if !self.paths.fused_blocks || !done(shim::has_kernels(&x, 1)) {
-            return None;
-        }
-        let [there, back] = [taps(map, false), taps(map, true)];
-        let [there, back] = [&there, &back].map(|(shape, table)| upload(shape, table, x.device()));
-        Some(self.like(done(shim::along_lines(&self.get(), [&there, &back], map.from, map.to))))
-    }
-
-    /// The same of a square image, by the weight of pixel `i` of a line in pixel `o` of the line after.
-    fn along_square(&self, h: usize, w: usize, to: usize, weight: impl Fn(usize, usize) -> f32) -> Option<TchTensor> {
-        if h != w || !self.paths.fused_blocks {
-            return None;
-        }
-        let values = (0..h * to).map(|at| weight(at / to, at % to)).collect();
-        self.mapped(&LineMap { from: h, to, values, dense: None })
-    }
-
-    /// Group normalisation by the fused kernel, where that applies.
-    fn fused(&self, shift: Option<&Self>, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
-        let (x, own) = self.apart();
-        if !self.paths.fused_blocks || !done(shim::has_kernels(&x, norm.groups)) {
-            return None;
-        }
-        // What a convolution still has to add goes along with the shift, or is one.
-        let shift = match (shift.map(TchTensor::get), own) {
-            (Some(shift), Some(bias)) => Some(done(shift.f_add(&bias))),
-            (None, Some(bias)) => Some(done(done(bias.f_unsqueeze(0)).f_expand([x.size()[0], -1], false))),
-            (shift, None) => shift,
-        };
-        let (scale, bias) = (norm.scale.get(), norm.bias.get());
-        let mask = norm.dropout.map_or_else(Mask::default, |(rate, key)| numbers(key, rate));
-        let (shift, scale, bias) = (shift.as_ref(), &scale, &bias);
-        let norm = shim::Norm { shift, scale, bias, groups: norm.groups, eps: norm.eps, silu, mask };
-        Some(self.like(done(shim::norm(&x, &norm))))
-    }
 }
 
 /// Values in row-major order, on a device.
@@ -104,21 +65,6 @@ pub(crate) fn upload(shape: &[usize], values: &[f32], device: Device) -> tch::Te
         Device::Cuda(gpu) => done(shim::upload(values, &sizes(shape), gpu)),
         _ => done(done(tch::Tensor::f_from_slice(values)).f_reshape(sizes(shape))),
     }
-}
-
-/// The table by which a kernel reads a map of lines, or its transpose: for each pixel after, the first pixel before that it
-/// sees, and as many weights as the widest of them needs. With its shape.
-fn taps(map: &LineMap, transposed: bool) -> ([usize; 2], Vec<f32>) {
-    let [from, to] = if transposed { [map.to, map.from] } else { [map.from, map.to] };
-    let weight = |i: usize, o: usize| map.values[if transposed { o * map.to + i } else { i * map.to + o }];
-    let seen = |o: usize| (0..from).filter(move |&i| weight(i, o) != 0.0);
-    let width = |o: usize| seen(o).next().zip(seen(o).next_back()).map_or(1, |(first, last)| last + 1 - first);
-    let count = (0..to).map(width).max().unwrap_or(1);
-    let row = |o: usize| {
-        let first = seen(o).next().unwrap_or(0).min(from - count);
-        [first as f32].into_iter().chain((first..first + count).map(move |i| weight(i, o)))
-    };
-    ([to, 1 + count], (0..to).flat_map(row).collect())
 }
 
 /// Both operands of a product in one format: the lower of the two.
@@ -378,28 +324,5 @@ impl Tensor for TchTensor {
                 x.f_mul(&mask.f_to_kind(x.kind())?)
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_hold_the_map_and_its_transpose() {
-        // Three pixels to two, the second of which sees one that lies at the end, and a line that sees nothing.
-        let map = LineMap { from: 3, to: 3, values: vec![0.5, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 2.0, 0.0], dense: None };
-        for transposed in [false, true] {
-            let ([rows, width], table) = taps(&map, transposed);
-            let mut found = [0.0; 9];
-            for (o, row) in table.chunks(width).enumerate() {
-                for (k, weight) in row[1..].iter().enumerate() {
-                    let i = row[0] as usize + k;
-                    found[if transposed { o * 3 + i } else { i * 3 + o }] = *weight;
-                }
-            }
-            assert_eq!((rows, width), (3, if transposed { 2 } else { 3 }));
-            assert_eq!(found.to_vec(), map.values);
-        }
     }
 }

@@ -120,3 +120,15 @@ fn all_ways_together_are_as_near_to_f32_in_bf16_as_the_plain_one() {
         assert!(off < 2e-2, "{name}: apart by {off:.1e}");
     }
 }
+
+#[test]
+fn what_a_device_lacks_is_refused() {
+    let mut spec = spec();
+    (spec.backend.device, spec.backend.devices) = ("cpu".to_owned(), Some(vec!["cpu".to_owned()]));
+    spec.backend.fast_paths = Some(vec![FastPath::Attention, FastPath::FusedUpdate]);
+    spec.backend.precision = Precision::Tf32;
+    let problems = TchBackend.check(&spec);
+    let keys: Vec<&str> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["backend.fast_paths", "backend.precision"], "{problems:?}");
+    assert!(problems[0].message.starts_with("`fused_update` needs a GPU"), "{problems:?}");
+}

@@ -7,6 +7,10 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
 
+// cuBLAS repeats bit for bit with workspaces of fixed sizes, which it reads from the environment; set before there is a second
+// thread that might read it.
+__attribute__((constructor)) static void fixed_workspaces() { setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0); }
+
 // How the whole process multiplies f32 on a GPU, and whether it may only use what repeats bit for bit.
 extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
     guarded(error, [&] {
@@ -16,7 +20,6 @@ extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
         context.setDeterministicCuDNN(deterministic);
         // Trying every algorithm once finds the fastest, and another one the next time.
         context.setBenchmarkCuDNN(!deterministic);
-        if (deterministic) setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);
         // A warning where there is no such algorithm: some gradients that no loss of ours asks for.
         context.setDeterministicAlgorithms(deterministic, true);
         return 0;

@@ -1,0 +1,35 @@
+//! Composites in terms of primitives, for engines whose own kernel does not apply to every case.
+
+use super::{LineMap, Tensor, image_shape};
+
+/// [`Tensor::group_norm`].
+pub fn group_norm<T: Tensor>(x: &T, groups: usize, scale: &T, bias: &T, eps: f64) -> T {
+    let shape = x.shape();
+    let (n, c) = (shape[0], shape[1]);
+    let grouped = x.reshape(&[n, groups, shape.iter().product::<usize>() / (n * groups)]);
+    let centred = grouped.sub(&grouped.mean(&[2]));
+    let deviation = centred.square().mean(&[2]).offset(eps).sqrt();
+    let normal = centred.div(&deviation).reshape(&shape);
+    normal.mul(&scale.reshape(&[1, c, 1, 1])).add(&bias.reshape(&[1, c, 1, 1]))
+}
+
+/// [`Tensor::along_lines`].
+pub fn along_lines<T: Tensor>(x: &T, map: &LineMap) -> T {
+    let [b, c, h, w] = image_shape(&x.shape());
+    let to = map.to;
+    if let Some(dense) = &map.dense {
+        let pixels = x.reshape(&[b * c, h * w]).matmul(&x.constant(&[h * w, to * to], dense));
+        return pixels.reshape(&[b, c, to, to]);
+    }
+    let filter = x.constant(&[map.from, to], &map.values);
+    let rows = x.reshape(&[b * c * h, w]).matmul(&filter).reshape(&[b * c, h, to]);
+    let columns = rows.permute(&[0, 2, 1]).reshape(&[b * c * to, h]).matmul(&filter);
+    columns.reshape(&[b * c, to, to]).permute(&[0, 2, 1]).reshape(&[b, c, to, to])
+}
+
+/// [`Tensor::attention`].
+pub fn attention<T: Tensor>(queries: &T, keys: &T, values: &T) -> T {
+    let channels = queries.shape()[1] as f64;
+    let weights = queries.permute(&[0, 2, 1]).matmul(keys).scale(channels.sqrt().recip()).softmax();
+    values.matmul(&weights.permute(&[0, 2, 1]))
+}
