@@ -158,8 +158,9 @@ struct AlongLines : torch::autograd::Function<AlongLines> {
 extern "C" bool exp_tch_has_kernels(const Tensor* x, int64_t groups, char** error) {
     return guarded(error, [&] {
         const bool kind = x->scalar_type() == at::kFloat || x->scalar_type() == at::kBFloat16;
-        if (!x->is_cuda() || !kind || x->dim() != 4 || x->size(1) % WIDTH != 0 || x->size(1) > CHANNELS || groups > GROUPS)
-            return false;
+        if (!x->is_cuda() || !kind || x->dim() != 4) return false;
+        const bool fits = x->size(1) % WIDTH == 0 && x->size(1) <= CHANNELS && groups <= GROUPS && x->size(0) <= IMAGES;
+        if (!fits) return false;
         int major = 0;
         check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, x->device().index()));
         return major >= 8;

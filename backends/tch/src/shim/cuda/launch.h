@@ -18,6 +18,8 @@ using torch::autograd::variable_list;
 
 // These mirror common.cu.
 constexpr int WIDTH = 8, THREADS = 256, CHANNELS = 1024, GROUPS = 256;
+// Rows of blocks that CUDA launches at most.
+constexpr int IMAGES = 65535;
 
 void check(cudaError_t status);
 
