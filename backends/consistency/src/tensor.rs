@@ -103,8 +103,7 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// Sum of squares over all values of all of `parts`, of which there is at least one, as shape `[1]`.
     fn sum_squares_of(parts: &[&Self]) -> Self {
-        let squares: Vec<Self> = parts.iter().map(|part| part.sum_squares()).collect();
-        Self::cat(&squares.iter().collect::<Vec<_>>(), 0).sum(&[0])
+        reference::sum_squares_of(parts)
     }
 
     /// (a + b) k of equal shapes: how a residual block ends.
@@ -126,8 +125,7 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// What stands before each convolution of a residual block; see [`NormSilu`].
     fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
-        let normal = norm.shifted(self).group_norm(norm.groups, norm.scale, norm.bias, norm.eps);
-        norm.dropped(&normal.silu())
+        reference::norm_silu(self, norm)
     }
 
     /// Layer normalisation of `[N,C]` or `[N,C,H,W]` over axis 1 (biased variance), then `scale`, `bias` `[C]`.

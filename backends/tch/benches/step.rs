@@ -5,7 +5,8 @@
 //! The step is written down as a trace (`step/traced.rs`) and repeated by `step/pytorch.py`, operation by operation
 //! with the same numbers, so that both libraries have the same work; burn takes the trainer's own step. That the first
 //! losses agree shows that the steps are the same. EXP_PYTHON names a Python with PyTorch; without one there is no such
-//! row. EXP_BURN_STEPS names burn's side where it is already built (`cargo build --example steps`), with a GPU or without. Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
+//! row. EXP_BURN_STEPS names burn's side where it is already built (`cargo build --example steps`), with a GPU or without.
+//! Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
 
 use std::error::Error;
 use std::ffi::OsString;

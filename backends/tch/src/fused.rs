@@ -35,13 +35,13 @@ impl TchTensor {
     }
 
     /// Group normalisation by the fused kernel, where that applies.
-    pub(crate) fn fused(&self, shift: Option<&Self>, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
+    pub(crate) fn fused(&self, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
         let (x, own) = self.apart();
         if !self.paths.fused_blocks || !done(shim::has_kernels(&x, norm.groups)) {
             return None;
         }
         // What a convolution still has to add goes along with the shift, or is one.
-        let shift = match (shift.map(TchTensor::get), own) {
+        let shift = match (norm.shift.map(TchTensor::get), own) {
             (Some(shift), Some(bias)) => Some(done(shift.f_add(&bias))),
             (None, Some(bias)) => Some(done(done(bias.f_unsqueeze(0)).f_expand([x.size()[0], -1], false))),
             (shift, None) => shift,
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn tables_hold_the_map_and_its_transpose() {
-        // Three pixels to two, the second of which sees one that lies at the end, and a line that sees nothing.
+        // Three pixels: the first after sees two, the second one at the end, the third none.
         let map = LineMap { from: 3, to: 3, values: vec![0.5, 0.0, 0.0, 0.25, 0.0, 0.0, 0.0, 2.0, 0.0], dense: None };
         for transposed in [false, true] {
             let ([rows, width], table) = taps(&map, transposed);

@@ -220,7 +220,7 @@ impl Tensor for TchTensor {
     fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
         let [n, c, h, w] = image_shape(&self.shape());
         let norm = NormSilu { shift: None, groups, scale, bias, eps, dropout: None };
-        if let Some(normal) = self.fused(None, &norm, false) {
+        if let Some(normal) = self.fused(&norm, false) {
             return normal;
         }
         if c * h * w == groups {
@@ -240,10 +240,7 @@ impl Tensor for TchTensor {
     }
 
     fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
-        self.fused(norm.shift, norm, true).unwrap_or_else(|| {
-            let normal = norm.shifted(self).group_norm(norm.groups, norm.scale, norm.bias, norm.eps);
-            norm.dropped(&normal.silu())
-        })
+        self.fused(norm, true).unwrap_or_else(|| reference::norm_silu(self, norm))
     }
 
     fn add_scaled(&self, other: &Self, factor: f64) -> Self {
@@ -270,8 +267,7 @@ impl Tensor for TchTensor {
         if parts[0].paths.fused_update && plain {
             return parts[0].like(done(shim::sum_squares(&tensors)));
         }
-        let squares: Vec<Self> = parts.iter().map(|part| part.sum_squares()).collect();
-        Self::cat(&squares.iter().collect::<Vec<_>>(), 0).sum(&[0])
+        reference::sum_squares_of(parts)
     }
 
     fn attention(&self, keys: &Self, values: &Self) -> Self {

@@ -5,14 +5,16 @@
 mod device;
 #[path = "../../burn/tests/support/kept.rs"]
 mod kept;
+#[path = "support/step.rs"]
+mod one;
 
 use std::collections::BTreeMap;
 
+use exp_api::Backend;
 use exp_api::spec::{FastPath, Precision, RunSpec};
-use exp_api::{Backend, Event, Job, Stop, Task};
-use exp_consistency::checkpoint::decode;
 use exp_tch::TchBackend;
 use kept::{Kept, folder_with};
+use one::{Step, first_of};
 use serde_json::{Value, json};
 
 /// A step of a network wide enough for every kernel, with dropout, attention, and groups of 4 and 8 channels; on one replica.
@@ -38,28 +40,10 @@ fn spec() -> RunSpec {
     serde_json::from_value(spec).unwrap()
 }
 
-/// One step's row of metrics, its gradients (as first moments), and the weights after it.
-struct Step {
-    row: BTreeMap<String, f64>,
-    moments: BTreeMap<String, Vec<f32>>,
-    weights: BTreeMap<String, Vec<f32>>,
-}
-
 fn step(precision: Precision, paths: &[FastPath]) -> Step {
     let mut spec = spec();
     (spec.backend.precision, spec.backend.fast_paths) = (precision, Some(paths.to_vec()));
-    assert_eq!(TchBackend.check(&spec), []);
-    let job = Job { task: Task::Train, spec };
-    let (dir, mut kept) = (folder_with(&job), Kept::default());
-    TchBackend.run(dir.path(), &job, &mut kept, &Stop::default()).unwrap();
-    let row = kept.events.into_iter().find_map(|event| match event {
-        Event::Metrics { step: 1, values } => Some(values.into_iter().collect()),
-        _ => None,
-    });
-    let bytes = std::fs::read(dir.path().join("checkpoints/1/state.safetensors")).unwrap();
-    let part =
-        |name: &str| decode(&bytes, name).unwrap().into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
-    Step { row: row.unwrap(), moments: part("m/"), weights: part("param/") }
+    first_of(spec)
 }
 
 fn all() -> Vec<FastPath> {

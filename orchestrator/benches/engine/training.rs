@@ -70,26 +70,13 @@ impl<'a, E: Engine> Training<'a, E> {
         });
         let mut values: Vec<E::T> = parts.iter().map(|(loss, _)| loss.clone()).collect();
         let (train, ema) = (&self.spec.train, &self.spec.ema);
-        let rule = |lr| optim::rule(train, ema, self.step, train.steps, lr);
-        let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
         let engine = self.replicas.first();
         let parts = parts.into_iter().map(|(_, gradients)| gradients);
         self.slots = engine.scope(|| {
             let sum = parts.reduce(|sum, part| sum.zip(&part, |a, b| a.add(&engine.adopt(b))));
             let sum = sum.expect("a batch has at least one image");
             values.extend(["torso", "head"].map(|network| optim::global_norm(&sum, network)));
-            let gradients = optim::clip(train, sum);
-            let work = gradients.iter().zip(self.slots.tensors()).filter(|((param, _), _)| param.trained);
-            let work: Vec<_> = work
-                .map(|((param, gradient), slot)| {
-                    (if param.name.starts_with("head/") { &head } else { &torso }, slot, gradient)
-                })
-                .collect();
-            let mut updated = engine.update_all(&work).into_iter();
-            Params::build(gradients.plan(), |(id, param)| {
-                let slot = &self.slots.tensors()[id];
-                param.trained.then(|| updated.next()).flatten().unwrap_or_else(|| slot.clone())
-            })
+            optim::update(engine, train, ema, self.step, train.steps, &self.slots, sum)
         });
         self.step += 1;
         black_box(self.read());

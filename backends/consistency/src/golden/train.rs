@@ -124,13 +124,7 @@ impl Setup {
         state: &Params<Slot<E::T>>,
         gradients: Params<E::T>,
     ) -> Params<Slot<E::T>> {
-        let gradients = optim::clip(&self.train, gradients);
-        let rule = |lr| optim::rule(&self.train, &self.ema, done, self.train.steps, lr);
-        let rules = [rule(self.train.lr), rule(self.train.head_lr.unwrap_or(self.train.lr))];
-        Params::build(state.plan(), |(i, spec)| {
-            let rule = &rules[usize::from(spec.name.starts_with(NETWORKS[1]))];
-            engine.update(rule, &state.tensors()[i], &gradients.tensors()[i])
-        })
+        optim::update(engine, &self.train, &self.ema, done, self.train.steps, state, gradients)
     }
 }
 

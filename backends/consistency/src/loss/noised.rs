@@ -111,7 +111,7 @@ impl Drawn {
         let shape = [batch, self.shape.channels, self.shape.height, self.shape.width];
         let images = |values: &[f32]| engine.upload(&shape, &values[range.start * size..range.end * size]);
         let levels = |values: &[f32]| engine.upload(&[batch], &values[range.clone()]);
-        let ends: Vec<f32> = self.r.iter().map(|&r| f32::from(u8::from(r == 0.0))).collect();
+        let ends: Vec<f32> = self.r[range.clone()].iter().map(|&r| f32::from(u8::from(r == 0.0))).collect();
         let labels = self.classes.as_ref().map(|(labels, count)| {
             one_hot(engine, labels[range.clone()].iter().map(|&label| u64::from(label)), *count)
         });
@@ -121,7 +121,7 @@ impl Drawn {
             x_r: images(&self.x_r),
             t: levels(&self.t),
             r: levels(&self.r),
-            ends: ends[range.clone()].contains(&1.0).then(|| levels(&ends)),
+            ends: ends.contains(&1.0).then(|| engine.upload(&[batch], &ends)),
             labels,
             dropout,
         }

@@ -8,9 +8,11 @@ mod clip;
 mod ema;
 mod rate;
 mod rule;
+mod update;
 
 pub use clip::{clip, global_norm};
 pub use rule::{check, rule};
+pub use update::update;
 
 /// A moving average with one decay; the start of what tests and golden cases need.
 pub(crate) const fn constant(beta: f64) -> exp_api::spec::EmaSpec {

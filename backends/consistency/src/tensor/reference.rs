@@ -1,6 +1,18 @@
 //! Composites in terms of primitives, for engines whose own kernel does not apply to every case.
 
-use super::{LineMap, Tensor, image_shape};
+use super::{LineMap, NormSilu, Tensor, image_shape};
+
+/// [`Tensor::sum_squares_of`].
+pub fn sum_squares_of<T: Tensor>(parts: &[&T]) -> T {
+    let squares: Vec<T> = parts.iter().map(|part| part.sum_squares()).collect();
+    T::cat(&squares.iter().collect::<Vec<_>>(), 0).sum(&[0])
+}
+
+/// [`Tensor::norm_silu`].
+pub fn norm_silu<T: Tensor>(x: &T, norm: &NormSilu<T>) -> T {
+    let normal = norm.shifted(x).group_norm(norm.groups, norm.scale, norm.bias, norm.eps);
+    norm.dropped(&normal.silu())
+}
 
 /// [`Tensor::group_norm`].
 pub fn group_norm<T: Tensor>(x: &T, groups: usize, scale: &T, bias: &T, eps: f64) -> T {

@@ -68,25 +68,8 @@ impl<E: Engine> Recipe<'_, E> {
     pub(super) fn updated(&self, state: &TrainState<E::T>, gradients: Params<E::T>) -> TrainState<E::T> {
         let (train, ema) = (&self.spec.train, &self.spec.ema);
         let horizon = self.spec.schedule.horizon.unwrap_or(train.steps);
-        let rule = |lr| optim::rule(train, ema, state.step, horizon, lr);
-        let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
         let engine = self.replicas.first();
-        let slots = engine.scope(|| {
-            let gradients = optim::clip(train, gradients);
-            let mut gradients = gradients.tensors().iter();
-            let rules = state.slots.iter().map(|(spec, _)| match (spec.trained, spec.name.starts_with("head/")) {
-                (false, _) => None,
-                (true, true) => Some(&head),
-                (true, false) => Some(&torso),
-            });
-            let work: Vec<Option<_>> = rules
-                .zip(state.slots.tensors())
-                .map(|(rule, slot)| rule.zip(gradients.next()).map(|(rule, gradient)| (rule, slot, gradient)))
-                .collect();
-            let mut updated = engine.update_all(&work.iter().flatten().copied().collect::<Vec<_>>()).into_iter();
-            let mut work = work.into_iter();
-            state.slots.map(|slot| work.next().flatten().and_then(|_| updated.next()).unwrap_or_else(|| slot.clone()))
-        });
+        let slots = engine.scope(|| optim::update(engine, train, ema, state.step, horizon, &state.slots, gradients));
         TrainState { step: state.step + 1, slots }
     }
 
