@@ -50,7 +50,7 @@ fn shim(lib: &Path, toolkit: Option<&Path>) {
                 ["common", "norm", "images", "params"].map(|name| format!("R\"KERNELS({})KERNELS\"\n", read(name)));
             fs::write(out.join("kernels.inc"), literals.concat()).expect("cargo gives a folder to write to");
             build.define("EXP_CUDA", None).include(out).include(toolkit.join("include"));
-            build.files(["launch", "images", "params"].map(|name| format!("src/shim/cuda/{name}.cpp")));
+            build.files(["launch", "images", "params", "record"].map(|name| format!("src/shim/cuda/{name}.cpp")));
         }
         None => {
             build.file("src/shim/no_cuda.cpp");

@@ -164,7 +164,7 @@ fn rate<R>(time: Duration, mut work: impl FnMut() -> R) -> f64 {
 
 /// Products of square matrices a second, on all replicas at once.
 fn products(replicas: &Replicas<BurnEngine>) -> f64 {
-    let rates = replicas.split(replicas.count(), |engine, _| {
+    let rates = replicas.split(replicas.count(), |_, engine, _| {
         let values: Vec<f32> = (0..SIDE * SIDE).map(|i| (i % 7) as f32 - 3.0).collect();
         let matrix: BurnTensor = engine.upload(&[SIDE, SIDE], &values);
         rate(PRODUCTS, || matrix.matmul(&matrix))

@@ -31,6 +31,21 @@ pub trait Engine: Clone + Send + Sync + 'static {
         loss: impl FnOnce(&Params<Self::T>) -> (Self::T, A),
     ) -> (Self::T, A, Params<Self::T>);
 
+    /// The gradients of a loss that recurs, and a row of values of it, off the tape.
+    ///
+    /// `loss` returns itself, of one value, and that row. It does the same whenever `given` holds as many tensors of the
+    /// same shapes. What changes from one time to the next comes in by `theta` and `given` alone, and whatever else it reads
+    /// lives as long as this engine. So an engine may record what it does, and repeat that without asking it again.
+    fn recurring_grad(
+        &self,
+        theta: &Params<Self::T>,
+        given: Given<Self::T>,
+        loss: impl FnOnce(&Params<Self::T>, &[Self::T]) -> (Self::T, Self::T),
+    ) -> (Self::T, Params<Self::T>) {
+        let (_, row, gradients) = self.value_and_grad(theta, |theta| loss(theta, given.tensors));
+        (row, gradients)
+    }
+
     /// One optimiser update of one parameter tensor; see [`Update`].
     fn update(&self, rule: &Update, slot: &Slot<Self::T>, gradient: &Self::T) -> Slot<Self::T> {
         reference_update(rule, slot, gradient)
@@ -40,6 +55,15 @@ pub trait Engine: Clone + Send + Sync + 'static {
     fn update_all(&self, work: &[Pending<Self::T>]) -> Vec<Slot<Self::T>> {
         work.iter().map(|(rule, slot, gradient)| self.update(rule, slot, gradient)).collect()
     }
+}
+
+/// What a loss that recurs is given anew each time.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a, T> {
+    /// Its inputs, in an order that stays.
+    pub tensors: &'a [T],
+    /// The number drawn for this time in all dropout keys; see [`Key`](crate::tensor::Key).
+    pub drawn: u64,
 }
 
 /// An update to be made: its rule, the state it starts from, and the gradient.

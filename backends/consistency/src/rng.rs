@@ -2,7 +2,7 @@
 //!
 //! Owns the ChaCha8 streams behind noise, sigmas, initial values, flips and data order. It keeps no state between
 //! draws, so there is nothing to save with a checkpoint, and a resumed run sees what an uninterrupted one would have
-//! seen. It does not draw dropout masks: those are made on an engine from a [`key`].
+//! seen. It does not draw dropout masks: those are made on an engine from a [`Key`](crate::tensor::Key).
 //!
 //! In: a seed and what the draw is for. Out: a [`Stream`] per image. An image owns its stream, so its noise depends
 //! neither on the size of the batch nor on how the batch is split over threads or devices.
@@ -117,11 +117,6 @@ pub fn permutation(seed: u64, epoch: u64, n: u32) -> Vec<u32> {
     order
 }
 
-/// A number for what an engine draws by itself, such as a dropout mask: the first word of a stream that no image uses.
-pub fn key(seed: u64, purpose: Purpose, step: u64) -> u64 {
-    Draw::new(seed, purpose, step).image(u64::MAX).rng.next_u64()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +128,6 @@ mod tests {
         assert_eq!(word(0, Purpose::Init, 0, 0), 0x4db9_06d7_2cb8_21f8);
         assert_eq!(word(42, Purpose::Noise, 7, 3), 0x323e_85d4_39a1_ce8b);
         assert_eq!(word(u64::MAX, Purpose::Eval, 1 << 40, 1 << 33), 0x508e_6528_120c_cbef);
-        assert_eq!(key(42, Purpose::Dropout, 1), 0x3958_b799_ab3b_8742);
     }
 
     /// From the same independent generator; the last digit of a normal is the mathematics library's.
@@ -220,7 +214,6 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b));
         }
-        assert_ne!(key(1, Purpose::Dropout, 0), key(1, Purpose::Dropout, 1));
     }
 
     #[test]

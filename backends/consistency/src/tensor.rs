@@ -5,7 +5,10 @@
 //! have a reference body in terms of primitives; an engine may override one with a faster equal one, and
 //! [`crate::conformance`] holds it equal.
 
+mod key;
 pub mod reference;
+
+pub use key::Key;
 
 use crate::rng::{Draw, Purpose};
 
@@ -193,13 +196,13 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// Inverted dropout: each value kept with probability 1 - `rate` and divided by it. The mask is a pure function
     /// of (`key`, shape), so that two passes with one key drop the same values.
-    fn dropout(&self, rate: f64, key: u64) -> Self {
+    fn dropout(&self, rate: f64, key: Key) -> Self {
         if rate == 0.0 {
             return self.clone();
         }
         let shape = self.shape();
         let kept = (1.0 / (1.0 - rate)) as f32;
-        let mut stream = Draw::new(key, Purpose::Dropout, 0).image(0);
+        let mut stream = Draw::new(key.number(), Purpose::Dropout, 0).image(0);
         let mask: Vec<f32> =
             (0..shape.iter().product()).map(|_| if stream.uniform() < rate { 0.0 } else { kept }).collect();
         self.mul(&self.constant(&shape, &mask))
@@ -220,7 +223,7 @@ pub struct NormSilu<'a, T> {
     /// Added to the variance.
     pub eps: f64,
     /// Rate and key, as in [`Tensor::dropout`].
-    pub dropout: Option<(f64, u64)>,
+    pub dropout: Option<(f64, Key)>,
 }
 
 impl<T: Tensor> NormSilu<'_, T> {

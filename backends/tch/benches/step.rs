@@ -1,7 +1,7 @@
 //! A training step on tch, in PyTorch and on burn, in turns: `cargo bench --bench step`.
 //!
-//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, that of score_guided on it, also with each
-//! faster way left out in turn. Words choose the cases whose names (network/batch/device/format) hold one of them.
+//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, that of score_guided on it too, and both also
+//! with each faster way left out in turn. Words choose the cases whose names (network/batch/device/format) hold one of them.
 //! The step is written down as a trace (`step/traced.rs`) and repeated by `step/pytorch.py`, operation by operation
 //! with the same numbers, so that both libraries have the same work; burn takes the trainer's own step. That the first
 //! losses agree shows that the steps are the same. EXP_PYTHON names a Python with PyTorch; without one there is no such
@@ -50,7 +50,7 @@ struct Case {
     device: &'static str,
     threads: usize,
     precision: Precision,
-    /// Against itself without each faster way, instead of against others.
+    /// Also against itself without each faster way.
     ablated: bool,
 }
 
@@ -108,6 +108,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             case(FULL, 512, "cuda", 1, Precision::Bf16),
             case(FULL, 128, "cuda", 1, Precision::F32),
             case(FULL, 128, "cuda", 1, Precision::Tf32),
+            Case { ablated: true, ..case(SMALL, 16, "cuda", 1, Precision::F32) },
         ];
     }
     let wanted: Vec<&String> = words[1..].iter().filter(|word| !word.starts_with("--")).collect();
@@ -217,7 +218,6 @@ impl Case {
                 let backend = BackendSpec { fast_paths: Some(paths), ..whole.backend.clone() };
                 Contestant::Tch(RunSpec { backend, ..whole.clone() })
             }));
-            return all;
         }
         if divided != whole {
             all.push(Contestant::Tch(divided));
@@ -227,7 +227,8 @@ impl Case {
             let modes = if full { &["eager", "compile", "channels_last"][..] } else { &["eager"] };
             all.extend(modes.iter().map(|mode| Contestant::PyTorch(python.clone(), mode)));
         }
-        if self.precision == Precision::F32 {
+        // On a GPU it has no other format.
+        if self.precision == if self.device == "cpu" { Precision::F32 } else { Precision::Tf32 } {
             all.push(Contestant::Burn(whole));
         }
         all

@@ -1,7 +1,9 @@
 //! The seam's engine over libtorch.
 
+use std::sync::Arc;
+
 use exp_api::spec::{FastPath, Precision};
-use exp_consistency::engine::{Engine, Pending, Slot, Update};
+use exp_consistency::engine::{Engine, Given, Pending, Slot, Update};
 use exp_consistency::params::{ParamSpec, Params};
 use exp_consistency::tensor::Tensor as _;
 use tch::{Device, Kind, Tensor};
@@ -9,6 +11,7 @@ use tch::{Device, Kind, Tensor};
 use crate::device::{self, OpenError};
 use crate::failure::done;
 use crate::paths::Paths;
+use crate::records::Records;
 use crate::shim;
 use crate::tensor::{TchTensor, upload};
 
@@ -19,6 +22,7 @@ pub struct TchEngine {
     threads: i32,
     precision: Precision,
     paths: Paths,
+    records: Arc<Records>,
 }
 
 impl TchEngine {
@@ -30,20 +34,20 @@ impl TchEngine {
     pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
         let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
         let device = device::open(device)?;
-        Ok(TchEngine { device, threads, precision: Precision::F32, paths: Paths::default() })
+        Ok(TchEngine { device, threads, precision: Precision::F32, paths: Paths::default(), records: Arc::default() })
     }
 
     /// The same with this number format of the passes that gradients are taken of. Weights, gradients and the update
     /// stay `f32`, as do passes that need no gradient: drawing images, and judging them.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> TchEngine {
-        TchEngine { precision, ..self }
+        TchEngine { precision, records: Arc::default(), ..self }
     }
 
     /// The same by these faster ways.
     #[must_use]
     pub fn with_fast_paths(self, paths: &[FastPath]) -> TchEngine {
-        TchEngine { paths: Paths::new(paths), ..self }
+        TchEngine { paths: Paths::new(paths), records: Arc::default(), ..self }
     }
 
     fn own(&self, tensor: Tensor) -> TchTensor {
@@ -109,6 +113,19 @@ impl Engine for TchEngine {
             None => self.own(done(leaf.get().detach().f_zeros_like())),
         });
         (value.detach(), kept, gradients)
+    }
+
+    fn recurring_grad(
+        &self,
+        theta: &Params<TchTensor>,
+        given: Given<TchTensor>,
+        loss: impl FnOnce(&Params<TchTensor>, &[TchTensor]) -> (TchTensor, TchTensor),
+    ) -> (TchTensor, Params<TchTensor>) {
+        let work = |theta: &Params<TchTensor>, tensors: &[TchTensor]| {
+            let (_, row, gradients) = self.value_and_grad(theta, |theta| loss(theta, tensors));
+            (row, gradients)
+        };
+        if self.paths.graph { self.records.repeat(theta, given, work) } else { work(theta, given.tensors) }
     }
 
     /// [`exp_consistency::engine::reference_update`] with libtorch's fused operations: 9 passes over memory, not 15.

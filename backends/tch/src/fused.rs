@@ -47,7 +47,7 @@ impl TchTensor {
             (shift, None) => shift,
         };
         let (scale, bias) = (norm.scale.get(), norm.bias.get());
-        let mask = norm.dropout.map_or_else(Mask::default, |(rate, key)| numbers(key, rate));
+        let mask = norm.dropout.map_or(Mask::NONE, |(rate, key)| numbers(key, rate));
         let (shift, scale, bias) = (shift.as_ref(), &scale, &bias);
         let norm = shim::Norm { shift, scale, bias, groups: norm.groups, eps: norm.eps, silu, mask };
         Some(self.like(done(shim::norm(&x, &norm))))

@@ -10,6 +10,7 @@ mod fused;
 mod handle;
 mod mask;
 mod paths;
+mod records;
 mod shim;
 mod tensor;
 

@@ -3,6 +3,8 @@
 //! libtorch's own dropout draws from one generator of the whole process, so that two replicas, or a run and its
 //! resumption, would not see the same masks. A counter passed through a hash needs no state.
 
+use exp_consistency::tensor::Key;
+
 use crate::shim::Mask;
 
 /// Step of the counter and multipliers of its hash (Steele, Lea & Flood 2014, as SplitMix64).
@@ -10,15 +12,16 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 const MIX: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
 
 /// The mask of (key, rate) in numbers, as the kernels on a GPU draw it too.
-pub(crate) fn numbers(key: u64, rate: f64) -> Mask {
+pub(crate) fn numbers(key: Key, rate: f64) -> Mask {
     // A number of 32 bits lies below this with probability `rate`.
     let bound = (rate * (1u64 << 32) as f64) as u64;
-    Mask { start: hash(key ^ STEP), bound, kept: (1.0 / (1.0 - rate)) as f32 }
+    Mask { key, bound, kept: (1.0 / (1.0 - rate)) as f32 }
 }
 
 /// `len` factors: 0 with probability `rate`, else 1/(1-rate).
-pub(crate) fn mask(key: u64, len: usize, rate: f64) -> Vec<f32> {
-    let Mask { start, bound, kept } = numbers(key, rate);
+pub(crate) fn mask(key: Key, len: usize, rate: f64) -> Vec<f32> {
+    let Mask { key, bound, kept } = numbers(key, rate);
+    let start = hash(key.number() ^ STEP);
     let factor = |bits: u64| if bits < bound { 0.0 } else { kept };
     let mut factors = Vec::with_capacity(len + 1);
     for pair in 0..len.div_ceil(2) as u64 {
@@ -47,7 +50,7 @@ mod tests {
 
     #[test]
     fn neighbours_are_independent() {
-        let mask = mask(5, 100_001, 0.3);
+        let mask = mask(Key::new(5), 100_001, 0.3);
         let dropped = |i: usize| mask[i] == 0.0;
         for lag in [1, 2, 3, 16, 64, 1024] {
             let n = mask.len() - lag;

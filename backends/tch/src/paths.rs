@@ -10,6 +10,7 @@ pub(crate) struct Paths {
     pub(crate) attention: bool,
     pub(crate) fused_blocks: bool,
     pub(crate) fused_update: bool,
+    pub(crate) graph: bool,
 }
 
 /// All that a device has. On the CPU none of them is faster: its libraries lay images out as they like, and its kernels
@@ -17,7 +18,13 @@ pub(crate) struct Paths {
 pub(crate) fn of(device: Device) -> Vec<FastPath> {
     match device {
         Device::Cuda(_) => {
-            vec![FastPath::ChannelsLast, FastPath::Attention, FastPath::FusedBlocks, FastPath::FusedUpdate]
+            vec![
+                FastPath::ChannelsLast,
+                FastPath::Attention,
+                FastPath::FusedBlocks,
+                FastPath::FusedUpdate,
+                FastPath::Graph,
+            ]
         }
         _ => Vec::new(),
     }
@@ -32,6 +39,7 @@ impl Paths {
             attention: has(FastPath::Attention),
             fused_blocks: has(FastPath::FusedBlocks),
             fused_update: has(FastPath::FusedUpdate),
+            graph: has(FastPath::Graph),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! bf16, and the rest follows: a product with a bf16 operand is computed in bf16, sums and means come out in f32, and
 //! anything that meets an f32 value becomes f32, as preconditioning and losses do.
 
-use exp_consistency::tensor::{LineMap, NormSilu, Tensor, image_shape, reference};
+use exp_consistency::tensor::{Key, LineMap, NormSilu, Tensor, image_shape, reference};
 use tch::{Device, Kind, TchError};
 
 use crate::failure::done;
@@ -308,7 +308,7 @@ impl Tensor for TchTensor {
         self.map(|x| x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false))
     }
 
-    fn dropout(&self, rate: f64, key: u64) -> Self {
+    fn dropout(&self, rate: f64, key: Key) -> Self {
         if rate == 0.0 {
             return self.clone();
         }

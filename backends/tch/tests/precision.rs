@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use exp_api::spec::Precision;
-use one::{Step, first_of};
+use one::{Step, last_of};
 use support::{Kept, folder_with, job};
 
 fn step(precision: Precision) -> Step {
@@ -17,7 +17,7 @@ fn step(precision: Precision) -> Step {
     job.spec.backend.precision = precision;
     (job.spec.train.steps, job.spec.train.checkpoint_every) = (1, Some(1));
     job.spec.eval.metrics.clear();
-    first_of(job.spec)
+    last_of(job.spec)
 }
 
 fn flat(values: &BTreeMap<String, Vec<f32>>) -> Vec<f32> {

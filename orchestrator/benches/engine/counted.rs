@@ -10,7 +10,7 @@ use exp_api::spec::RunSpec;
 use exp_consistency::loss::{Noised, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::params::Params;
-use exp_consistency::tensor::Tensor;
+use exp_consistency::tensor::{Key, Tensor};
 
 /// Floating-point operations of one training image: two a multiply-add, over target, student, head and both backward
 /// passes.
@@ -27,7 +27,7 @@ pub fn flop_per_image(spec: &RunSpec, network: &Network) -> f64 {
         r: data(&[1]),
         ends: None,
         labels: network.classes().map(|count| data(&[1, count])),
-        dropout: 0,
+        dropout: Key::new(0),
     };
     let theta = Params::build(network.params(), |(_, param)| Counted { taped: true, ..data(&param.shape) });
     let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");

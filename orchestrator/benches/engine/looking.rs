@@ -21,7 +21,7 @@ pub fn serve<E: Engine>(name: &str, eval: &EvalSpec, replicas: &Replicas<E>) -> 
     let pixels = images(BLOCK * shape.values());
     let look = || -> Vec<f64> {
         let passes: Vec<&[u8]> = pixels.chunks(PASS * shape.values()).collect();
-        let rows = replicas.split(passes.len(), |engine, range| {
+        let rows = replicas.split(passes.len(), |_, engine, range| {
             let features = features.on(engine);
             passes[range].iter().flat_map(|pass| features.of(engine, pass, shape)).collect::<Vec<f64>>()
         });

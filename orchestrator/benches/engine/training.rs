@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use exp_api::spec::RunSpec;
 use exp_consistency::data::Shape;
-use exp_consistency::engine::{Engine, Slot};
+use exp_consistency::engine::{Engine, Given, Slot};
 use exp_consistency::loss::{Clean, Drawn, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::optim;
@@ -21,7 +21,7 @@ pub struct Training<'a, E: Engine> {
     network: &'a Network,
     replicas: &'a Replicas<E>,
     drawn: Receiver<Drawn>,
-    objective: Objective<E::T>,
+    objectives: Vec<Objective<E::T>>,
     slots: Params<Slot<E::T>>,
     step: u64,
     unread: Vec<E::T>,
@@ -39,6 +39,7 @@ impl<'a, E: Engine> Training<'a, E> {
         });
         let pairs = Pairs::new(&spec.schedule, spec.train.steps);
         let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
+        let objectives = replicas.each(|engine| objective.on(engine));
         // Ahead of the step, as the trainer does.
         let (send, drawn) = sync_channel(1);
         let seed = spec.seed;
@@ -46,7 +47,7 @@ impl<'a, E: Engine> Training<'a, E> {
             let clean = Clean { images: &images, shape, first: 0, classes: None };
             (0..).all(|step| send.send(Drawn::new(&pairs, &clean, seed, step)).is_ok())
         });
-        Training { spec, network, replicas, drawn, objective, slots, step: 0, unread: Vec::new() }
+        Training { spec, network, replicas, drawn, objectives, slots, step: 0, unread: Vec::new() }
     }
 
     /// The values of the step that was asked for last: its loss by replicas, and the norms of its gradients.
@@ -59,14 +60,15 @@ impl<'a, E: Engine> Training<'a, E> {
         let batch = self.spec.train.batch as usize;
         let theta = self.slots.map(|slot| slot.param.clone());
         let drawn = self.drawn.recv().expect("the thread draws without end");
-        let parts = self.replicas.split(batch, |engine, range| {
+        let parts = self.replicas.split(batch, |place, engine, range| {
             let share = range.len() as f64 / batch as f64;
             let noised = drawn.part(engine, range);
-            let (theta, objective) = (Replicas::adopt(engine, &theta), self.objective.on(engine));
-            let (loss, (), gradients) = engine.value_and_grad(&theta, |theta| {
-                (joint(self.network, &objective, theta, &noised).total.scale(share), ())
-            });
-            (loss, gradients)
+            let theta = Replicas::adopt(engine, &theta);
+            let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
+            engine.recurring_grad(&theta, given, |theta, tensors| {
+                let loss = joint(self.network, &self.objectives[place], theta, &noised.of(tensors)).total.scale(share);
+                (loss.clone(), loss.detach())
+            })
         });
         let mut values: Vec<E::T> = parts.iter().map(|(loss, _)| loss.clone()).collect();
         let (train, ema) = (&self.spec.train, &self.spec.ema);

@@ -26,6 +26,8 @@ choice! {
         FusedBlocks = "fused_blocks",
         /// All parameters are updated by one kernel, and their norm is taken by one.
         FusedUpdate = "fused_update",
+        /// What computes the gradients of a step is recorded once and repeated as a whole, not asked for kernel by kernel.
+        Graph = "graph",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::gradients::params;
 use super::values::{close, same};
 use crate::engine::Engine;
-use crate::tensor::Tensor;
+use crate::tensor::{Key, Tensor};
 
 const SHAPE: [usize; 4] = [2, 3, 17, 41];
 const LEN: usize = 2 * 3 * 17 * 41;
@@ -14,7 +14,7 @@ pub(super) fn masks<E: Engine>(engine: &E) -> Result<(), String> {
     let ones = engine.upload(&SHAPE, &[1.0; LEN]);
     let ramp: Vec<f32> = (0..LEN).map(|i| 1.0 + i as f32).collect();
     let x = engine.upload(&SHAPE, &ramp);
-    let mask = ones.dropout(RATE, 11).to_host();
+    let mask = ones.dropout(RATE, Key::new(11)).to_host();
     let kept = mask.iter().filter(|&&value| value != 0.0).count() as f64;
 
     // The number kept is binomial; five standard deviations.
@@ -25,12 +25,12 @@ pub(super) fn masks<E: Engine>(engine: &E) -> Result<(), String> {
     let expected: Vec<f64> =
         mask.iter().zip(&ramp).map(|(&m, &x)| if m == 0.0 { 0.0 } else { f64::from(x) / (1.0 - RATE) }).collect();
     let bounds: Vec<f64> = expected.iter().map(|value| 3e-7 * value).collect();
-    close(&x.dropout(RATE, 11).to_host(), &expected, &bounds)?;
-    same(&ones.dropout(RATE, 11).to_host(), &mask)?;
-    same(&x.dropout(0.0, 11).to_host(), &ramp)?;
+    close(&x.dropout(RATE, Key::new(11)).to_host(), &expected, &bounds)?;
+    same(&ones.dropout(RATE, Key::new(11)).to_host(), &mask)?;
+    same(&x.dropout(0.0, Key::new(11)).to_host(), &ramp)?;
 
     // Two keys agree on a value with probability 0.7^2 + 0.3^2.
-    let other = ones.dropout(RATE, 12).to_host();
+    let other = ones.dropout(RATE, Key::new(12)).to_host();
     let agreeing = mask.iter().zip(&other).filter(|(a, b)| a == b).count() as f64;
     let share = (1.0 - RATE).powi(2) + RATE.powi(2);
     let bound = 5.0 * (share * (1.0 - share) * LEN as f64).sqrt();
@@ -43,10 +43,10 @@ pub(super) fn masks<E: Engine>(engine: &E) -> Result<(), String> {
 /// With a tape the mask is the same, and it is the gradient too.
 pub(super) fn taped<E: Engine>(engine: &E) -> Result<(), String> {
     let ones = engine.upload(&SHAPE, &[1.0; LEN]);
-    let mask = ones.dropout(RATE, 11).to_host();
+    let mask = ones.dropout(RATE, Key::new(11)).to_host();
     let theta = params([(SHAPE.to_vec(), ones)]);
     let (_, output, gradients) = engine.value_and_grad(&theta, |theta| {
-        let output = theta.tensors()[0].dropout(RATE, 11);
+        let output = theta.tensors()[0].dropout(RATE, Key::new(11));
         (output.sum_all(), output)
     });
     same(&output.to_host(), &mask)?;

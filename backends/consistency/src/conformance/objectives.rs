@@ -13,7 +13,7 @@ use crate::net::{Denoised, Network, Pass};
 use crate::oracle::{Doubles, OracleEngine};
 use crate::params::{ParamSpec, Params};
 use crate::rng::{Draw, Purpose};
-use crate::tensor::Tensor;
+use crate::tensor::{Key, Tensor};
 
 /// Step of the differences.
 const STEP: f64 = 1.0 / 65536.0;
@@ -24,7 +24,7 @@ const SIDE: usize = 4;
 /// Classes of the images.
 const CLASSES: u16 = 3;
 /// Nothing is dropped: no network here has a rate above 0.
-const PASS: Pass = Pass::Train { dropout: 0 };
+const PASS: Pass = Pass::Train { dropout: Key { drawn: 0, place: 0 } };
 
 /// A network and what it minimises.
 struct Case {

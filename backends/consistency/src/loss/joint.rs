@@ -5,16 +5,25 @@ use exp_api::spec::LossSpec;
 use super::{Noised, Objective, consistency, dsm};
 use crate::net::{Denoised, Network, Pass};
 use crate::params::Params;
-use crate::tensor::Tensor;
+use crate::tensor::{Key, Tensor};
+
+/// Passes whose masks are not the student's, by numbers that no place of a network has.
+const TARGET: u64 = 1 << 32;
+const HEAD: u64 = 2 << 32;
 
 /// The objective of one batch.
 #[derive(Debug, Clone)]
 pub struct Terms<T> {
     /// The sum of the parts, `[1]`: what is differentiated.
     pub total: T,
-    /// `consistency` (or `denoising`, of a diffusion model), and `dsm` if there is a head, each `[1]` as it enters the
-    /// sum.
+    /// Each `[1]`, as it enters the sum, by its name among [`parts`].
     pub parts: Vec<(&'static str, T)>,
+}
+
+/// What the objective is made of: `consistency` (or `denoising`, of a diffusion model), and `dsm` if there is a head.
+pub fn parts<T: Tensor>(network: &Network, objective: &Objective<T>) -> Vec<&'static str> {
+    let torso = if objective.distance.is_some() { "consistency" } else { "denoising" };
+    [torso].into_iter().chain(network.has_head().then_some("dsm")).collect()
 }
 
 /// The objective at `theta`: f(x_t) follows its own stopped self at x_r, and the head learns the score at x_t. A
@@ -28,18 +37,16 @@ pub fn joint<T: Tensor>(network: &Network, objective: &Objective<T>, theta: &Par
     let theta = &taped(theta);
     let student = network.denoise(theta, &batch.upper(), Pass::Train { dropout: batch.dropout });
 
-    let part = match &target {
-        Some((distance, target)) => ("consistency", consistency::term(distance, &student.image, target, batch)),
-        None => ("denoising", dsm::term(1.0, &student.image, batch)),
-    };
-    let mut terms = Terms { total: part.1.clone(), parts: vec![part] };
-    let pass = Pass::Train { dropout: head_key(batch.dropout) };
+    let mut values = vec![match &target {
+        Some((distance, target)) => consistency::term(distance, &student.image, target, batch),
+        None => dsm::term(1.0, &student.image, batch),
+    }];
+    let pass = Pass::Train { dropout: batch.dropout.at(HEAD) };
     if let Some(denoised) = network.score(theta, &batch.upper(), &seen_by_head(spec, &student), pass) {
-        let dsm = dsm::term(spec.lambda, &denoised, batch);
-        terms.total = terms.total.add(&dsm);
-        terms.parts.push(("dsm", dsm));
+        values.push(dsm::term(spec.lambda, &denoised, batch));
     }
-    terms
+    let total = values[1..].iter().fold(values[0].clone(), |sum, value| sum.add(value));
+    Terms { total, parts: parts(network, objective).into_iter().zip(values).collect() }
 }
 
 /// Without a tape for the parameters that training leaves alone: their gradients are zeros, and in no norm.
@@ -55,13 +62,8 @@ fn seen_by_head<T: Tensor>(spec: &LossSpec, torso: &Denoised<T>) -> Denoised<T> 
 }
 
 /// The target drops the features that the student drops, unless that is asked not to be.
-fn target_key(spec: &LossSpec, key: u64) -> u64 {
-    if spec.shared_dropout { key } else { key.rotate_left(32) }
-}
-
-/// The head's masks are not the torso's.
-fn head_key(key: u64) -> u64 {
-    !key
+fn target_key(spec: &LossSpec, key: Key) -> Key {
+    if spec.shared_dropout { key } else { key.at(TARGET) }
 }
 
 #[cfg(test)]
@@ -127,7 +129,7 @@ mod tests {
         let values: Vec<f64> = (0..16).map(|i| (f64::from(i) * 0.7).sin()).collect();
         let y = Doubles::new(&[1, 1, 4, 4], values);
         let (t, r) = (Doubles::new(&[1], [1.0]), Doubles::new(&[1], [1.0 - gap]));
-        Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, ends: None, labels: None, dropout }
+        Noised { x_t: y.scale(2.0), x_r: y.scale(2.0), y, t, r, ends: None, labels: None, dropout: Key::new(dropout) }
     }
 
     /// At nearly one noise level the two passes differ by next to nothing, and its square even less, only if they drop

@@ -12,7 +12,7 @@ mod objective;
 
 use exp_api::spec::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 
-pub use joint::{Terms, joint};
+pub use joint::{Terms, joint, parts};
 pub use noised::{Clean, Drawn, Noised};
 pub use objective::{Objective, check};
 

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::net::{Noisy, one_hot};
 use crate::rng::{Draw, Purpose};
 use crate::schedule::Pairs;
-use crate::tensor::Tensor;
+use crate::tensor::{Key, Tensor};
 
 /// A batch as the losses see it.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub struct Noised<T> {
     /// `[B,classes]`, 1 at the class of each image; for a network that sees classes.
     pub labels: Option<T>,
     /// Key of the dropout masks.
-    pub dropout: u64,
+    pub dropout: Key,
 }
 
 /// Consecutive images of one step on the host.
@@ -123,12 +123,39 @@ impl Drawn {
             r: levels(&self.r),
             ends: ends.contains(&1.0).then(|| engine.upload(&[batch], &ends)),
             labels,
-            dropout,
+            dropout: Key::new(dropout),
         }
     }
 }
 
 impl<T: Tensor> Noised<T> {
+    /// Its tensors, in an order that stays.
+    pub fn tensors(&self) -> Vec<T> {
+        let always = [&self.y, &self.x_t, &self.x_r, &self.t, &self.r];
+        always.into_iter().chain(&self.ends).chain(&self.labels).cloned().collect()
+    }
+
+    /// A batch with others in their places.
+    ///
+    /// # Panics
+    /// Fewer tensors than its own, which is an error of the caller's code.
+    #[must_use]
+    pub fn of(&self, tensors: &[T]) -> Noised<T> {
+        assert_eq!(tensors.len(), self.tensors().len(), "a tensor for each place");
+        let mut next = tensors.iter();
+        let mut place = |own: &T| next.next().unwrap_or(own).clone();
+        Noised {
+            y: place(&self.y),
+            x_t: place(&self.x_t),
+            x_r: place(&self.x_r),
+            t: place(&self.t),
+            r: place(&self.r),
+            ends: self.ends.as_ref().map(&mut place),
+            labels: self.labels.as_ref().map(&mut place),
+            dropout: self.dropout,
+        }
+    }
+
     /// The batch with given noise, of the images' shape, and a given pair (t, r) for each image.
     pub fn with<E: Engine<T = T>>(
         engine: &E,

@@ -9,7 +9,7 @@ use exp_api::spec::Nonlinearity;
 
 use super::scope::Scope;
 use crate::params::{Init, ParamId, Params};
-use crate::tensor::{NormSilu, Tensor};
+use crate::tensor::{Key, NormSilu, Tensor};
 
 /// Added to the variance of every normalisation.
 const EPS: f64 = 1e-6;
@@ -175,7 +175,7 @@ impl GroupNorm {
         x: &T,
         shift: Option<&T>,
         act: Nonlinearity,
-        dropout: Option<(f64, u64)>,
+        dropout: Option<(f64, Key)>,
     ) -> T {
         let [scale, bias] = [&theta[self.scale], &theta[self.bias]];
         let norm = NormSilu { shift, groups: self.groups, scale, bias, eps: EPS, dropout };

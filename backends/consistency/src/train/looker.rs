@@ -170,7 +170,7 @@ fn of_data<E: Engine>(
 /// The features of images, one image after the other.
 fn rows<E: Engine>(replicas: &Replicas<E>, features: &Features<E::T>, pixels: &[u8], shape: Shape) -> Vec<f64> {
     let batches: Vec<&[u8]> = pixels.chunks(SEEN * shape.values()).collect();
-    let rows = replicas.split(batches.len(), |engine, range| {
+    let rows = replicas.split(batches.len(), |_, engine, range| {
         let features = features.on(engine);
         batches[range].iter().flat_map(|batch| features.of(engine, batch, shape)).collect::<Vec<f64>>()
     });

@@ -56,26 +56,31 @@ impl<E: Engine> Replicas<E> {
         &self.engines[0]
     }
 
-    /// Splits `0..n` evenly and runs `work` on each part at once, one part a replica; results in the order of parts.
-    /// With fewer items than replicas some have nothing to do.
-    pub fn split<R: Send>(&self, n: usize, work: impl Fn(&E, Range<usize>) -> R + Sync) -> Vec<R> {
+    /// What `work` makes for each, in their order.
+    pub fn each<R>(&self, work: impl Fn(&E) -> R) -> Vec<R> {
+        self.engines.iter().map(work).collect()
+    }
+
+    /// Splits `0..n` evenly and runs `work` on each part at once, one part a replica, of which it is told the place;
+    /// results in the order of parts. With fewer items than replicas some have nothing to do.
+    pub fn split<R: Send>(&self, n: usize, work: impl Fn(usize, &E, Range<usize>) -> R + Sync) -> Vec<R> {
         let count = self.count();
         let part = |i: usize| n * i / count..n * (i + 1) / count;
-        let busy: Vec<(&E, Range<usize>)> = self
+        let busy: Vec<(usize, &E, Range<usize>)> = self
             .engines
             .iter()
             .enumerate()
-            .map(|(i, engine)| (engine, part(i)))
-            .filter(|(_, r)| !r.is_empty())
+            .map(|(i, engine)| (i, engine, part(i)))
+            .filter(|(_, _, range)| !range.is_empty())
             .collect();
-        if let [(engine, range)] = &busy[..] {
-            return vec![engine.scope(|| work(engine, range.clone()))];
+        if let [(i, engine, range)] = &busy[..] {
+            return vec![engine.scope(|| work(*i, engine, range.clone()))];
         }
         std::thread::scope(|scope| {
             let work = &work;
             let running: Vec<_> = busy
                 .into_iter()
-                .map(|(engine, range)| scope.spawn(move || engine.scope(|| work(engine, range))))
+                .map(|(i, engine, range)| scope.spawn(move || engine.scope(|| work(i, engine, range))))
                 .collect();
             running.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         })

@@ -6,8 +6,8 @@ use exp_api::spec::RunSpec;
 
 use super::Replicas;
 use super::state::TrainState;
-use crate::engine::Engine;
-use crate::loss::{Drawn, Objective, joint};
+use crate::engine::{Engine, Given};
+use crate::loss::{Drawn, Objective, joint, parts};
 use crate::net::Network;
 use crate::optim;
 use crate::params::Params;
@@ -17,7 +17,8 @@ use crate::tensor::Tensor;
 pub(super) struct Recipe<'a, E: Engine> {
     pub(super) spec: &'a RunSpec,
     pub(super) network: &'a Network,
-    pub(super) objective: &'a Objective<E::T>,
+    /// That of each replica.
+    pub(super) objectives: &'a [Objective<E::T>],
     pub(super) replicas: &'a Replicas<E>,
 }
 
@@ -51,9 +52,9 @@ impl<E: Engine> Recipe<'_, E> {
         let mut sum: Option<Part<E::T>> = None;
         for first in (0..size).step_by(micro) {
             let len = micro.min(size - first);
-            let parts = self.replicas.split(len, |engine, range| {
+            let parts = self.replicas.split(len, |place, engine, range| {
                 let range = first + range.start..first + range.end;
-                self.part(engine, &theta, drawn, range)
+                self.part((engine, &self.objectives[place]), &theta, drawn, range)
             });
             // Added as they come: the gradients of one micro-batch are held, not those of all.
             sum = engine.scope(|| sum.take().into_iter().chain(parts).reduce(|sum, part| sum.plus(engine, &part)));
@@ -73,19 +74,19 @@ impl<E: Engine> Recipe<'_, E> {
         TrainState { step: state.step + 1, slots }
     }
 
-    fn part(&self, engine: &E, theta: &Params<E::T>, drawn: &Drawn, range: Range<usize>) -> Part<E::T> {
+    fn part(&self, on: (&E, &Objective<E::T>), theta: &Params<E::T>, drawn: &Drawn, range: Range<usize>) -> Part<E::T> {
         // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
         let share = range.len() as f64 / drawn.count() as f64;
+        let (engine, objective) = on;
         let noised = drawn.part(engine, range);
-        let (theta, objective) = (Replicas::adopt(engine, theta), self.objective.on(engine));
-        let (loss, parts, gradients) = engine.value_and_grad(&theta, |theta| {
-            let terms = joint(self.network, &objective, theta, &noised);
-            (terms.total.scale(share), terms.parts)
+        let theta = Replicas::adopt(engine, theta);
+        let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
+        let (row, gradients) = engine.recurring_grad(&theta, given, |theta, tensors| {
+            let terms = joint(self.network, objective, theta, &noised.of(tensors));
+            let values = [&terms.total].into_iter().chain(terms.parts.iter().map(|(_, value)| value));
+            (terms.total.scale(share), E::T::cat(&values.collect::<Vec<_>>(), 0).detach().scale(share))
         });
-        let names = parts.iter().map(|(name, _)| *name).collect();
-        let scaled: Vec<E::T> = parts.iter().map(|(_, value)| value.detach().scale(share)).collect();
-        let row = E::T::cat(&[&loss].into_iter().chain(&scaled).collect::<Vec<_>>(), 0);
-        Part { names, rows: vec![row], gradients }
+        Part { names: parts(self.network, objective), rows: vec![row], gradients }
     }
 }
 

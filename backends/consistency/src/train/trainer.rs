@@ -48,7 +48,8 @@ impl<E: Engine> Trainer<'_, E> {
         let mut state = self.start()?;
         let objective = Objective::open(self.replicas.first(), &self.spec.loss)
             .map_err(|error| BackendError::Files(error.to_string()))?;
-        let recipe = Recipe { spec: self.spec, network: self.network, objective: &objective, replicas: self.replicas };
+        let objectives = &self.replicas.each(|engine| objective.on(engine));
+        let recipe = Recipe { spec: self.spec, network: self.network, objectives, replicas: self.replicas };
         let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), state.step)
             .map_err(|error| BackendError::Device(format!("cannot start a thread: {error}")))?;
         let mut pace = Pace::new(state.step);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exp_consistency::engine::Engine;
 use exp_consistency::params::Params;
-use exp_consistency::tensor::{Tensor, image_shape};
+use exp_consistency::tensor::{Key, Tensor, image_shape};
 use serde_json::{Value, json};
 
 /// What has been computed so far.
@@ -114,7 +114,7 @@ macro_rules! both {
 
 impl Tensor for Traced {
     same!(exp(), log(), sqrt(), recip(), square(), sin(), cos(), sigmoid(), softmax(), silu(), relu());
-    same!(scale(factor: f64), offset(term: f64), dropout(rate: f64, key: u64));
+    same!(scale(factor: f64), offset(term: f64));
     both!(add, sub, mul, div);
 
     fn shape(&self) -> Vec<usize> {
@@ -131,6 +131,11 @@ impl Tensor for Traced {
 
     fn detach(&self) -> Traced {
         Traced { taped: false, ..self.same("detach", &[], Value::Null) }
+    }
+
+    /// PyTorch draws masks of its own.
+    fn dropout(&self, rate: f64, _: Key) -> Traced {
+        self.same("dropout", &[], json!([rate]))
     }
 
     /// An infinite bound has no number in JSON.

@@ -6,10 +6,15 @@
 //! once.
 #![allow(unsafe_code, reason = "the one module of foreign functions")]
 
+mod record;
+
+pub(crate) use record::{Recording, copies, fill};
+
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr::{null, null_mut};
 
 use exp_consistency::engine::Update;
+use exp_consistency::tensor::Key;
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
@@ -42,7 +47,8 @@ unsafe extern "C" {
         groups: i64,
         eps: f64,
         silu: bool,
-        start: u64,
+        drawn: u64,
+        place: u64,
         bound: u64,
         kept: f64,
         error: Words,
@@ -63,7 +69,7 @@ unsafe extern "C" {
         error: Words,
     ) -> *mut C_tensor;
     fn exp_tch_lowered(tensors: *const *const C_tensor, count: usize, out: *mut *mut C_tensor, error: Words);
-    fn exp_tch_mask(x: *const C_tensor, start: u64, bound: u64, kept: f64, error: Words) -> *mut C_tensor;
+    fn exp_tch_mask(x: *const C_tensor, drawn: u64, place: u64, bound: u64, kept: f64, error: Words) -> *mut C_tensor;
     fn exp_tch_upload(values: *const f32, sizes: *const i64, dims: usize, index: c_int, error: Words) -> *mut C_tensor;
     fn exp_tch_update(
         slots: *const *const C_tensor,
@@ -91,6 +97,18 @@ fn call<R>(function: impl FnOnce(Words) -> R) -> Result<R, TchError> {
         text
     };
     Err(TchError::Torch(text))
+}
+
+/// A function of the shim that makes one tensor for each of many.
+type Each = unsafe extern "C" fn(*const *const C_tensor, usize, *mut *mut C_tensor, Words);
+
+fn each(tensors: &[Tensor], function: Each) -> Result<Vec<Tensor>, TchError> {
+    let pointers: Vec<*const C_tensor> = tensors.iter().map(Tensor::as_ptr).collect();
+    let mut out: Vec<*mut C_tensor> = vec![null_mut(); tensors.len()];
+    // SAFETY: as the module says; there are as many places as tensors.
+    call(|error| unsafe { function(pointers.as_ptr(), pointers.len(), out.as_mut_ptr(), error) })?;
+    // SAFETY: without an error every place holds a new tensor, owned by nobody else.
+    Ok(out.into_iter().map(|tensor| unsafe { Tensor::from_ptr(tensor) }).collect())
 }
 
 /// The same for a function that makes a tensor.
@@ -131,12 +149,17 @@ pub(crate) fn has_kernels(x: &Tensor, groups: usize) -> Result<bool, TchError> {
     call(|error| unsafe { exp_tch_has_kernels(x.as_ptr(), groups as i64, error) })
 }
 
-/// A mask of dropout in numbers: where its hash starts, below what 32 bits drop, and the factor of what is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+/// A mask of dropout in numbers: its key, below what 32 bits drop, and the factor of what is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Mask {
-    pub(crate) start: u64,
+    pub(crate) key: Key,
     pub(crate) bound: u64,
     pub(crate) kept: f32,
+}
+
+impl Mask {
+    /// For [`norm`], which then drops nothing.
+    pub(crate) const NONE: Mask = Mask { key: Key { drawn: 0, place: 0 }, bound: 0, kept: 0.0 };
 }
 
 /// What [`norm`] does around a group normalisation.
@@ -151,14 +174,15 @@ pub(crate) struct Norm<'a> {
     pub(crate) mask: Mask,
 }
 
-/// Group normalisation of x + shift, perhaps SiLU, and dropout unless the mask keeps nothing; recorded on the tape.
+/// Group normalisation of x + shift, perhaps SiLU, and dropout unless the mask is none; recorded on the tape.
 pub(crate) fn norm(x: &Tensor, norm: &Norm) -> Result<Tensor, TchError> {
     let Norm { shift, scale, bias, groups, eps, silu, mask } = *norm;
     let (shift, groups) = (shift.map_or(null(), Tensor::as_ptr), groups as i64);
-    let (start, bound, kept) = (mask.start, mask.bound, f64::from(mask.kept));
+    let Mask { key: Key { drawn, place }, bound, kept } = mask;
+    let kept = f64::from(kept);
     let [x, scale, bias] = [x, scale, bias].map(Tensor::as_ptr);
     // SAFETY: as the module says; the shim takes null for no shift.
-    made(|error| unsafe { exp_tch_norm(x, shift, scale, bias, groups, eps, silu, start, bound, kept, error) })
+    made(|error| unsafe { exp_tch_norm(x, shift, scale, bias, groups, eps, silu, drawn, place, bound, kept, error) })
 }
 
 /// (a + b + bias) `factor`, of images of equal shapes and a bias of their channels; recorded on the tape.
@@ -177,19 +201,14 @@ pub(crate) fn along_lines(x: &Tensor, tables: [&Tensor; 2], from: usize, to: usi
 
 /// `f32` tensors of one GPU in bf16; recorded on the tape.
 pub(crate) fn lowered(tensors: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
-    let pointers: Vec<*const C_tensor> = tensors.iter().map(Tensor::as_ptr).collect();
-    let mut out: Vec<*mut C_tensor> = vec![null_mut(); tensors.len()];
-    // SAFETY: as the module says; there are as many places as tensors.
-    call(|error| unsafe { exp_tch_lowered(pointers.as_ptr(), pointers.len(), out.as_mut_ptr(), error) })?;
-    // SAFETY: without an error every place holds a new tensor, owned by nobody else.
-    Ok(out.into_iter().map(|tensor| unsafe { Tensor::from_ptr(tensor) }).collect())
+    each(tensors, exp_tch_lowered)
 }
 
 /// The factors of a mask, in the shape and format of a tensor on a GPU.
 pub(crate) fn mask(x: &Tensor, mask: Mask) -> Result<Tensor, TchError> {
-    let Mask { start, bound, kept } = mask;
+    let Mask { key: Key { drawn, place }, bound, kept } = mask;
     // SAFETY: as the module says.
-    made(|error| unsafe { exp_tch_mask(x.as_ptr(), start, bound, f64::from(kept), error) })
+    made(|error| unsafe { exp_tch_mask(x.as_ptr(), drawn, place, bound, f64::from(kept), error) })
 }
 
 /// Values in row-major order, as many as the sizes say, brought to a GPU; nobody waits for it.

@@ -16,7 +16,7 @@ extern "C" bool exp_tch_has_kernels(const Tensor*, int64_t, char** error) {
 }
 
 extern "C" Tensor* exp_tch_norm(const Tensor*, const Tensor*, const Tensor*, const Tensor*, int64_t, double, bool, uint64_t,
-    uint64_t, double, char** error) {
+    uint64_t, uint64_t, double, char** error) {
     absent(error);
     return nullptr;
 }
@@ -33,7 +33,7 @@ extern "C" Tensor* exp_tch_along_lines(const Tensor*, const Tensor*, const Tenso
 
 extern "C" void exp_tch_lowered(const Tensor* const*, size_t, Tensor**, char** error) { absent(error); }
 
-extern "C" Tensor* exp_tch_mask(const Tensor*, uint64_t, uint64_t, double, char** error) {
+extern "C" Tensor* exp_tch_mask(const Tensor*, uint64_t, uint64_t, uint64_t, double, char** error) {
     absent(error);
     return nullptr;
 }
@@ -51,3 +51,16 @@ extern "C" Tensor* exp_tch_sum_squares(const Tensor* const*, size_t, char** erro
 extern "C" void exp_tch_update(const Tensor* const*, const int*, size_t, const void*, size_t, Tensor**, char** error) {
     absent(error);
 }
+
+extern "C" void* exp_tch_record(int, bool (*)(void*), void*, char** error) {
+    absent(error);
+    return nullptr;
+}
+
+extern "C" void exp_tch_repeat(void*, uint64_t, char** error) { absent(error); }
+
+extern "C" void exp_tch_forget(void*) {}
+
+extern "C" void exp_tch_copies(const Tensor* const*, size_t, Tensor**, char** error) { absent(error); }
+
+extern "C" void exp_tch_fill(const Tensor* const*, const Tensor* const*, size_t, char** error) { absent(error); }

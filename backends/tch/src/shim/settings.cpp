@@ -20,6 +20,8 @@ extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
         context.setDeterministicCuDNN(deterministic);
         // Trying every algorithm once finds the fastest, and another one the next time.
         context.setBenchmarkCuDNN(!deterministic);
+        // This way of attention has gradients that do not repeat.
+        context.setSDPUseMemEfficient(!deterministic);
         // A warning where there is no such algorithm: some gradients that no loss of ours asks for.
         context.setDeterministicAlgorithms(deterministic, true);
         return 0;

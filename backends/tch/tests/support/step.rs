@@ -1,4 +1,4 @@
-//! One step of training, and what it computed; the test around it has `Kept` and `folder_with`.
+//! The last step of a training, and what it computed; the test around it has `Kept` and `folder_with`.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,25 @@ use exp_tch::TchBackend;
 
 use super::{Kept, folder_with};
 
-/// Its row of metrics, and by parameter the first moment, which is its gradient times 1 - b1, and the weights after it.
+/// Its row of metrics, and by parameter the first moment, which after one step is its gradient times 1 - b1, and the weights after it.
 pub struct Step {
     pub row: BTreeMap<String, f64>,
     pub moments: BTreeMap<String, Vec<f32>>,
     pub weights: BTreeMap<String, Vec<f32>>,
 }
 
-/// The first step of a run that saves it.
-pub fn first_of(spec: RunSpec) -> Step {
+/// The last step of a run that saves it.
+pub fn last_of(spec: RunSpec) -> Step {
     assert_eq!(TchBackend.check(&spec), []);
+    let last = spec.train.steps;
     let job = Job { task: Task::Train, spec };
     let (dir, mut kept) = (folder_with(&job), Kept::default());
     TchBackend.run(dir.path(), &job, &mut kept, &Stop::default()).unwrap();
     let row = kept.events.into_iter().find_map(|event| match event {
-        Event::Metrics { step: 1, values } => Some(values.into_iter().collect()),
+        Event::Metrics { step, values } if step == last => Some(values.into_iter().collect()),
         _ => None,
     });
-    let bytes = std::fs::read(dir.path().join("checkpoints/1/state.safetensors")).unwrap();
+    let bytes = std::fs::read(dir.path().join(format!("checkpoints/{last}/state.safetensors"))).unwrap();
     let part =
         |name: &str| decode(&bytes, name).unwrap().into_iter().map(|tensor| (tensor.name, tensor.values)).collect();
     Step { row: row.unwrap(), moments: part("m/"), weights: part("param/") }

@@ -86,9 +86,12 @@ __device__ __forceinline__ u64 hash(u64 counter) {
 }
 
 struct Dropout {
-    u64 start;
+    const u64* drawn; // what was drawn for the step, where the step is recorded; else null
+    u64 start;        // the key, or the place in it that `drawn` is joined to; where its hash starts once it is open
     u64 bound;
     float kept;
+
+    __device__ __forceinline__ void open() { start = hash((drawn ? start ^ *drawn : start) ^ STEP); }
 };
 
 __device__ __forceinline__ float factor(const Dropout& dropout, u64 index) {

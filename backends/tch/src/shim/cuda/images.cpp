@@ -8,9 +8,16 @@ namespace {
 
 // These mirror common.cu.
 struct Dropout {
+    const uint64_t* drawn;
     uint64_t start, bound;
     float kept;
 };
+
+// A mask whose key is what was drawn for a step joined to a place.
+Dropout mask_of(uint64_t drawn, uint64_t place, uint64_t bound, double kept) {
+    const uint64_t* recorded = recorded_number();
+    return {recorded, recorded ? place : drawn ^ place, bound, static_cast<float>(kept)};
+}
 
 struct Norm {
     int area, channels, groups, chunks, stride;
@@ -48,13 +55,12 @@ void column_sums(const Tensor& rows, const Tensor& left, const Tensor& right) {
 
 struct NormSilu : torch::autograd::Function<NormSilu> {
     static Tensor forward(AutogradContext* context, const Tensor& image, const std::optional<Tensor>& added, const Tensor& scale,
-        const Tensor& bias, int64_t groups, double eps, bool silu, int64_t start, int64_t bound, double kept) {
+        const Tensor& bias, int64_t groups, double eps, bool silu, const Dropout& dropout) {
         const c10::cuda::CUDAGuard guard(image.device());
         const Tensor x = channels_last(image), shift = added.value_or(Tensor());
         const int64_t n = x.size(0), c = x.size(1), area = x.size(2) * x.size(3);
         const Norm norm{static_cast<int>(area), static_cast<int>(c), static_cast<int>(groups), chunks(n, area, c), 0,
-            static_cast<float>(eps), silu,
-            {static_cast<uint64_t>(start), static_cast<uint64_t>(bound), static_cast<float>(kept)}};
+            static_cast<float>(eps), silu, dropout};
         const auto f32 = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
         const Tensor partial = at::empty({n, norm.chunks, 2, groups}, f32), stats = at::empty({n, 2, groups}, f32);
         const Tensor y = at::empty_like(x);
@@ -86,7 +92,7 @@ struct NormSilu : torch::autograd::Function<NormSilu> {
             data(dy), data(partial), data(dx), data(dshift), data(weights), norm);
         const Tensor dscale = at::empty_like(scale), dbias = at::empty_like(bias);
         column_sums(weights, dbias, dscale);
-        return {dx, dshift, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
+        return {dx, dshift, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
     }
 };
 
@@ -113,7 +119,7 @@ struct AddScaled : torch::autograd::Function<AddScaled> {
         const c10::cuda::CUDAGuard guard(gradients[0].device());
         const Tensor dy = pixels(gradients[0]);
         const int64_t c = dy.size(1), rows = dy.numel() / c;
-        Norm norm{static_cast<int>(rows), static_cast<int>(c), 1, chunks(1, rows, c), pixel_stride(dy), 0, 0, {0, 0, 0}};
+        Norm norm{static_cast<int>(rows), static_cast<int>(c), 1, chunks(1, rows, c), pixel_stride(dy), 0, 0, {}};
         const Tensor dx = at::empty(dy.sizes(), dy.options().memory_format(at::MemoryFormat::ChannelsLast));
         const Tensor partial = at::empty({norm.chunks, c}, dy.options().dtype(at::kFloat));
         launch(of_kind("add_scaled_back", dy), dim3(norm.chunks), THREADS, data(dy), data(dx), data(partial),
@@ -169,12 +175,12 @@ extern "C" bool exp_tch_has_kernels(const Tensor* x, int64_t groups, char** erro
 
 // Group normalisation of x + shift, then SiLU if asked, then dropout if `kept` is not 0.
 extern "C" Tensor* exp_tch_norm(const Tensor* x, const Tensor* shift, const Tensor* scale, const Tensor* bias, int64_t groups,
-    double eps, bool silu, uint64_t start, uint64_t bound, double kept, char** error) {
+    double eps, bool silu, uint64_t drawn, uint64_t place, uint64_t bound, double kept, char** error) {
     return guarded(error, [&] {
         const auto kind = x->scalar_type();
         const auto added = shift ? std::optional<Tensor>(shift->to(kind).contiguous()) : std::nullopt;
         return owned(NormSilu::apply(*x, added, scale->to(kind).contiguous(), bias->to(kind).contiguous(), groups, eps, silu,
-            static_cast<int64_t>(start), static_cast<int64_t>(bound), kept));
+            mask_of(drawn, place, bound, kept)));
     });
 }
 
@@ -193,13 +199,14 @@ extern "C" Tensor* exp_tch_along_lines(
 }
 
 // The factors of dropout in the shape and format of x.
-extern "C" Tensor* exp_tch_mask(const Tensor* x, uint64_t start, uint64_t bound, double kept, char** error) {
+extern "C" Tensor* exp_tch_mask(
+    const Tensor* x, uint64_t drawn, uint64_t place, uint64_t bound, double kept, char** error) {
     return guarded(error, [&] {
         const c10::cuda::CUDAGuard guard(x->device());
         const Tensor out = at::empty(x->sizes(), x->options().memory_format(at::MemoryFormat::Contiguous));
         const uint64_t len = out.numel();
         launch(of_kind("mask", out), dim3((len + THREADS - 1) / THREADS), THREADS, data(out), len,
-            Dropout{start, bound, static_cast<float>(kept)});
+            mask_of(drawn, place, bound, kept));
         return owned(out);
     });
 }

@@ -40,4 +40,14 @@ inline std::string of_kind(const char* name, const Tensor& tensor) {
 
 inline void* data(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr() : nullptr; }
 
+// Where a GPU finds the number drawn for a step, while this thread records one; else null.
+const uint64_t* recorded_number();
+
+// New tensors that lie in memory as others do, in one piece of it. Nothing changes them in place, so nobody has to know that
+// they share it.
+variable_list beside(const variable_list& like, at::ScalarType kind);
+
+// A tensor without holes in memory.
+inline Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
+
 } // namespace shim

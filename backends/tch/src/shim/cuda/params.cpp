@@ -33,26 +33,6 @@ Tensor bytes(const void* from, size_t size, const Tensor& beside) {
     return host.to(beside.device(), /*non_blocking=*/true);
 }
 
-// New tensors that lie in memory as others do, without holes. One piece of memory for all: asking for each takes longer than
-// filling it. Nothing changes them in place, so nobody has to know that they share it.
-variable_list beside(const variable_list& like, at::ScalarType kind) {
-    constexpr int64_t ALIGN = 128;
-    int64_t total = 0;
-    for (const Tensor& tensor : like) total += (tensor.numel() + ALIGN - 1) / ALIGN * ALIGN;
-    const Tensor flat = at::empty({total}, like[0].options().dtype(kind).memory_format(at::MemoryFormat::Contiguous));
-    variable_list made;
-    int64_t offset = 0;
-    for (const Tensor& tensor : like) {
-        auto impl = c10::make_intrusive<at::TensorImpl>(c10::Storage(flat.storage()), flat.key_set(), flat.dtype());
-        impl->set_sizes_and_strides(tensor.sizes(), tensor.strides(), offset);
-        made.emplace_back(std::move(impl));
-        offset += (tensor.numel() + ALIGN - 1) / ALIGN * ALIGN;
-    }
-    return made;
-}
-
-Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
-
 // Many tensors in another format, by one kernel; undefined ones stay so.
 variable_list converted(const variable_list& tensors, at::ScalarType kind) {
     variable_list old;
@@ -81,6 +61,23 @@ struct Lowered : torch::autograd::Function<Lowered> {
 };
 
 } // namespace
+
+// One piece of memory for all: asking for each takes longer than filling it.
+variable_list shim::beside(const variable_list& like, at::ScalarType kind) {
+    constexpr int64_t ALIGN = 128;
+    int64_t total = 0;
+    for (const Tensor& tensor : like) total += (tensor.numel() + ALIGN - 1) / ALIGN * ALIGN;
+    const Tensor flat = at::empty({total}, like[0].options().dtype(kind).memory_format(at::MemoryFormat::Contiguous));
+    variable_list made;
+    int64_t offset = 0;
+    for (const Tensor& tensor : like) {
+        auto impl = c10::make_intrusive<at::TensorImpl>(c10::Storage(flat.storage()), flat.key_set(), flat.dtype());
+        impl->set_sizes_and_strides(tensor.sizes(), tensor.strides(), offset);
+        made.emplace_back(std::move(impl));
+        offset += (tensor.numel() + ALIGN - 1) / ALIGN * ALIGN;
+    }
+    return made;
+}
 
 // f32 tensors of one GPU in bf16; `out` has a place for each.
 extern "C" void exp_tch_lowered(const Tensor* const* tensors, size_t count, Tensor** out, char** error) {
