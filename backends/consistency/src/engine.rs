@@ -1,5 +1,6 @@
 //! The seam's upper half: what the science asks of an engine.
 
+use crate::data::Picks;
 use crate::params::Params;
 use crate::tensor::Tensor;
 
@@ -19,6 +20,12 @@ pub trait Engine: Clone + Send + Sync + 'static {
     /// Runs `work` with this engine's share of the machine (its threads, its stream).
     fn scope<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         work()
+    }
+
+    /// Keeps images of 8 bits, `[N,C,H,W]`, on the device, where this engine is to do that and they fit.
+    fn keep(&self, shape: [usize; 4], pixels: &[u8]) -> Option<Box<dyn Kept<Self::T>>> {
+        let _ = (shape, pixels);
+        None
     }
 
     /// The value of `loss` at `theta` and its gradients.
@@ -55,6 +62,13 @@ pub trait Engine: Clone + Send + Sync + 'static {
     fn update_all(&self, work: &[Pending<Self::T>]) -> Vec<Slot<Self::T>> {
         work.iter().map(|(rule, slot, gradient)| self.update(rule, slot, gradient)).collect()
     }
+}
+
+/// Images of a data set that lie on a device.
+pub trait Kept<T>: Send + Sync {
+    /// Those of a batch, `[B,C,H,W]`: the same bits as those of
+    /// [`Dataset::picked`](crate::data::Dataset::picked).
+    fn pick(&self, picks: Picks) -> T;
 }
 
 /// What a loss that recurs is given anew each time.

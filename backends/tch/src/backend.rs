@@ -77,8 +77,8 @@ fn first(spec: &RunSpec) -> &str {
 fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
     let mut problems = Vec::new();
     let own = paths::of(device);
-    // The shim and libtorch have this one on the CPU too, where it is no faster.
-    let has = |path: &FastPath| own.contains(path) || *path == FastPath::Attention;
+    // These are there on the CPU too, where they are no faster.
+    let has = |path: &FastPath| own.contains(path) || [FastPath::Attention, FastPath::ResidentData].contains(path);
     for path in spec.backend.fast_paths.iter().flatten().filter(|path| !has(path)) {
         let message = format!("`{}` needs a GPU: `{}` is none", path.word(), first(spec));
         problems.push(Problem::new("backend.fast_paths", message));

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use exp_api::spec::{FastPath, Precision};
-use exp_consistency::engine::{Engine, Given, Pending, Slot, Update};
+use exp_consistency::engine::{Engine, Given, Kept, Pending, Slot, Update};
 use exp_consistency::params::{ParamSpec, Params};
 use exp_consistency::tensor::Tensor as _;
 use tch::{Device, Kind, Tensor};
 
 use crate::device::{self, OpenError};
 use crate::failure::done;
+use crate::kept::Images;
 use crate::paths::Paths;
 use crate::records::Records;
 use crate::shim;
@@ -50,6 +51,21 @@ impl TchEngine {
         TchEngine { paths: Paths::new(paths), records: Arc::default(), ..self }
     }
 
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Values in row-major order, brought to the device.
+    pub(crate) fn sent(&self, shape: &[usize], values: &[f32]) -> Tensor {
+        upload(shape, values, self.device)
+    }
+
+    /// A tensor that lies in memory as this engine's do: features, gradients, and the state of their update follow it.
+    pub(crate) fn laid_out(&self, tensor: Tensor) -> TchTensor {
+        let image = tensor.dim() == 4 && self.paths.channels_last;
+        self.own(if image { done(shim::channels_last(&tensor)) } else { tensor })
+    }
+
     fn own(&self, tensor: Tensor) -> TchTensor {
         TchTensor::of(tensor, self.paths)
     }
@@ -74,9 +90,12 @@ impl Engine for TchEngine {
     type T = TchTensor;
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> TchTensor {
-        let tensor = upload(shape, values, self.device);
-        // What is made of it lies in memory as it does: features, gradients, and the state of its update.
-        self.own(if self.paths.channels_last && shape.len() == 4 { done(shim::channels_last(&tensor)) } else { tensor })
+        self.laid_out(self.sent(shape, values))
+    }
+
+    fn keep(&self, shape: [usize; 4], pixels: &[u8]) -> Option<Box<dyn Kept<TchTensor>>> {
+        let images = self.paths.resident_data.then(|| Images::new(self, shape, pixels)).flatten();
+        images.map(|images| Box::new(images) as Box<dyn Kept<TchTensor>>)
     }
 
     fn adopt(&self, tensor: &TchTensor) -> TchTensor {

@@ -8,6 +8,7 @@ mod engine;
 mod failure;
 mod fused;
 mod handle;
+mod kept;
 mod mask;
 mod paths;
 mod records;

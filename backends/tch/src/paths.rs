@@ -11,6 +11,7 @@ pub(crate) struct Paths {
     pub(crate) fused_blocks: bool,
     pub(crate) fused_update: bool,
     pub(crate) graph: bool,
+    pub(crate) resident_data: bool,
 }
 
 /// All that a device has. On the CPU none of them is faster: its libraries lay images out as they like, and its kernels
@@ -24,6 +25,7 @@ pub(crate) fn of(device: Device) -> Vec<FastPath> {
                 FastPath::FusedBlocks,
                 FastPath::FusedUpdate,
                 FastPath::Graph,
+                FastPath::ResidentData,
             ]
         }
         _ => Vec::new(),
@@ -40,6 +42,7 @@ impl Paths {
             fused_blocks: has(FastPath::FusedBlocks),
             fused_update: has(FastPath::FusedUpdate),
             graph: has(FastPath::Graph),
+            resident_data: has(FastPath::ResidentData),
         }
     }
 }

@@ -76,7 +76,7 @@ fn lowered(a: tch::Tensor, b: tch::Tensor) -> (tch::Tensor, tch::Tensor) {
     (low(a), low(b))
 }
 
-fn sizes(shape: &[usize]) -> Vec<i64> {
+pub(crate) fn sizes(shape: &[usize]) -> Vec<i64> {
     shape.iter().map(|&size| size as i64).collect()
 }
 

@@ -4,9 +4,9 @@ use std::hint::black_box;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use exp_api::spec::RunSpec;
-use exp_consistency::data::Shape;
-use exp_consistency::engine::{Engine, Given, Slot};
-use exp_consistency::loss::{Clean, Drawn, Objective, joint};
+use exp_consistency::data::{Dataset, Picks, Shape};
+use exp_consistency::engine::{Engine, Given, Kept, Slot};
+use exp_consistency::loss::{Clean, Drawn, Images, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::optim;
 use exp_consistency::params::Params;
@@ -22,6 +22,7 @@ pub struct Training<'a, E: Engine> {
     replicas: &'a Replicas<E>,
     drawn: Receiver<Drawn>,
     objectives: Vec<Objective<E::T>>,
+    kept: Option<Vec<Box<dyn Kept<E::T>>>>,
     slots: Params<Slot<E::T>>,
     step: u64,
     unread: Vec<E::T>,
@@ -30,7 +31,7 @@ pub struct Training<'a, E: Engine> {
 impl<'a, E: Engine> Training<'a, E> {
     /// Weights as drawn, and one batch of images.
     pub fn new(spec: &'a RunSpec, network: &'a Network, replicas: &'a Replicas<E>) -> Training<'a, E> {
-        let (shape, images) = noise(spec);
+        let data = noise(spec);
         let (engine, plan) = (replicas.first(), network.params());
         let slots = Params::build(plan, |(id, param)| {
             let weights = engine.upload(&param.shape, &plan.initial(id, spec.seed));
@@ -40,14 +41,21 @@ impl<'a, E: Engine> Training<'a, E> {
         let pairs = Pairs::new(&spec.schedule, spec.train.steps);
         let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
         let objectives = replicas.each(|engine| objective.on(engine));
+        let (shape, all) = (data.shape(), data.bytes(0..data.len()));
+        let kept: Option<Vec<_>> =
+            replicas.each(|engine| engine.keep(shape.batch(data.len()), all)).into_iter().collect();
         // Ahead of the step, as the trainer does.
         let (send, drawn) = sync_channel(1);
-        let seed = spec.seed;
+        let (seed, sent) = (spec.seed, kept.is_none());
         std::thread::spawn(move || {
-            let clean = Clean { images: &images, shape, first: 0, classes: None };
+            let (numbers, flipped) = ((0..data.len() as u32).collect::<Vec<_>>(), vec![false; data.len()]);
+            let picks = Picks { numbers: &numbers, flipped: &flipped };
+            let images = data.picked(picks).images;
+            let images = if sent { Images::Here(&images) } else { Images::Kept(picks) };
+            let clean = Clean { images, shape, first: 0, classes: None };
             (0..).all(|step| send.send(Drawn::new(&pairs, &clean, seed, step)).is_ok())
         });
-        Training { spec, network, replicas, drawn, objectives, slots, step: 0, unread: Vec::new() }
+        Training { spec, network, replicas, drawn, objectives, kept, slots, step: 0, unread: Vec::new() }
     }
 
     /// The values of the step that was asked for last: its loss by replicas, and the norms of its gradients.
@@ -62,7 +70,7 @@ impl<'a, E: Engine> Training<'a, E> {
         let drawn = self.drawn.recv().expect("the thread draws without end");
         let parts = self.replicas.split(batch, |place, engine, range| {
             let share = range.len() as f64 / batch as f64;
-            let noised = drawn.part(engine, range);
+            let noised = drawn.part(engine, self.kept.as_ref().map(|kept| &*kept[place]), range);
             let theta = Replicas::adopt(engine, &theta);
             let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
             engine.recurring_grad(&theta, given, |theta, tensors| {
@@ -86,12 +94,12 @@ impl<'a, E: Engine> Training<'a, E> {
     }
 }
 
-/// A batch of images of noise for a spec.
-pub fn noise(spec: &RunSpec) -> (Shape, Vec<f32>) {
+/// A data set of images of noise, as many as a batch of a spec has.
+pub fn noise(spec: &RunSpec) -> Dataset {
     let (channels, side) = spec.dataset.shape();
     let shape = Shape { channels, height: side, width: side };
-    let mut images = vec![0.0; spec.train.batch as usize * shape.values()];
-    Draw::new(spec.seed, Purpose::Eval, 0).image(0).fill_normal(&mut images);
-    images.iter_mut().for_each(|value| *value = value.clamp(-1.0, 1.0));
-    (shape, images)
+    let mut values = vec![0.0; spec.train.batch as usize * shape.values()];
+    Draw::new(spec.seed, Purpose::Eval, 0).image(0).fill_normal(&mut values);
+    let pixels = values.iter().map(|value| (127.5 * value.clamp(-1.0, 1.0) + 127.5) as u8).collect();
+    Dataset::new(shape, pixels, vec![0; spec.train.batch as usize]).expect("at least one image")
 }

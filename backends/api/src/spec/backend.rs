@@ -28,6 +28,8 @@ choice! {
         FusedUpdate = "fused_update",
         /// What computes the gradients of a step is recorded once and repeated as a whole, not asked for kernel by kernel.
         Graph = "graph",
+        /// The images of the data set lie on the GPU, so that a step is sent which of them it gets and not what they are.
+        ResidentData = "resident_data",
     }
 }
 

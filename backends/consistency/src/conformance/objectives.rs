@@ -8,7 +8,7 @@ use exp_api::spec::{HuberNorm, HuberSpec, LossKind, LossSpec, ModelSpec};
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::loss::{Clean, HUBER, Noised, Objective, consistency, dsm, joint};
+use crate::loss::{Clean, HUBER, Images, Noised, Objective, consistency, dsm, joint};
 use crate::net::{Denoised, Network, Pass};
 use crate::oracle::{Doubles, OracleEngine};
 use crate::params::{ParamSpec, Params};
@@ -151,7 +151,13 @@ fn batch<E: Engine>(engine: &E, network: &Network) -> Noised<E::T> {
     let (images, noise) =
         (normals(Purpose::Order, 0, 2 * shape.values()), normals(Purpose::Noise, 0, 2 * shape.values()));
     let classes = network.classes().map(|count| (&[CLASSES - 1, 0][..], count));
-    Noised::with(engine, &Clean { images: &images, shape, first: 0, classes }, &noise, &[(0.7, 0.3), (1.5, 0.0)], 0)
+    Noised::with(
+        engine,
+        &Clean { images: Images::Here(&images), shape, first: 0, classes },
+        &noise,
+        &[(0.7, 0.3), (1.5, 0.0)],
+        0,
+    )
 }
 
 /// Every torso, head, loss and wrapper at least once.

@@ -141,6 +141,28 @@ impl Dataset {
         }
         batch
     }
+
+    /// The images of a batch.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    pub fn picked(&self, picks: Picks) -> Batch {
+        let mut batch = Batch::default();
+        batch.images.reserve_exact(picks.numbers.len() * self.shape.values());
+        for (&number, &flip) in picks.numbers.iter().zip(picks.flipped) {
+            batch.push(self, number as usize, flip);
+        }
+        batch
+    }
+}
+
+/// Which images of a data set a batch has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Picks<'a> {
+    /// Their numbers in the data set.
+    pub numbers: &'a [u32],
+    /// Whether each is mirrored left to right.
+    pub flipped: &'a [bool],
 }
 
 /// Images as a model sees them.
@@ -154,7 +176,7 @@ pub struct Batch {
 
 impl Batch {
     /// Appends image `index` of `data`, mirrored left to right if `flip`.
-    pub(super) fn push(&mut self, data: &Dataset, index: usize, flip: bool) {
+    fn push(&mut self, data: &Dataset, index: usize, flip: bool) {
         let pixels = data.image(index);
         if flip {
             let rows = pixels.chunks_exact(data.shape.width);

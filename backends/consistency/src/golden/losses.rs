@@ -6,7 +6,7 @@ use super::Case;
 use crate::data::Shape;
 use crate::engine::Engine;
 use crate::loss::consistency::{self, Distance};
-use crate::loss::{Clean, Noised, dsm};
+use crate::loss::{Clean, Images, Noised, dsm};
 use crate::tensor::Tensor;
 
 /// Compares every value of the case; the names of the tensors carry c and lambda.
@@ -32,7 +32,7 @@ struct Given<T> {
 impl<T: Tensor> Given<T> {
     fn read<E: Engine<T = T>>(engine: &E, case: &Case) -> Result<Given<T>, String> {
         let (shape, y) = case.image("in/y")?;
-        let clean = Clean { images: &y, shape, first: 0, classes: None };
+        let clean = Clean { images: Images::Here(&y), shape, first: 0, classes: None };
         let still = vec![0.0; y.len()];
         let batch = |levels: Vec<f64>| {
             let pairs: Vec<(f64, f64)> = levels.into_iter().map(|t| (t, 0.0)).collect();
@@ -82,7 +82,12 @@ fn huber<T>(norm: HuberNorm, c: Option<f64>) -> Distance<T> {
 
 /// The head's loss at lambda 1 for an error of 1 in an image of one pixel, at each noise level.
 pub(super) fn dsm_weights<E: Engine>(engine: &E, levels: &[f32]) -> Vec<f32> {
-    let clean = Clean { images: &[0.0], shape: Shape { channels: 1, height: 1, width: 1 }, first: 0, classes: None };
+    let clean = Clean {
+        images: Images::Here(&[0.0]),
+        shape: Shape { channels: 1, height: 1, width: 1 },
+        first: 0,
+        classes: None,
+    };
     let batch = |&sigma: &f32| Noised::with(engine, &clean, &[0.0], &[(f64::from(sigma), 0.0)], 0);
     let weight = |batch: Noised<E::T>| dsm::term(1.0, &batch.y.offset(1.0), &batch).to_host()[0];
     levels.iter().map(batch).map(weight).collect()

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::optimizer::{double, start, train};
 use super::{Case, number};
 use crate::engine::{Engine, Slot};
-use crate::loss::{Clean, HUBER, Noised, Objective, Terms, joint};
+use crate::loss::{Clean, HUBER, Images, Noised, Objective, Terms, joint};
 use crate::optim;
 use crate::params::Params;
 use crate::schedule::{Ict, PAPER, edm};
@@ -113,7 +113,7 @@ impl Setup {
                 case.values(&input("sigma_z"))?.iter().map(|&z| edm::pair(schedule, z)).collect()
             }
         };
-        Ok(Noised::with(engine, &Clean { images: &y, shape, first: 0, classes: None }, &noise, &pairs, 0))
+        Ok(Noised::with(engine, &Clean { images: Images::Here(&y), shape, first: 0, classes: None }, &noise, &pairs, 0))
     }
 
     /// The state after one more than `done` updates, each network at its own rate.

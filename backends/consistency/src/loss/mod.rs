@@ -13,7 +13,7 @@ mod objective;
 use exp_api::spec::{HuberNorm, HuberSpec, LossKind, LossSpec, LpipsSpec};
 
 pub use joint::{Terms, joint, parts};
-pub use noised::{Clean, Drawn, Noised};
+pub use noised::{Clean, Drawn, Images, Noised};
 pub use objective::{Objective, check};
 
 /// Pseudo-Huber on each element; the start of what tests and golden cases need.

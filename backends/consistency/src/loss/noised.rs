@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::data::Shape;
-use crate::engine::Engine;
+use crate::data::{Picks, Shape};
+use crate::engine::{Engine, Kept};
 use crate::net::{Noisy, one_hot};
 use crate::rng::{Draw, Purpose};
 use crate::schedule::Pairs;
@@ -30,11 +30,20 @@ pub struct Noised<T> {
     pub dropout: Key,
 }
 
-/// Consecutive images of one step on the host.
+/// Where images are.
+#[derive(Debug, Clone, Copy)]
+pub enum Images<'a> {
+    /// On the host: values in [-1, 1], image by image, NCHW.
+    Here(&'a [f32]),
+    /// On the device, which keeps the data set.
+    Kept(Picks<'a>),
+}
+
+/// Consecutive images of one step.
 #[derive(Debug, Clone, Copy)]
 pub struct Clean<'a> {
-    /// Values in [-1, 1], image by image, NCHW.
-    pub images: &'a [f32],
+    /// The images.
+    pub images: Images<'a>,
     /// The extent of one image.
     pub shape: Shape,
     /// Place of the first of them in the step's batch.
@@ -43,14 +52,14 @@ pub struct Clean<'a> {
     pub classes: Option<(&'a [u16], usize)>,
 }
 
-/// What a step draws, still on the host: its images at two noise levels each. Pure functions of (seed, step) and the place
-/// of an image in the step, so that it can be made ahead, by another thread.
+/// What a step draws, still on the host. Pure functions of (seed, step) and the place of an image in the step, so that it can
+/// be made ahead, by another thread.
 #[derive(Debug, Clone)]
 pub struct Drawn {
     shape: Shape,
-    y: Vec<f32>,
-    x_t: Vec<f32>,
-    x_r: Vec<f32>,
+    images: Own,
+    /// Along which each image is noised, of its shape.
+    z: Vec<f32>,
     t: Vec<f32>,
     r: Vec<f32>,
     classes: Option<(Vec<u16>, usize)>,
@@ -59,35 +68,36 @@ pub struct Drawn {
     dropout: Draw,
 }
 
+/// [`Images`], owned.
+#[derive(Debug, Clone)]
+enum Own {
+    Here(Vec<f32>),
+    Kept(Vec<u32>, Vec<bool>),
+}
+
 impl Drawn {
     /// The draws of `step` for these images.
     pub fn new(pairs: &Pairs, clean: &Clean, seed: u64, step: u64) -> Drawn {
-        let mut noise = vec![0.0; clean.images.len()];
+        let mut noise = vec![0.0; clean.count() * clean.shape.values()];
         let mut levels = Vec::new();
         for (z, place) in noise.chunks_mut(clean.shape.values()).zip(clean.first..) {
             Draw::new(seed, Purpose::Noise, step).image(place).fill_normal(z);
             levels.push(pairs.draw(step, &mut Draw::new(seed, Purpose::Sigma, step).image(place)));
         }
-        Drawn { dropout: Draw::new(seed, Purpose::Dropout, step), ..Drawn::with(clean, &noise, &levels) }
+        Drawn { dropout: Draw::new(seed, Purpose::Dropout, step), ..Drawn::with(clean, noise, &levels) }
     }
 
     /// With given noise, of the images' shape, and a given pair (t, r) for each image.
-    fn with(clean: &Clean, noise: &[f32], pairs: &[(f64, f64)]) -> Drawn {
-        let size = clean.shape.values();
-        let t: Vec<f32> = pairs.iter().map(|pair| pair.0 as f32).collect();
-        let r: Vec<f32> = pairs.iter().map(|pair| pair.1 as f32).collect();
-        // Noised on the host: three uploads, and the same bits on every engine.
-        let at = |levels: &[f32]| -> Vec<f32> {
-            let values = clean.images.iter().zip(noise).enumerate();
-            values.map(|(i, (y, z))| y + levels[i / size] * z).collect()
-        };
+    fn with(clean: &Clean, z: Vec<f32>, pairs: &[(f64, f64)]) -> Drawn {
         Drawn {
             shape: clean.shape,
-            y: clean.images.to_vec(),
-            x_t: at(&t),
-            x_r: at(&r),
-            t,
-            r,
+            images: match clean.images {
+                Images::Here(values) => Own::Here(values.to_vec()),
+                Images::Kept(picks) => Own::Kept(picks.numbers.to_vec(), picks.flipped.to_vec()),
+            },
+            z,
+            t: pairs.iter().map(|pair| pair.0 as f32).collect(),
+            r: pairs.iter().map(|pair| pair.1 as f32).collect(),
             classes: clean.classes.map(|(labels, count)| (labels.to_vec(), count)),
             first: clean.first,
             dropout: Draw::new(0, Purpose::Dropout, 0),
@@ -101,29 +111,57 @@ impl Drawn {
 
     /// Some of the images on a device. What an image gets does not depend on how the step is split; only dropout masks,
     /// which have the shape of a part, are drawn for each part.
-    pub fn part<E: Engine>(&self, engine: &E, range: Range<usize>) -> Noised<E::T> {
+    ///
+    /// # Panics
+    /// Images are picked, and none are `kept`: an error of the caller's code.
+    pub fn part<E: Engine>(&self, engine: &E, kept: Option<&dyn Kept<E::T>>, range: Range<usize>) -> Noised<E::T> {
         let key = self.dropout.image(self.first + range.start as u64).below(u64::MAX);
-        self.keyed(engine, range, key)
+        self.keyed(engine, kept, range, key)
     }
 
-    fn keyed<E: Engine>(&self, engine: &E, range: Range<usize>, dropout: u64) -> Noised<E::T> {
+    fn keyed<E: Engine>(
+        &self,
+        engine: &E,
+        kept: Option<&dyn Kept<E::T>>,
+        range: Range<usize>,
+        dropout: u64,
+    ) -> Noised<E::T> {
         let (batch, size) = (range.len(), self.shape.values());
-        let shape = [batch, self.shape.channels, self.shape.height, self.shape.width];
-        let images = |values: &[f32]| engine.upload(&shape, &values[range.start * size..range.end * size]);
+        let images =
+            |values: &[f32]| engine.upload(&self.shape.batch(batch), &values[range.start * size..range.end * size]);
         let levels = |values: &[f32]| engine.upload(&[batch], &values[range.clone()]);
         let ends: Vec<f32> = self.r[range.clone()].iter().map(|&r| f32::from(u8::from(r == 0.0))).collect();
         let labels = self.classes.as_ref().map(|(labels, count)| {
             one_hot(engine, labels[range.clone()].iter().map(|&label| u64::from(label)), *count)
         });
+        let y = match (&self.images, kept) {
+            (Own::Here(values), _) => images(values),
+            (Own::Kept(numbers, flipped), Some(kept)) => {
+                kept.pick(Picks { numbers: &numbers[range.clone()], flipped: &flipped[range.clone()] })
+            }
+            (Own::Kept(..), None) => panic!("images are picked from what no device keeps"),
+        };
+        let (z, t, r) = (images(&self.z), levels(&self.t), levels(&self.r));
+        // A product, then a sum: the same bits on every engine.
+        let at = |level: &E::T| y.add(&z.mul(&level.reshape(&[batch, 1, 1, 1])));
         Noised {
-            y: images(&self.y),
-            x_t: images(&self.x_t),
-            x_r: images(&self.x_r),
-            t: levels(&self.t),
-            r: levels(&self.r),
+            x_t: at(&t),
+            x_r: at(&r),
+            y,
+            t,
+            r,
             ends: ends.contains(&1.0).then(|| engine.upload(&[batch], &ends)),
             labels,
             dropout: Key::new(dropout),
+        }
+    }
+}
+
+impl Clean<'_> {
+    fn count(&self) -> usize {
+        match self.images {
+            Images::Here(values) => values.len() / self.shape.values(),
+            Images::Kept(picks) => picks.numbers.len(),
         }
     }
 }
@@ -164,7 +202,7 @@ impl<T: Tensor> Noised<T> {
         pairs: &[(f64, f64)],
         dropout: u64,
     ) -> Noised<T> {
-        Drawn::with(clean, noise, pairs).keyed(engine, 0..pairs.len(), dropout)
+        Drawn::with(clean, noise.to_vec(), pairs).keyed(engine, None, 0..pairs.len(), dropout)
     }
 
     /// The upper end of each pair, as a network is asked about it.
@@ -201,9 +239,9 @@ mod tests {
     }
 
     fn draw(images: &[f32], first: u64, seed: u64, step: u64) -> Noised<Doubles> {
-        let clean = Clean { images, shape: SHAPE, first, classes: None };
+        let clean = Clean { images: Images::Here(images), shape: SHAPE, first, classes: None };
         let drawn = Drawn::new(&Pairs::Ict(schedule()), &clean, seed, step);
-        drawn.part(&OracleEngine, 0..drawn.count())
+        drawn.part(&OracleEngine, None, 0..drawn.count())
     }
 
     #[test]
@@ -241,7 +279,7 @@ mod tests {
     #[test]
     fn without_noise_the_image_itself_is_followed() {
         let images: Vec<f32> = (0..12).map(|i| i as f32 / 12.0).collect();
-        let clean = Clean { images: &images, shape: SHAPE, first: 0, classes: Some((&[2, 0], 3)) };
+        let clean = Clean { images: Images::Here(&images), shape: SHAPE, first: 0, classes: Some((&[2, 0], 3)) };
         let batch = Noised::with(&OracleEngine, &clean, &[1.0; 12], &[(2.0, 0.0), (4.0, 1.0)], 0);
         assert_eq!(batch.labels.as_ref().map(|labels| labels.values.clone()), Some(vec![0.0, 0.0, 1.0, 1.0, 0.0, 0.0]));
         let found = batch.followed(|noisy| {

@@ -8,8 +8,8 @@ use std::thread;
 use exp_api::BackendError;
 use exp_api::spec::RunSpec;
 
-use crate::data::{Dataset, Feed};
-use crate::loss::{Clean, Drawn};
+use crate::data::{Dataset, Feed, Picks};
+use crate::loss::{Clean, Drawn, Images};
 use crate::schedule::Pairs;
 
 /// A thread that draws one step after the other, and waits for each to be taken. It ends with this.
@@ -18,21 +18,32 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Draws from step `first` on, for a network that sees so many `classes`, if any.
+    /// Draws from step `first` on, for a network that sees so many `classes`, if any; of images that devices keep, only which
+    /// they are.
     ///
     /// # Errors
     /// The operating system gives no thread.
-    pub(super) fn start(spec: &RunSpec, data: Arc<Dataset>, classes: Option<usize>, first: u64) -> io::Result<Ahead> {
+    pub(super) fn start(
+        spec: &RunSpec,
+        data: Arc<Dataset>,
+        classes: Option<usize>,
+        kept: bool,
+        first: u64,
+    ) -> io::Result<Ahead> {
         let (train, seed) = (&spec.train, spec.seed);
         let (shape, steps) = (data.shape(), train.steps);
         let pairs = Pairs::new(&spec.schedule, steps);
-        let mut feed = Feed::new(data, seed, train.batch as usize, spec.dataset.flip());
+        let mut feed = Feed::new(data.len() as u32, seed, train.batch as usize, spec.dataset.flip());
         let (send, drawn) = sync_channel(1);
         thread::Builder::new().name("draws".to_owned()).spawn(move || {
             for step in first..steps {
-                let batch = feed.batch(step);
-                let classes = classes.map(|count| (&batch.labels[..], count));
-                let clean = Clean { images: &batch.images, shape, first: 0, classes };
+                let (numbers, flipped) = feed.picks(step);
+                let picks = Picks { numbers: &numbers, flipped: &flipped };
+                let labels: Vec<u16> = numbers.iter().map(|&number| data.labels()[number as usize]).collect();
+                let sent = if kept { Vec::new() } else { data.picked(picks).images };
+                let images = if kept { Images::Kept(picks) } else { Images::Here(&sent) };
+                let classes = classes.map(|count| (&labels[..], count));
+                let clean = Clean { images, shape, first: 0, classes };
                 if send.send(Drawn::new(&pairs, &clean, seed, step)).is_err() {
                     return;
                 }

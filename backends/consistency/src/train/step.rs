@@ -1,13 +1,11 @@
 //! One step: a batch, its loss and gradients over all replicas, and the update.
 
-use std::ops::Range;
-
 use exp_api::spec::RunSpec;
 
 use super::Replicas;
 use super::state::TrainState;
-use crate::engine::{Engine, Given};
-use crate::loss::{Drawn, Objective, joint, parts};
+use crate::engine::{Engine, Given, Kept};
+use crate::loss::{Drawn, Noised, Objective, joint, parts};
 use crate::net::Network;
 use crate::optim;
 use crate::params::Params;
@@ -19,6 +17,8 @@ pub(super) struct Recipe<'a, E: Engine> {
     pub(super) network: &'a Network,
     /// That of each replica.
     pub(super) objectives: &'a [Objective<E::T>],
+    /// The data set on each replica's device, if it lies there.
+    pub(super) kept: Option<&'a [Box<dyn Kept<E::T>>]>,
     pub(super) replicas: &'a Replicas<E>,
 }
 
@@ -53,8 +53,11 @@ impl<E: Engine> Recipe<'_, E> {
         for first in (0..size).step_by(micro) {
             let len = micro.min(size - first);
             let parts = self.replicas.split(len, |place, engine, range| {
+                // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
+                let share = range.len() as f64 / size as f64;
                 let range = first + range.start..first + range.end;
-                self.part((engine, &self.objectives[place]), &theta, drawn, range)
+                let noised = drawn.part(engine, self.kept.map(|kept| &*kept[place]), range);
+                self.part(place, engine, &theta, &noised, share)
             });
             // Added as they come: the gradients of one micro-batch are held, not those of all.
             sum = engine.scope(|| sum.take().into_iter().chain(parts).reduce(|sum, part| sum.plus(engine, &part)));
@@ -74,12 +77,9 @@ impl<E: Engine> Recipe<'_, E> {
         TrainState { step: state.step + 1, slots }
     }
 
-    fn part(&self, on: (&E, &Objective<E::T>), theta: &Params<E::T>, drawn: &Drawn, range: Range<usize>) -> Part<E::T> {
-        // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
-        let share = range.len() as f64 / drawn.count() as f64;
-        let (engine, objective) = on;
-        let noised = drawn.part(engine, range);
-        let theta = Replicas::adopt(engine, theta);
+    /// On the replica at `place`.
+    fn part(&self, place: usize, engine: &E, theta: &Params<E::T>, noised: &Noised<E::T>, share: f64) -> Part<E::T> {
+        let (theta, objective) = (Replicas::adopt(engine, theta), &self.objectives[place]);
         let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
         let (row, gradients) = engine.recurring_grad(&theta, given, |theta, tensors| {
             let terms = joint(self.network, objective, theta, &noised.of(tensors));

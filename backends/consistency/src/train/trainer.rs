@@ -49,8 +49,11 @@ impl<E: Engine> Trainer<'_, E> {
         let objective = Objective::open(self.replicas.first(), &self.spec.loss)
             .map_err(|error| BackendError::Files(error.to_string()))?;
         let objectives = &self.replicas.each(|engine| objective.on(engine));
-        let recipe = Recipe { spec: self.spec, network: self.network, objectives, replicas: self.replicas };
-        let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), state.step)
+        let (shape, all) = (self.data.shape().batch(self.data.len()), self.data.bytes(0..self.data.len()));
+        let kept: Option<Vec<_>> = self.replicas.each(|engine| engine.keep(shape, all)).into_iter().collect();
+        let (kept, replicas) = (kept.as_deref(), self.replicas);
+        let recipe = Recipe { spec: self.spec, network: self.network, objectives, kept, replicas };
+        let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), kept.is_some(), state.step)
             .map_err(|error| BackendError::Device(format!("cannot start a thread: {error}")))?;
         let mut pace = Pace::new(state.step);
         let mut saved = state.step;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use exp_api::spec::RunSpec;
-use exp_consistency::loss::{Clean, Drawn, Objective, joint};
+use exp_consistency::loss::{Clean, Drawn, Images, Objective, joint};
 use exp_consistency::params::Params;
 use exp_consistency::schedule::Pairs;
 use serde_json::json;
@@ -16,12 +16,13 @@ use crate::training::noise;
 /// Writes the first step for another library into a folder: `trace.json` (lines, the line of the loss, the optimiser's
 /// numbers) and `values.f32` (parameters and data, little-endian). Returns the floating-point operations of the step.
 pub fn write(spec: &RunSpec, folder: &Path) -> Result<f64, Box<dyn Error>> {
-    let (shape, images) = noise(spec);
+    let data = noise(spec);
+    let images = data.range(0..data.len()).images;
     let network = planned(spec)?;
     let trace = Trace::default();
-    let clean = Clean { images: &images, shape, first: 0, classes: None };
+    let clean = Clean { images: Images::Here(&images), shape: data.shape(), first: 0, classes: None };
     let drawn = Drawn::new(&Pairs::new(&spec.schedule, spec.train.steps), &clean, spec.seed, 0);
-    let noised = drawn.part(&trace, 0..drawn.count());
+    let noised = drawn.part(&trace, None, 0..drawn.count());
     let objective = Objective::open(&trace, &spec.loss)?;
     let plan = network.params();
     let theta = Params::build(plan, |(id, param)| trace.param(&param.shape, &plan.initial(id, spec.seed)));
