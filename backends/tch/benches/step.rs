@@ -1,7 +1,7 @@
 //! A training step on tch, in PyTorch and on burn, in turns: `cargo bench --bench step`.
 //!
 //! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, that of score_guided on it too, and both also
-//! with each faster way left out in turn. Words choose the cases whose names (network/batch/device/format) hold one of them.
+//! with each faster way left out in turn, and one added. Words choose the cases whose names (network/batch/device/format) hold one of them.
 //! The step is written down as a trace (`step/traced.rs`) and repeated by `step/pytorch.py`, operation by operation
 //! with the same numbers, so that both libraries have the same work; burn takes the trainer's own step. That the first
 //! losses agree shows that the steps are the same. EXP_PYTHON names a Python with PyTorch; without one there is no such
@@ -50,7 +50,7 @@ struct Case {
     device: &'static str,
     threads: usize,
     precision: Precision,
-    /// Also against itself without each faster way.
+    /// Also against itself with other faster ways.
     ablated: bool,
 }
 
@@ -125,14 +125,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn name(spec: &RunSpec) -> String {
     let (own, replicas) = (spec.backend.fast_paths.clone().unwrap_or_default(), spec.backend.devices.as_ref());
     let device = RunSpec { backend: BackendSpec { fast_paths: None, ..spec.backend.clone() }, ..spec.clone() };
-    let all = TchBackend.resolve(device).backend.fast_paths.unwrap_or_default();
-    let without: Vec<&str> = all.iter().filter(|path| !own.contains(path)).map(|path| path.word()).collect();
-    let count = replicas.map_or(1, Vec::len);
-    match (without.len(), count) {
-        (0, 1) => "tch".to_owned(),
-        (0, count) => format!("tch x{count}"),
-        (n, _) if n == all.len() => "tch without any".to_owned(),
-        _ => format!("tch without {}", without.join(", ")),
+    let usual = TchBackend.resolve(device).backend.fast_paths.unwrap_or_default();
+    let words = |all: &[FastPath], others: &[FastPath]| {
+        let words: Vec<&str> = all.iter().filter(|path| !others.contains(path)).map(|path| path.word()).collect();
+        words.join(", ")
+    };
+    let (without, with) = (words(&usual, &own), words(&own, &usual));
+    match (replicas.map_or(1, Vec::len), without.as_str(), with.as_str()) {
+        (1, "", "") => "tch".to_owned(),
+        (1, "", with) => format!("tch with {with}"),
+        (count, "", _) => format!("tch x{count}"),
+        _ if own.is_empty() => "tch without any".to_owned(),
+        _ => format!("tch without {without}"),
     }
 }
 
@@ -214,7 +218,8 @@ impl Case {
         if self.ablated {
             let paths = whole.backend.fast_paths.clone().unwrap_or_default();
             let without = |path: &FastPath| paths.iter().filter(|other| *other != path).copied().collect();
-            all.extend(paths.iter().map(without).chain([Vec::new()]).map(|paths| {
+            let with = paths.iter().copied().chain([FastPath::ResidentData]).collect();
+            all.extend(paths.iter().map(without).chain([with, Vec::new()]).map(|paths| {
                 let backend = BackendSpec { fast_paths: Some(paths), ..whole.backend.clone() };
                 Contestant::Tch(RunSpec { backend, ..whole.clone() })
             }));

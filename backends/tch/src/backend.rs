@@ -2,13 +2,17 @@
 
 use std::num::NonZero;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use exp_api::spec::{FastPath, Precision, RunSpec};
+use exp_api::spec::{Precision, RunSpec};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
 use exp_consistency::train::{self, Replicas};
 
 use crate::device::{self, OpenError};
 use crate::{TchEngine, paths, shim};
+
+/// Held by the one run of the process that works on GPUs.
+static ON_GPUS: Mutex<()> = Mutex::new(());
 
 /// The tch backend.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +44,7 @@ impl Backend for TchBackend {
             spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
         }
         if let Ok(device) = device::open(first(&spec)) {
-            spec.backend.fast_paths.get_or_insert_with(|| paths::of(device));
+            spec.backend.fast_paths.get_or_insert_with(|| paths::usual(device));
         }
         spec
     }
@@ -64,8 +68,14 @@ impl Backend for TchBackend {
     }
 
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
+        // While a step is recorded, no other thread of the process may set up work on a GPU.
+        let _alone = uses_gpus(&job.spec).then(|| ON_GPUS.lock().unwrap_or_else(PoisonError::into_inner));
         train::run(&replicas(&job.spec)?, dir, job, events, stop)
     }
+}
+
+fn uses_gpus(spec: &RunSpec) -> bool {
+    spec.backend.devices.iter().flatten().chain([&spec.backend.device]).any(|device| device != "cpu")
 }
 
 /// The device that holds the state.
@@ -76,10 +86,7 @@ fn first(spec: &RunSpec) -> &str {
 /// What is asked for that the device does not have.
 fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let own = paths::of(device);
-    // These are there on the CPU too, where they are no faster.
-    let has = |path: &FastPath| own.contains(path) || [FastPath::Attention, FastPath::ResidentData].contains(path);
-    for path in spec.backend.fast_paths.iter().flatten().filter(|path| !has(path)) {
+    for path in spec.backend.fast_paths.iter().flatten().filter(|path| !paths::has(device, **path)) {
         let message = format!("`{}` needs a GPU: `{}` is none", path.word(), first(spec));
         problems.push(Problem::new("backend.fast_paths", message));
     }

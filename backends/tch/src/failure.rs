@@ -10,14 +10,24 @@ pub(crate) fn done<R>(result: Result<R, TchError>) -> R {
     result.unwrap_or_else(|error| panic!("{}", words(&error)))
 }
 
-/// The reason without libtorch's trace of C++ functions, and what to do where that is known.
+/// Leaves it to the guard to say what failed: the panic's own words on standard error would be a second time.
+pub fn say_failures_once() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.location().is_none_or(|place| place.file() != file!()) {
+            usual(panic);
+        }
+    }));
+}
+
+/// The reason without libtorch's trace of C++ functions and its hints for Python, and what to do where that is known.
 fn words(error: &TchError) -> String {
     let TchError::Torch(text) = error else { return error.to_string() };
-    // Either line opens the trace.
-    let cause = ["\nException raised from", "\nframe #"]
+    // The first two open the trace; the others are of no use here.
+    let cause = ["\nException raised from", "\nframe #", " Including non-PyTorch memory", "\nSearch for `cuda"]
         .iter()
         .fold(text.as_str(), |text, mark| text.split(mark).next().unwrap_or(text));
-    let cause = cause.trim();
+    let cause = cause.trim().trim_end_matches('.');
     let advice = if cause.contains("out of memory") || cause.contains("can't allocate memory") {
         "; a smaller train.micro_batch needs less memory"
     } else if cause.contains("driver version is insufficient") || cause.contains("driver on your system is too old") {
@@ -40,6 +50,12 @@ mod tests {
         let trace = "shapes differ\nException raised from infer at Size.cpp:9 (most recent call first):\nframe #0: x";
         assert_eq!(torch(trace), "shapes differ");
         assert_eq!(torch("cannot\nframe #0: x\nframe #1: y"), "cannot");
+        let full =
+            "CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB free. Including non-PyTorch memory, more";
+        assert_eq!(
+            torch(full),
+            "CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB free; a smaller train.micro_batch needs less memory"
+        );
         assert!(
             torch("CUDA out of memory. Tried to allocate 2 GiB.")
                 .ends_with("smaller train.micro_batch needs less memory")

@@ -18,6 +18,7 @@ mod tensor;
 pub use backend::{TchBackend, replicas};
 pub use device::OpenError;
 pub use engine::TchEngine;
+pub use failure::say_failures_once;
 pub use tensor::TchTensor;
 
 /// The most bytes that tensors of this process have taken on a GPU, if there is one.

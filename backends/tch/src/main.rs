@@ -5,5 +5,6 @@ use std::process::ExitCode;
 use exp_tch::TchBackend;
 
 fn main() -> ExitCode {
+    exp_tch::say_failures_once();
     ExitCode::from(exp_api::protocol::serve(&TchBackend))
 }

@@ -1,4 +1,4 @@
-//! Which faster ways are taken, and which a device has.
+//! Which faster ways are taken, which a device takes by itself, and which it has.
 
 use exp_api::spec::FastPath;
 use tch::Device;
@@ -14,22 +14,24 @@ pub(crate) struct Paths {
     pub(crate) resident_data: bool,
 }
 
-/// All that a device has. On the CPU none of them is faster: its libraries lay images out as they like, and its kernels
-/// wait for arithmetic, not for memory.
-pub(crate) fn of(device: Device) -> Vec<FastPath> {
+/// Those that a device takes unless it is told otherwise. On the CPU none of them is faster: its libraries lay images out as
+/// they like, and its kernels wait for arithmetic, not for memory.
+pub(crate) fn usual(device: Device) -> Vec<FastPath> {
     match device {
-        Device::Cuda(_) => {
-            vec![
-                FastPath::ChannelsLast,
-                FastPath::Attention,
-                FastPath::FusedBlocks,
-                FastPath::FusedUpdate,
-                FastPath::Graph,
-                FastPath::ResidentData,
-            ]
-        }
+        Device::Cuda(_) => vec![
+            FastPath::ChannelsLast,
+            FastPath::Attention,
+            FastPath::FusedBlocks,
+            FastPath::FusedUpdate,
+            FastPath::Graph,
+        ],
         _ => Vec::new(),
     }
+}
+
+/// Whether a device has this one.
+pub(crate) fn has(device: Device, path: FastPath) -> bool {
+    device.is_cuda() || [FastPath::Attention, FastPath::ResidentData].contains(&path)
 }
 
 impl Paths {

@@ -11,7 +11,7 @@ mod one;
 use std::collections::BTreeMap;
 
 use exp_api::Backend;
-use exp_api::spec::{FastPath, Precision, RunSpec};
+use exp_api::spec::{BackendSpec, FastPath, Precision, RunSpec};
 use exp_tch::TchBackend;
 use kept::{Kept, folder_with};
 use one::{Step, last_of};
@@ -46,12 +46,13 @@ fn step(precision: Precision, paths: &[FastPath]) -> Step {
     last_of(spec)
 }
 
+/// The ways that the device takes by itself, and one more.
 fn all() -> Vec<FastPath> {
-    let paths = TchBackend
-        .resolve(RunSpec { backend: exp_api::spec::BackendSpec { fast_paths: None, ..spec().backend }, ..spec() });
-    let own = paths.backend.fast_paths.unwrap();
-    // The CPU takes none by itself, and has two.
-    if own.is_empty() { vec![FastPath::Attention, FastPath::ResidentData] } else { own }
+    let backend = BackendSpec { fast_paths: None, ..spec().backend };
+    let usual = TchBackend.resolve(RunSpec { backend, ..spec() }).backend.fast_paths.unwrap();
+    // The CPU takes none, and has two.
+    let usual = if usual.is_empty() { vec![FastPath::Attention] } else { usual };
+    usual.into_iter().chain([FastPath::ResidentData]).collect()
 }
 
 /// The largest difference of a tensor, as a share of its largest value, or of a small share of the largest of all.

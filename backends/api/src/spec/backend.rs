@@ -48,7 +48,7 @@ group! {
         precision: Precision => Kind::Choice(Precision::WORDS);
         /// Whether a GPU only uses what repeats bit for bit. The CPU always does.
         deterministic: bool => Kind::Bool;
-        /// The faster ways that are taken. Null: all that the device has.
+        /// The faster ways that are taken. Null: those that the device gains from.
         fast_paths: Option<Vec<FastPath>> => Kind::List { item: &Kind::Choice(FastPath::WORDS), min: 0 }, nullable;
     }
 }
