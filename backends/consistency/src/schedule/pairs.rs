@@ -27,6 +27,11 @@ impl Pairs {
         }
     }
 
+    /// Whether the level below can be 0.
+    pub fn may_end(&self) -> bool {
+        matches!(self, Pairs::Ect(_))
+    }
+
     /// The pair (sigma, the level below it) that an image draws from its stream after `k` steps.
     pub fn draw(&self, k: u64, stream: &mut Stream) -> (f64, f64) {
         match self {

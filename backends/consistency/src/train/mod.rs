@@ -14,6 +14,7 @@ mod job;
 mod judge;
 mod looker;
 mod measure;
+mod pace;
 mod replicas;
 mod start;
 mod state;

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use exp_api::spec::{Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
@@ -15,6 +15,7 @@ use super::gallery::Gallery;
 use super::judge::Judge;
 use super::looker::ranks;
 use super::measure::{self, main_method};
+use super::pace::{PROGRESS, Pace, SYSTEM};
 use super::start;
 use super::state::TrainState;
 use super::step::{Recipe, Unread, Values};
@@ -23,10 +24,6 @@ use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::loss::Objective;
 use crate::net::Network;
-
-/// Time between two reports of progress, and between two rows of `system.jsonl`.
-const PROGRESS: Duration = Duration::from_millis(100);
-const SYSTEM: Duration = Duration::from_secs(1);
 
 /// A run that is being trained.
 pub(super) struct Trainer<'a, E: Engine> {
@@ -243,19 +240,4 @@ fn due(every: Option<u64>, step: u64) -> bool {
 
 fn files(error: CheckpointError) -> BackendError {
     BackendError::Checkpoint(error.to_string())
-}
-
-/// When things were last reported.
-struct Pace {
-    start: Instant,
-    progress: Instant,
-    system: Instant,
-    step: u64,
-}
-
-impl Pace {
-    fn new(step: u64) -> Pace {
-        let now = Instant::now();
-        Pace { start: now, progress: now, system: now, step }
-    }
 }
