@@ -3,15 +3,17 @@
 //! Words with `=`, or beginning with `~`, are overrides; a bare first word is a command; the words after a command
 //! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
 
+mod asked;
 pub mod help;
 mod look;
 
+pub use asked::{Cfg, Completion, Info, Shell};
 pub use look::{Diff, Export, Gc, Look, Ls, Man, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
 
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
+use clap::{ArgAction, CommandFactory, Parser};
 use exp_api::spec::Which;
 
 use crate::compose::problem::nearest;
@@ -134,76 +136,6 @@ pub struct Flags {
     /// One more directory of configuration.
     #[arg(long, visible_alias = "cd", value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
-}
-
-/// What `--info` tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Info {
-    /// Everything.
-    All,
-    /// The search path, the defaults and the configuration.
-    Config,
-    /// The files in the order of merging.
-    Defaults,
-    /// Which file asks for which.
-    DefaultsTree,
-    /// Backends, launchers and sweepers.
-    Plugins,
-    /// Where configuration files are looked for.
-    Searchpath,
-}
-
-/// A shell whose words are completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shell {
-    /// bash.
-    Bash,
-    /// zsh, by its emulation of bash's completion.
-    Zsh,
-    /// fish.
-    Fish,
-}
-
-/// What `--shell-completion` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Completion {
-    /// Prints what the shell must evaluate.
-    Install(Shell),
-    /// Prints what takes that back.
-    Uninstall(Shell),
-    /// Completes the word at COMP_POINT of COMP_LINE.
-    Query,
-}
-
-impl Completion {
-    fn parse(text: &str) -> Result<Self, String> {
-        let wrong =
-            || "expected install=SHELL, uninstall=SHELL or query=SHELL, SHELL one of bash, zsh, fish".to_owned();
-        let (action, shell) = text.split_once('=').ok_or_else(wrong)?;
-        let shell = match shell {
-            "bash" => Shell::Bash,
-            "zsh" => Shell::Zsh,
-            "fish" => Shell::Fish,
-            _ => return Err(wrong()),
-        };
-        match action {
-            "install" => Ok(Self::Install(shell)),
-            "uninstall" => Ok(Self::Uninstall(shell)),
-            "query" => Ok(Self::Query),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-/// A part of the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Cfg {
-    /// The job's configuration.
-    Job,
-    /// The `hydra` node.
-    Hydra,
-    /// Both.
-    All,
 }
 
 impl Flags {

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Loaded;
+use super::loader::Loaded;
 
 /// The anchors of one text.
 #[derive(Default)]

@@ -4,92 +4,21 @@
 //! `journal.jsonl` gets a line for each job that a search adds, and for each that comes to an outcome. The `status.json` of a job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
 //! Nothing is launched here.
 
-use std::collections::BTreeMap;
+mod lines;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
 use crate::files::write_durably;
-use crate::launch::Choice;
 use crate::status::{Lock, LockError, State, Status};
-use crate::sweep::Search;
+
+use lines::Line;
+pub use lines::{Entry, Manifest, Outcome, Recipe};
 
 /// How often the journal is flushed to the device at most: what is lost of outcomes is read from the jobs again.
 const FLUSH: Duration = Duration::from_secs(1);
-
-/// The content of `sweep.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// What brings the jobs to their outcome.
-    pub launcher: Choice,
-    /// What chooses jobs; none: all are in the list.
-    pub search: Option<Search>,
-    /// What the jobs are composed of.
-    pub recipe: Recipe,
-    /// The jobs that were known at the start; the place in the list is a job's number, for ever.
-    pub jobs: Vec<Entry>,
-}
-
-/// What the jobs of a sweep are composed of.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipe {
-    /// The overrides of the command line.
-    pub overrides: Vec<String>,
-    /// The directory in which it was typed.
-    pub cwd: PathBuf,
-    /// The flag `--config-name`.
-    pub config_name: Option<String>,
-    /// The flag `--config-path`.
-    pub config_path: Option<PathBuf>,
-    /// The flag `--config-dir`.
-    pub config_dir: Option<PathBuf>,
-    /// The configuration files that were read, each with the sha256 of its text.
-    pub files: BTreeMap<String, String>,
-}
-
-/// A job of a sweep.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// Its run directory, as seen from the sweep's.
-    pub dir: PathBuf,
-    /// Its overrides.
-    pub words: String,
-    /// Where in the space of a search it lies.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub point: Vec<f64>,
-}
-
-/// A line of `journal.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Line {
-    /// A job that a search added; its number follows that of the one before it.
-    Added(Entry),
-    /// A job came to an outcome.
-    Ended(Outcome),
-}
-
-/// The outcome of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Outcome {
-    /// The job.
-    pub job: usize,
-    /// Where it came to.
-    pub state: State,
-    /// The figure that a search looks at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<f64>,
-    /// Whether it was given up because others did better: it is not to go on.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub given_up: bool,
-}
 
 /// Why a directory cannot be taken up as a sweep.
 #[derive(Debug, thiserror::Error)]
@@ -293,17 +222,10 @@ impl SweepDir {
     }
 }
 
-impl Outcome {
-    /// A plain one.
-    pub fn of(job: usize, state: State) -> Outcome {
-        Outcome { job, state, value: None, given_up: false }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::launch::Local;
+    use crate::launch::{Choice, Local};
 
     fn sweep(root: &Path, jobs: usize) -> SweepDir {
         let entry = |n: usize| Entry { dir: n.to_string().into(), words: format!("seed={n}"), point: Vec::new() };
