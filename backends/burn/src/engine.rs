@@ -50,6 +50,7 @@ impl BurnEngine {
 
 impl Engine for BurnEngine {
     type T = BurnTensor;
+    type Recorded = ();
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> BurnTensor {
         let data = TensorData::new(values.to_vec(), shape.to_vec());

@@ -10,6 +10,8 @@ use crate::tensor::Tensor;
 pub trait Engine: Clone + Send + Sync + 'static {
     /// Its tensors.
     type T: Tensor;
+    /// What it has recorded of the steps of one run, each of which recurs; `()` where it records nothing.
+    type Recorded: Default + Send + Sync;
 
     /// Values in row-major order, brought to the device.
     fn upload(&self, shape: &[usize], values: &[f32]) -> Self::T;
@@ -22,8 +24,9 @@ pub trait Engine: Clone + Send + Sync + 'static {
         work()
     }
 
-    /// Keeps images of 8 bits, `[N,C,H,W]`, on the device, where this engine is to do that and they fit.
-    fn keep(&self, shape: [usize; 4], pixels: &[u8]) -> Option<Box<dyn Kept<Self::T>>> {
+    /// Puts images of 8 bits, `[N,C,H,W]`, on the device to stay; none where this engine is not to do that, or where they
+    /// are too many.
+    fn resident(&self, shape: [usize; 4], pixels: &[u8]) -> Option<Box<dyn Resident<Self::T>>> {
         let _ = (shape, pixels);
         None
     }
@@ -40,15 +43,17 @@ pub trait Engine: Clone + Send + Sync + 'static {
 
     /// The gradients of a loss that recurs, and a row of values of it, off the tape.
     ///
-    /// `loss` returns itself, of one value, and that row. It does the same whenever `given` holds as many tensors of the
-    /// same shapes. What changes from one time to the next comes in by `theta` and `given` alone, and whatever else it reads
-    /// lives as long as this engine. So an engine may record what it does, and repeat that without asking it again.
+    /// `loss` returns its value, `[1]`, and that row. It performs the same operations whenever `given` holds as many tensors
+    /// of the same shapes. What changes from one time to the next comes in by `theta` and `given` alone, and whatever else it
+    /// reads lives as long as `recorded`. So an engine may record what it does, and repeat that without asking it again.
     fn recurring_grad(
         &self,
+        recorded: &Self::Recorded,
         theta: &Params<Self::T>,
         given: Given<Self::T>,
         loss: impl FnOnce(&Params<Self::T>, &[Self::T]) -> (Self::T, Self::T),
     ) -> (Self::T, Params<Self::T>) {
+        let _ = recorded;
         let (_, row, gradients) = self.value_and_grad(theta, |theta| loss(theta, given.tensors));
         (row, gradients)
     }
@@ -64,9 +69,9 @@ pub trait Engine: Clone + Send + Sync + 'static {
     }
 }
 
-/// Images of a data set that lie on a device.
-pub trait Kept<T>: Send + Sync {
-    /// Those of a batch, `[B,C,H,W]`: the same bits as those of
+/// A data set that lies on a device.
+pub trait Resident<T>: Send + Sync {
+    /// The images of a batch, `[B,C,H,W]`: the same bits as those of
     /// [`Dataset::picked`](crate::data::Dataset::picked).
     fn pick(&self, picks: Picks) -> T;
 }

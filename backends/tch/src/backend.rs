@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use exp_api::spec::{Precision, RunSpec};
+use exp_api::spec::{FastPath, Precision, RunSpec};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
 use exp_consistency::train::{self, Replicas};
 
@@ -44,7 +44,8 @@ impl Backend for TchBackend {
             spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
         }
         if let Ok(device) = device::open(first(&spec)) {
-            spec.backend.fast_paths.get_or_insert_with(|| paths::usual(device));
+            let replicas = spec.backend.devices.as_ref().map_or(1, Vec::len);
+            spec.backend.fast_paths.get_or_insert_with(|| paths::usual(device, replicas));
         }
         spec
     }
@@ -68,7 +69,7 @@ impl Backend for TchBackend {
     }
 
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
-        // While a step is recorded, no other thread of the process may set up work on a GPU.
+        // While a step is recorded, no other thread of the process may compile or choose kernels.
         let _alone = uses_gpus(&job.spec).then(|| ON_GPUS.lock().unwrap_or_else(PoisonError::into_inner));
         train::run(&replicas(&job.spec)?, dir, job, events, stop)
     }
@@ -88,6 +89,11 @@ fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
     let mut problems = Vec::new();
     for path in spec.backend.fast_paths.iter().flatten().filter(|path| !paths::has(device, **path)) {
         let message = format!("`{}` needs a GPU: `{}` is none", path.word(), first(spec));
+        problems.push(Problem::new("backend.fast_paths", message));
+    }
+    let replicas = spec.backend.devices.as_ref().map_or(1, Vec::len);
+    if replicas > 1 && spec.backend.fast_paths.iter().flatten().any(|path| *path == FastPath::Graph) {
+        let message = format!("`graph` records the steps of one replica: backend.devices has {replicas}");
         problems.push(Problem::new("backend.fast_paths", message));
     }
     if spec.backend.precision == Precision::Tf32 && !device.is_cuda() {

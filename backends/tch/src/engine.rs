@@ -1,18 +1,16 @@
 //! The seam's engine over libtorch.
 
-use std::sync::Arc;
-
 use exp_api::spec::{FastPath, Precision};
-use exp_consistency::engine::{Engine, Given, Kept, Pending, Slot, Update};
+use exp_consistency::engine::{Engine, Given, Pending, Resident, Slot, Update};
 use exp_consistency::params::{ParamSpec, Params};
 use exp_consistency::tensor::Tensor as _;
 use tch::{Device, Kind, Tensor};
 
 use crate::device::{self, OpenError};
 use crate::failure::done;
-use crate::kept::Images;
 use crate::paths::Paths;
-use crate::records::Records;
+use crate::recorded::Recorded;
+use crate::resident::Images;
 use crate::shim;
 use crate::tensor::{TchTensor, upload};
 
@@ -23,7 +21,6 @@ pub struct TchEngine {
     threads: i32,
     precision: Precision,
     paths: Paths,
-    records: Arc<Records>,
 }
 
 impl TchEngine {
@@ -35,20 +32,20 @@ impl TchEngine {
     pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
         let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
         let device = device::open(device)?;
-        Ok(TchEngine { device, threads, precision: Precision::F32, paths: Paths::default(), records: Arc::default() })
+        Ok(TchEngine { device, threads, precision: Precision::F32, paths: Paths::default() })
     }
 
     /// The same with this number format of the passes that gradients are taken of. Weights, gradients and the update
     /// stay `f32`, as do passes that need no gradient: drawing images, and judging them.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> TchEngine {
-        TchEngine { precision, records: Arc::default(), ..self }
+        TchEngine { precision, ..self }
     }
 
     /// The same by these faster ways.
     #[must_use]
     pub fn with_fast_paths(self, paths: &[FastPath]) -> TchEngine {
-        TchEngine { paths: Paths::new(paths), records: Arc::default(), ..self }
+        TchEngine { paths: Paths::new(paths), ..self }
     }
 
     pub(crate) fn device(&self) -> Device {
@@ -88,14 +85,15 @@ impl TchEngine {
 
 impl Engine for TchEngine {
     type T = TchTensor;
+    type Recorded = Recorded;
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> TchTensor {
         self.laid_out(self.sent(shape, values))
     }
 
-    fn keep(&self, shape: [usize; 4], pixels: &[u8]) -> Option<Box<dyn Kept<TchTensor>>> {
+    fn resident(&self, shape: [usize; 4], pixels: &[u8]) -> Option<Box<dyn Resident<TchTensor>>> {
         let images = self.paths.resident_data.then(|| Images::new(self, shape, pixels)).flatten();
-        images.map(|images| Box::new(images) as Box<dyn Kept<TchTensor>>)
+        images.map(|images| Box::new(images) as Box<dyn Resident<TchTensor>>)
     }
 
     fn adopt(&self, tensor: &TchTensor) -> TchTensor {
@@ -136,6 +134,7 @@ impl Engine for TchEngine {
 
     fn recurring_grad(
         &self,
+        recorded: &Recorded,
         theta: &Params<TchTensor>,
         given: Given<TchTensor>,
         loss: impl FnOnce(&Params<TchTensor>, &[TchTensor]) -> (TchTensor, TchTensor),
@@ -144,7 +143,7 @@ impl Engine for TchEngine {
             let (_, row, gradients) = self.value_and_grad(theta, |theta| loss(theta, tensors));
             (row, gradients)
         };
-        if self.paths.graph { self.records.repeat(theta, given, work) } else { work(theta, given.tensors) }
+        if self.paths.graph { recorded.repeat(theta, given, work) } else { work(theta, given.tensors) }
     }
 
     /// [`exp_consistency::engine::reference_update`] with libtorch's fused operations: 9 passes over memory, not 15.

@@ -8,10 +8,10 @@ mod engine;
 mod failure;
 mod fused;
 mod handle;
-mod kept;
 mod mask;
 mod paths;
-mod records;
+mod recorded;
+mod resident;
 mod shim;
 mod tensor;
 
@@ -19,6 +19,7 @@ pub use backend::{TchBackend, replicas};
 pub use device::OpenError;
 pub use engine::TchEngine;
 pub use failure::say_failures_once;
+pub use recorded::Recorded;
 pub use tensor::TchTensor;
 
 /// The most bytes that tensors of this process have taken on a GPU, if there is one.

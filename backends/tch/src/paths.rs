@@ -14,22 +14,18 @@ pub(crate) struct Paths {
     pub(crate) resident_data: bool,
 }
 
-/// Those that a device takes unless it is told otherwise. On the CPU none of them is faster: its libraries lay images out as
-/// they like, and its kernels wait for arithmetic, not for memory.
-pub(crate) fn usual(device: Device) -> Vec<FastPath> {
-    match device {
-        Device::Cuda(_) => vec![
-            FastPath::ChannelsLast,
-            FastPath::Attention,
-            FastPath::FusedBlocks,
-            FastPath::FusedUpdate,
-            FastPath::Graph,
-        ],
-        _ => Vec::new(),
+/// Those that so many replicas on devices like this one take unless they are told otherwise. On the CPU none of them is faster: its
+/// libraries lay images out as they like, and its kernels wait for arithmetic, not for memory. Only one replica records its
+/// steps: libtorch chooses kernels anew on each thread, and several have a new one each for every step.
+pub(crate) fn usual(device: Device, replicas: usize) -> Vec<FastPath> {
+    if !device.is_cuda() {
+        return Vec::new();
     }
+    let always = [FastPath::ChannelsLast, FastPath::Attention, FastPath::FusedBlocks, FastPath::FusedUpdate];
+    always.into_iter().chain((replicas == 1).then_some(FastPath::Graph)).collect()
 }
 
-/// Whether a device has this one.
+/// Whether a device has this one. What libtorch and the shim do anywhere is there on the CPU too, where it gains nothing.
 pub(crate) fn has(device: Device, path: FastPath) -> bool {
     device.is_cuda() || [FastPath::Attention, FastPath::ResidentData].contains(&path)
 }

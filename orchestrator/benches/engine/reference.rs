@@ -18,6 +18,7 @@ pub struct Primitive(BurnTensor);
 
 impl Engine for Reference {
     type T = Primitive;
+    type Recorded = ();
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> Primitive {
         Primitive(self.0.upload(shape, values))

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use exp_api::spec::RunSpec;
 use exp_consistency::data::{Dataset, Picks, Shape};
-use exp_consistency::engine::{Engine, Given, Kept, Slot};
+use exp_consistency::engine::{Engine, Given, Resident, Slot};
 use exp_consistency::loss::{Clean, Drawn, Images, Objective, joint};
 use exp_consistency::net::Network;
 use exp_consistency::optim;
@@ -15,14 +15,16 @@ use exp_consistency::schedule::Pairs;
 use exp_consistency::tensor::Tensor;
 use exp_consistency::train::Replicas;
 
+/// What a replica has of its own: what it has recorded, its objective, and the data set where that lies on its device.
+type Own<E> = (<E as Engine>::Recorded, Objective<<E as Engine>::T>, Option<Box<dyn Resident<<E as Engine>::T>>>);
+
 /// A run in memory.
 pub struct Training<'a, E: Engine> {
     spec: &'a RunSpec,
     network: &'a Network,
     replicas: &'a Replicas<E>,
     drawn: Receiver<Drawn>,
-    objectives: Vec<Objective<E::T>>,
-    kept: Option<Vec<Box<dyn Kept<E::T>>>>,
+    own: Vec<Own<E>>,
     slots: Params<Slot<E::T>>,
     step: u64,
     unread: Vec<E::T>,
@@ -40,22 +42,23 @@ impl<'a, E: Engine> Training<'a, E> {
         });
         let pairs = Pairs::new(&spec.schedule, spec.train.steps);
         let objective = Objective::weightless(&spec.loss).expect("no benchmark needs a perceptual distance");
-        let objectives = replicas.each(|engine| objective.on(engine));
         let (shape, all) = (data.shape(), data.bytes(0..data.len()));
-        let kept: Option<Vec<_>> =
-            replicas.each(|engine| engine.keep(shape.batch(data.len()), all)).into_iter().collect();
+        let own: Vec<Own<E>> = replicas.each(|engine| {
+            let resident = engine.resident(shape.batch(data.len()), all);
+            (E::Recorded::default(), objective.on(engine), resident)
+        });
         // Ahead of the step, as the trainer does.
         let (send, drawn) = sync_channel(1);
-        let (seed, sent) = (spec.seed, kept.is_none());
+        let (seed, sent) = (spec.seed, own.iter().any(|own| own.2.is_none()));
         std::thread::spawn(move || {
             let (numbers, flipped) = ((0..data.len() as u32).collect::<Vec<_>>(), vec![false; data.len()]);
             let picks = Picks { numbers: &numbers, flipped: &flipped };
             let images = data.picked(picks).images;
-            let images = if sent { Images::Here(&images) } else { Images::Kept(picks) };
+            let images = if sent { Images::Here(&images) } else { Images::Resident(picks) };
             let clean = Clean { images, shape, first: 0, classes: None };
             (0..).all(|step| send.send(Drawn::new(&pairs, &clean, seed, step)).is_ok())
         });
-        Training { spec, network, replicas, drawn, objectives, kept, slots, step: 0, unread: Vec::new() }
+        Training { spec, network, replicas, drawn, own, slots, step: 0, unread: Vec::new() }
     }
 
     /// The values of the step that was asked for last: its loss by replicas, and the norms of its gradients.
@@ -70,11 +73,12 @@ impl<'a, E: Engine> Training<'a, E> {
         let drawn = self.drawn.recv().expect("the thread draws without end");
         let parts = self.replicas.split(batch, |place, engine, range| {
             let share = range.len() as f64 / batch as f64;
-            let noised = drawn.part(engine, self.kept.as_ref().map(|kept| &*kept[place]), range);
+            let (recorded, objective, resident) = &self.own[place];
+            let noised = drawn.part(engine, resident.as_deref(), range);
             let theta = Replicas::adopt(engine, &theta);
             let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
-            engine.recurring_grad(&theta, given, |theta, tensors| {
-                let loss = joint(self.network, &self.objectives[place], theta, &noised.of(tensors)).total.scale(share);
+            engine.recurring_grad(recorded, &theta, given, |theta, tensors| {
+                let loss = joint(self.network, objective, theta, &noised.of(tensors)).total.scale(share);
                 (loss.clone(), loss.detach())
             })
         });

@@ -26,7 +26,8 @@ choice! {
         FusedBlocks = "fused_blocks",
         /// All parameters are updated by one kernel, and their norm is taken by one.
         FusedUpdate = "fused_update",
-        /// What computes the gradients of a step is recorded once and repeated as a whole, not asked for kernel by kernel.
+        /// What computes the gradients of a step is recorded once and repeated as a whole, not asked for kernel by kernel. Of one
+        /// replica.
         Graph = "graph",
         /// The images of the data set lie on the GPU, so that a step is sent which of them it gets and not what they are.
         ResidentData = "resident_data",

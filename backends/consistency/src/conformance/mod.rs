@@ -15,6 +15,7 @@ mod objectives;
 mod operation;
 
 mod primitives;
+mod recurs;
 mod repeats;
 mod tape;
 mod update;
@@ -69,7 +70,7 @@ fn of_cases<E: Engine>(engine: &E) -> Vec<Outcome> {
 }
 
 fn of_engine<E: Engine>(engine: &E) -> Vec<Outcome> {
-    let checks: [(&str, OfEngine<E>); 11] = [
+    let checks: [(&str, OfEngine<E>); 12] = [
         ("extremes: values", extremes::agree),
         ("extremes: no NaN is hidden", extremes::shown),
         ("dropout: masks", dropout::masks),
@@ -79,6 +80,7 @@ fn of_engine<E: Engine>(engine: &E) -> Vec<Outcome> {
         ("tape: gathered gradients", tape::gathered),
         ("tape: taped and constant tensors mixed", tape::mixed),
         ("tape: what a loss hands out", tape::handed_out),
+        ("recurring: what is repeated", recurs::agree),
         ("update: every rule", update::agree),
         ("objectives: gradients of every network, head and loss", objectives::agree),
     ];

@@ -6,7 +6,7 @@
 
 use crate::rng::{Draw, Purpose, permutation};
 
-/// Batches of a data set, step by step.
+/// Which images of a data set each step gets.
 #[derive(Debug, Clone)]
 pub struct Feed {
     seed: u64,

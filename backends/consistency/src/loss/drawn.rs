@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::data::{Picks, Shape};
-use crate::engine::{Engine, Kept};
+use crate::engine::{Engine, Resident};
 use crate::loss::Noised;
 use crate::net::one_hot;
 use crate::rng::{Draw, Purpose};
@@ -15,8 +15,8 @@ use crate::tensor::{Key, Tensor};
 pub enum Images<'a> {
     /// On the host: values in [-1, 1], image by image, NCHW.
     Here(&'a [f32]),
-    /// On the device, which keeps the data set.
-    Kept(Picks<'a>),
+    /// On the device, where the data set lies.
+    Resident(Picks<'a>),
 }
 
 /// Consecutive images of one step.
@@ -38,7 +38,7 @@ pub struct Clean<'a> {
 pub struct Drawn {
     shape: Shape,
     images: Own,
-    /// Along which each image is noised, of its shape.
+    /// The noise of each image.
     z: Vec<f32>,
     t: Vec<f32>,
     r: Vec<f32>,
@@ -54,7 +54,7 @@ pub struct Drawn {
 #[derive(Debug, Clone)]
 enum Own {
     Here(Vec<f32>),
-    Kept(Vec<u32>, Vec<bool>),
+    Resident(Vec<u32>, Vec<bool>),
 }
 
 impl Drawn {
@@ -76,7 +76,7 @@ impl Drawn {
             shape: clean.shape,
             images: match clean.images {
                 Images::Here(values) => Own::Here(values.to_vec()),
-                Images::Kept(picks) => Own::Kept(picks.numbers.to_vec(), picks.flipped.to_vec()),
+                Images::Resident(picks) => Own::Resident(picks.numbers.to_vec(), picks.flipped.to_vec()),
             },
             z,
             t: pairs.iter().map(|pair| pair.0 as f32).collect(),
@@ -97,16 +97,21 @@ impl Drawn {
     /// which have the shape of a part, are drawn for each part.
     ///
     /// # Panics
-    /// Images are picked, and none are `kept`: an error of the caller's code.
-    pub fn part<E: Engine>(&self, engine: &E, kept: Option<&dyn Kept<E::T>>, range: Range<usize>) -> Noised<E::T> {
+    /// Images are picked, and none are `resident`: an error of the caller's code.
+    pub fn part<E: Engine>(
+        &self,
+        engine: &E,
+        resident: Option<&dyn Resident<E::T>>,
+        range: Range<usize>,
+    ) -> Noised<E::T> {
         let key = self.dropout.image(self.first + range.start as u64).below(u64::MAX);
-        self.keyed(engine, kept, range, key)
+        self.keyed(engine, resident, range, key)
     }
 
     pub(super) fn keyed<E: Engine>(
         &self,
         engine: &E,
-        kept: Option<&dyn Kept<E::T>>,
+        resident: Option<&dyn Resident<E::T>>,
         range: Range<usize>,
         dropout: u64,
     ) -> Noised<E::T> {
@@ -118,12 +123,12 @@ impl Drawn {
         let labels = self.classes.as_ref().map(|(labels, count)| {
             one_hot(engine, labels[range.clone()].iter().map(|&label| u64::from(label)), *count)
         });
-        let y = match (&self.images, kept) {
+        let y = match (&self.images, resident) {
             (Own::Here(values), _) => images(values),
-            (Own::Kept(numbers, flipped), Some(kept)) => {
-                kept.pick(Picks { numbers: &numbers[range.clone()], flipped: &flipped[range.clone()] })
+            (Own::Resident(numbers, flipped), Some(resident)) => {
+                resident.pick(Picks { numbers: &numbers[range.clone()], flipped: &flipped[range.clone()] })
             }
-            (Own::Kept(..), None) => panic!("images are picked from what no device keeps"),
+            (Own::Resident(..), None) => panic!("images are picked that lie on no device"),
         };
         let (z, t, r) = (images(&self.z), levels(&self.t), levels(&self.r));
         // A product, then a sum: the same bits on every engine.
@@ -145,7 +150,7 @@ impl Clean<'_> {
     fn count(&self) -> usize {
         match self.images {
             Images::Here(values) => values.len() / self.shape.values(),
-            Images::Kept(picks) => picks.numbers.len(),
+            Images::Resident(picks) => picks.numbers.len(),
         }
     }
 }
@@ -201,7 +206,7 @@ mod tests {
         }
     }
 
-    /// All of them at first, none later: either way the step says so, and so does the same.
+    /// All pairs end at first and none later, and the steps are given the same tensors.
     #[test]
     fn a_step_whose_pairs_can_end_says_which_do() {
         let ect = EctPairsSpec { q: 2.0, k: 1e6, b: 1.0, double_every: Some(100) };

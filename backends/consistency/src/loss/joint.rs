@@ -46,7 +46,9 @@ pub fn joint<T: Tensor>(network: &Network, objective: &Objective<T>, theta: &Par
         values.push(dsm::term(spec.lambda, &denoised, batch));
     }
     let total = values[1..].iter().fold(values[0].clone(), |sum, value| sum.add(value));
-    Terms { total, parts: parts(network, objective).into_iter().zip(values).collect() }
+    let names = parts(network, objective);
+    assert_eq!(names.len(), values.len(), "a name for each part");
+    Terms { total, parts: names.into_iter().zip(values).collect() }
 }
 
 /// Without a tape for the parameters that training leaves alone: their gradients are zeros, and in no norm.

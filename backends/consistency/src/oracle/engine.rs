@@ -10,6 +10,7 @@ pub(crate) struct OracleEngine;
 
 impl Engine for OracleEngine {
     type T = Doubles;
+    type Recorded = ();
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> Doubles {
         Doubles::new(shape, values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>())

@@ -18,8 +18,8 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Draws from step `first` on, for a network that sees so many `classes`, if any; of images that devices keep, only which
-    /// they are.
+    /// Draws from step `first` on, for a network that sees so many `classes`, if any; of images that lie on the
+    /// devices, only which they are.
     ///
     /// # Errors
     /// The operating system gives no thread.
@@ -27,7 +27,7 @@ impl Ahead {
         spec: &RunSpec,
         data: Arc<Dataset>,
         classes: Option<usize>,
-        kept: bool,
+        resident: bool,
         first: u64,
     ) -> io::Result<Ahead> {
         let (train, seed) = (&spec.train, spec.seed);
@@ -40,8 +40,8 @@ impl Ahead {
                 let (numbers, flipped) = feed.picks(step);
                 let picks = Picks { numbers: &numbers, flipped: &flipped };
                 let labels: Vec<u16> = numbers.iter().map(|&number| data.labels()[number as usize]).collect();
-                let sent = if kept { Vec::new() } else { data.picked(picks).images };
-                let images = if kept { Images::Kept(picks) } else { Images::Here(&sent) };
+                let sent = if resident { Vec::new() } else { data.picked(picks).images };
+                let images = if resident { Images::Resident(picks) } else { Images::Here(&sent) };
                 let classes = classes.map(|count| (&labels[..], count));
                 let clean = Clean { images, shape, first: 0, classes };
                 if send.send(Drawn::new(&pairs, &clean, seed, step)).is_err() {

@@ -4,7 +4,8 @@ use exp_api::spec::RunSpec;
 
 use super::Replicas;
 use super::state::TrainState;
-use crate::engine::{Engine, Given, Kept};
+use crate::data::Dataset;
+use crate::engine::{Engine, Given, Resident};
 use crate::loss::{Drawn, Noised, Objective, joint, parts};
 use crate::net::Network;
 use crate::optim;
@@ -15,11 +16,29 @@ use crate::tensor::Tensor;
 pub(super) struct Recipe<'a, E: Engine> {
     pub(super) spec: &'a RunSpec,
     pub(super) network: &'a Network,
-    /// That of each replica.
-    pub(super) objectives: &'a [Objective<E::T>],
-    /// The data set on each replica's device, if it lies there.
-    pub(super) kept: Option<&'a [Box<dyn Kept<E::T>>]>,
+    /// What each replica has of its own.
+    pub(super) own: &'a [Own<E>],
     pub(super) replicas: &'a Replicas<E>,
+}
+
+/// What a replica has of its own for a run.
+pub(super) struct Own<E: Engine> {
+    recorded: E::Recorded,
+    objective: Objective<E::T>,
+    resident: Option<Box<dyn Resident<E::T>>>,
+}
+
+impl<E: Engine> Own<E> {
+    /// For an objective and a data set, which may come to lie on the device.
+    pub(super) fn new(engine: &E, objective: &Objective<E::T>, data: &Dataset) -> Own<E> {
+        let resident = engine.resident(data.shape().batch(data.len()), data.bytes(0..data.len()));
+        Own { recorded: E::Recorded::default(), objective: objective.on(engine), resident }
+    }
+
+    /// Whether the data set lies on the device.
+    pub(super) fn has_data(&self) -> bool {
+        self.resident.is_some()
+    }
 }
 
 /// Values of one step, on the host.
@@ -55,9 +74,9 @@ impl<E: Engine> Recipe<'_, E> {
             let parts = self.replicas.split(len, |place, engine, range| {
                 // Each part counts by its share of the batch, so that the sum over parts is the mean over images.
                 let share = range.len() as f64 / size as f64;
-                let range = first + range.start..first + range.end;
-                let noised = drawn.part(engine, self.kept.map(|kept| &*kept[place]), range);
-                self.part(place, engine, &theta, &noised, share)
+                let (own, range) = (&self.own[place], first + range.start..first + range.end);
+                let noised = drawn.part(engine, own.resident.as_deref(), range);
+                self.part(engine, own, &Replicas::adopt(engine, &theta), &noised, share)
             });
             // Added as they come: the gradients of one micro-batch are held, not those of all.
             sum = engine.scope(|| sum.take().into_iter().chain(parts).reduce(|sum, part| sum.plus(engine, &part)));
@@ -77,11 +96,11 @@ impl<E: Engine> Recipe<'_, E> {
         TrainState { step: state.step + 1, slots }
     }
 
-    /// On the replica at `place`.
-    fn part(&self, place: usize, engine: &E, theta: &Params<E::T>, noised: &Noised<E::T>, share: f64) -> Part<E::T> {
-        let (theta, objective) = (Replicas::adopt(engine, theta), &self.objectives[place]);
+    /// Loss and gradients of some of the images, times their share.
+    fn part(&self, engine: &E, own: &Own<E>, theta: &Params<E::T>, noised: &Noised<E::T>, share: f64) -> Part<E::T> {
+        let objective = &own.objective;
         let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
-        let (row, gradients) = engine.recurring_grad(&theta, given, |theta, tensors| {
+        let (row, gradients) = engine.recurring_grad(&own.recorded, theta, given, |theta, tensors| {
             let terms = joint(self.network, objective, theta, &noised.of(tensors));
             let values = [&terms.total].into_iter().chain(terms.parts.iter().map(|(_, value)| value));
             (terms.total.scale(share), E::T::cat(&values.collect::<Vec<_>>(), 0).detach().scale(share))

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use exp_api::spec::{Method, RunSpec};
+use exp_api::spec::{FastPath, Method, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
@@ -18,7 +18,7 @@ use super::measure::{self, main_method};
 use super::pace::{PROGRESS, Pace, SYSTEM};
 use super::start;
 use super::state::TrainState;
-use super::step::{Recipe, Unread, Values};
+use super::step::{Own, Recipe, Unread, Values};
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::Dataset;
 use crate::engine::Engine;
@@ -45,12 +45,16 @@ impl<E: Engine> Trainer<'_, E> {
         let mut state = self.start()?;
         let objective = Objective::open(self.replicas.first(), &self.spec.loss)
             .map_err(|error| BackendError::Files(error.to_string()))?;
-        let objectives = &self.replicas.each(|engine| objective.on(engine));
-        let (shape, all) = (self.data.shape().batch(self.data.len()), self.data.bytes(0..self.data.len()));
-        let kept: Option<Vec<_>> = self.replicas.each(|engine| engine.keep(shape, all)).into_iter().collect();
-        let (kept, replicas) = (kept.as_deref(), self.replicas);
-        let recipe = Recipe { spec: self.spec, network: self.network, objectives, kept, replicas };
-        let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), kept.is_some(), state.step)
+        let own = self.replicas.each(|engine| Own::new(engine, &objective, &self.data));
+        let resident = own.iter().all(Own::has_data);
+        if !resident && self.spec.backend.fast_paths.iter().flatten().any(|path| *path == FastPath::ResidentData) {
+            self.say(
+                Level::Warn,
+                "the data set is too large to lie on the device: it is sent step by step".to_owned(),
+            )?;
+        }
+        let recipe = Recipe { spec: self.spec, network: self.network, own: &own, replicas: self.replicas };
+        let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), resident, state.step)
             .map_err(|error| BackendError::Device(format!("cannot start a thread: {error}")))?;
         let mut pace = Pace::new(state.step);
         let mut saved = state.step;

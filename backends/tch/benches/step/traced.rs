@@ -226,6 +226,7 @@ impl Tensor for Traced {
 
 impl Engine for Trace {
     type T = Traced;
+    type Recorded = ();
 
     fn upload(&self, shape: &[usize], values: &[f32]) -> Traced {
         self.leaf("data", shape, values)

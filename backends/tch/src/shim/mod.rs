@@ -1,20 +1,21 @@
 //! What tch's bindings lack, by a C++ shim of our own over the same libtorch: switches, memory layout, and kernels.
 //!
-//! The only unsafe code of this crate. Every function of the shim takes pointers to live tensors, which it neither keeps
-//! nor changes, and gives back a new tensor that the caller owns, or null and words that the caller frees; it lets no
+//! The only unsafe code of this crate. A function of the shim takes pointers to live tensors, which it neither keeps nor changes
+//! unless it says so, and gives back a new tensor that the caller owns, or null and words that the caller frees; it lets no
 //! exception out. So each call below is sound when its pointers come from borrowed tensors, and what it returns is wrapped
 //! once.
 #![allow(unsafe_code, reason = "the one module of foreign functions")]
 
+mod images;
 mod record;
 
-pub(crate) use record::{Recording, copies, fill};
+pub(crate) use images::{Mask, Norm, add_scaled, along_lines, has_kernels, mask, norm};
+pub(crate) use record::Recording;
 
 use std::ffi::{CStr, c_char, c_int};
-use std::ptr::{null, null_mut};
+use std::ptr::null_mut;
 
 use exp_consistency::engine::Update;
-use exp_consistency::tensor::Key;
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
@@ -38,38 +39,7 @@ unsafe extern "C" {
     fn exp_tch_channels_last(tensor: *const C_tensor, error: Words) -> *mut C_tensor;
     fn exp_tch_peak_bytes(index: c_int, error: Words) -> u64;
     fn exp_tch_sum_squares(tensors: *const *const C_tensor, count: usize, error: Words) -> *mut C_tensor;
-    fn exp_tch_has_kernels(x: *const C_tensor, groups: i64, error: Words) -> bool;
-    fn exp_tch_norm(
-        x: *const C_tensor,
-        shift: *const C_tensor,
-        scale: *const C_tensor,
-        bias: *const C_tensor,
-        groups: i64,
-        eps: f64,
-        silu: bool,
-        drawn: u64,
-        place: u64,
-        bound: u64,
-        kept: f64,
-        error: Words,
-    ) -> *mut C_tensor;
-    fn exp_tch_add_scaled(
-        a: *const C_tensor,
-        b: *const C_tensor,
-        bias: *const C_tensor,
-        factor: f64,
-        error: Words,
-    ) -> *mut C_tensor;
-    fn exp_tch_along_lines(
-        x: *const C_tensor,
-        there: *const C_tensor,
-        back: *const C_tensor,
-        from: i64,
-        to: i64,
-        error: Words,
-    ) -> *mut C_tensor;
     fn exp_tch_lowered(tensors: *const *const C_tensor, count: usize, out: *mut *mut C_tensor, error: Words);
-    fn exp_tch_mask(x: *const C_tensor, drawn: u64, place: u64, bound: u64, kept: f64, error: Words) -> *mut C_tensor;
     fn exp_tch_upload(values: *const f32, sizes: *const i64, dims: usize, index: c_int, error: Words) -> *mut C_tensor;
     fn exp_tch_update(
         slots: *const *const C_tensor,
@@ -143,72 +113,9 @@ pub(crate) fn sum_squares(tensors: &[Tensor]) -> Result<Tensor, TchError> {
     made(|error| unsafe { exp_tch_sum_squares(pointers.as_ptr(), pointers.len(), error) })
 }
 
-/// Whether [`norm`] and [`add_scaled`] work on such an image tensor.
-pub(crate) fn has_kernels(x: &Tensor, groups: usize) -> Result<bool, TchError> {
-    // SAFETY: as the module says.
-    call(|error| unsafe { exp_tch_has_kernels(x.as_ptr(), groups as i64, error) })
-}
-
-/// A mask of dropout in numbers: its key, below what 32 bits drop, and the factor of what is kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mask {
-    pub(crate) key: Key,
-    pub(crate) bound: u64,
-    pub(crate) kept: f32,
-}
-
-impl Mask {
-    /// For [`norm`], which then drops nothing.
-    pub(crate) const NONE: Mask = Mask { key: Key { drawn: 0, place: 0 }, bound: 0, kept: 0.0 };
-}
-
-/// What [`norm`] does around a group normalisation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Norm<'a> {
-    pub(crate) shift: Option<&'a Tensor>,
-    pub(crate) scale: &'a Tensor,
-    pub(crate) bias: &'a Tensor,
-    pub(crate) groups: usize,
-    pub(crate) eps: f64,
-    pub(crate) silu: bool,
-    pub(crate) mask: Mask,
-}
-
-/// Group normalisation of x + shift, perhaps SiLU, and dropout unless the mask is none; recorded on the tape.
-pub(crate) fn norm(x: &Tensor, norm: &Norm) -> Result<Tensor, TchError> {
-    let Norm { shift, scale, bias, groups, eps, silu, mask } = *norm;
-    let (shift, groups) = (shift.map_or(null(), Tensor::as_ptr), groups as i64);
-    let Mask { key: Key { drawn, place }, bound, kept } = mask;
-    let kept = f64::from(kept);
-    let [x, scale, bias] = [x, scale, bias].map(Tensor::as_ptr);
-    // SAFETY: as the module says; the shim takes null for no shift.
-    made(|error| unsafe { exp_tch_norm(x, shift, scale, bias, groups, eps, silu, drawn, place, bound, kept, error) })
-}
-
-/// (a + b + bias) `factor`, of images of equal shapes and a bias of their channels; recorded on the tape.
-pub(crate) fn add_scaled(a: &Tensor, b: &Tensor, bias: Option<&Tensor>, factor: f64) -> Result<Tensor, TchError> {
-    let bias = bias.map_or(null(), Tensor::as_ptr);
-    // SAFETY: as the module says; the shim takes null for no bias.
-    made(|error| unsafe { exp_tch_add_scaled(a.as_ptr(), b.as_ptr(), bias, factor, error) })
-}
-
-/// An image through a map of lines, by the table of the map and that of its transpose; recorded on the tape.
-pub(crate) fn along_lines(x: &Tensor, tables: [&Tensor; 2], from: usize, to: usize) -> Result<Tensor, TchError> {
-    let ([there, back], from, to) = (tables.map(Tensor::as_ptr), from as i64, to as i64);
-    // SAFETY: as the module says.
-    made(|error| unsafe { exp_tch_along_lines(x.as_ptr(), there, back, from, to, error) })
-}
-
 /// `f32` tensors of one GPU in bf16; recorded on the tape.
 pub(crate) fn lowered(tensors: &[Tensor]) -> Result<Vec<Tensor>, TchError> {
     each(tensors, exp_tch_lowered)
-}
-
-/// The factors of a mask, in the shape and format of a tensor on a GPU.
-pub(crate) fn mask(x: &Tensor, mask: Mask) -> Result<Tensor, TchError> {
-    let Mask { key: Key { drawn, place }, bound, kept } = mask;
-    // SAFETY: as the module says.
-    made(|error| unsafe { exp_tch_mask(x.as_ptr(), drawn, place, bound, f64::from(kept), error) })
 }
 
 /// Values in row-major order, as many as the sizes say, brought to a GPU; nobody waits for it.

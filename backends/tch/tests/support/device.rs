@@ -1,4 +1,5 @@
-//! On which device the suite runs: EXP_TEST_DEVICE, else the CPU.
+//! On which device the suite runs: EXP_TEST_DEVICE, else the CPU. On a GPU with `--test-threads=1`: while one test records a
+//! step, no other may have kernels compiled or chosen.
 
 use exp_api::Backend;
 use exp_api::spec::RunSpec;

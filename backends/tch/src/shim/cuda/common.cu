@@ -87,11 +87,12 @@ __device__ __forceinline__ u64 hash(u64 counter) {
 
 struct Dropout {
     const u64* drawn; // what was drawn for the step, where the step is recorded; else null
-    u64 start;        // the key, or the place in it that `drawn` is joined to; where its hash starts once it is open
+    u64 key;          // with what was drawn, or what that is to be joined with
+    u64 start;        // of the hash, once it is open
     u64 bound;
     float kept;
 
-    __device__ __forceinline__ void open() { start = hash((drawn ? start ^ *drawn : start) ^ STEP); }
+    __device__ __forceinline__ void open() { start = hash((drawn ? key ^ *drawn : key) ^ STEP); }
 };
 
 __device__ __forceinline__ float factor(const Dropout& dropout, u64 index) {

@@ -9,14 +9,14 @@ namespace {
 // These mirror common.cu.
 struct Dropout {
     const uint64_t* drawn;
-    uint64_t start, bound;
+    uint64_t key, start, bound;
     float kept;
 };
 
 // A mask whose key is what was drawn for a step joined to a place.
 Dropout mask_of(uint64_t drawn, uint64_t place, uint64_t bound, double kept) {
     const uint64_t* recorded = recorded_number();
-    return {recorded, recorded ? place : drawn ^ place, bound, static_cast<float>(kept)};
+    return {recorded, recorded ? place : drawn ^ place, 0, bound, static_cast<float>(kept)};
 }
 
 struct Norm {

@@ -43,8 +43,7 @@ inline void* data(const Tensor& tensor) { return tensor.defined() ? tensor.data_
 // Where a GPU finds the number drawn for a step, while this thread records one; else null.
 const uint64_t* recorded_number();
 
-// New tensors that lie in memory as others do, in one piece of it. Nothing changes them in place, so nobody has to know that
-// they share it.
+// New tensors that lie in memory as others do, all in one piece of it. None of them is ever resized, so none has to know.
 variable_list beside(const variable_list& like, at::ScalarType kind);
 
 // A tensor without holes in memory.

@@ -5,10 +5,13 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 
+#include <torch/headeronly/version.h>
+
 #include <memory>
-#include <mutex>
 
 using namespace shim;
+
+static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 11, "an older libtorch reuses memory that a recording reads");
 
 namespace {
 
@@ -20,7 +23,7 @@ struct Recorded {
     ~Recorded() { number = nullptr; }
 };
 
-struct Recording {
+struct Graph {
     Tensor drawn;
     at::cuda::CUDAGraph graph;
 };
@@ -35,21 +38,22 @@ variable_list listed(const Tensor* const* tensors, size_t count) {
 
 const uint64_t* shim::recorded_number() { return number; }
 
-// Records what `work(data)` asks of a GPU, on this thread and on its tape; nothing of it is done yet. `work` says whether it
-// came to its end. What it asked for before, with the same shapes, has compiled and chosen every kernel.
-extern "C" Recording* exp_tch_record(int index, bool (*work)(void*), void* data, char** error) {
-    return guarded(error, [&]() -> Recording* {
-        // Two replicas may share a GPU, and memory is given back to it below.
-        static std::mutex one_at_a_time;
-        const std::lock_guard<std::mutex> held(one_at_a_time);
+// Records what `work(data)` asks of a GPU, from this thread and from libtorch's own for gradients; nothing of it is done yet.
+// `work` says whether it came to its end. What it asked for before on this thread, with the same shapes, has compiled and
+// chosen every kernel: neither is possible here, nor on another thread meanwhile.
+//
+// What is sent to the GPU on the way is copied from memory of the host each time that it is repeated. libtorch gives memory
+// that was asked for while it recorded to nobody else as long as the process lives, from version 2.11 on.
+extern "C" Graph* exp_tch_record(int index, bool (*work)(void*), void* data, char** error) {
+    return guarded(error, [&]() -> Graph* {
         const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
         const c10::cuda::CUDAGuard guard(device);
-        auto recording = std::make_unique<Recording>();
+        auto recording = std::make_unique<Graph>();
         recording->drawn = at::zeros({1}, at::TensorOptions(at::kLong).device(device));
         // A recording has memory of its own, as much as the work has taken so far.
         c10::cuda::CUDACachingAllocator::emptyCache();
         const c10::cuda::CUDAStreamGuard stream(c10::cuda::getStreamFromPool(false, device.index()));
-        // Relaxed: memory that the host shares with the GPU is asked for on the way, which is safe.
+        // Relaxed: memory that the host shares with the GPU may be asked for on the way.
         recording->graph.capture_begin({0, 0}, cudaStreamCaptureModeRelaxed);
         bool whole = false;
         {
@@ -59,6 +63,8 @@ extern "C" Recording* exp_tch_record(int index, bool (*work)(void*), void* data,
         try {
             recording->graph.capture_end();
         } catch (...) {
+            // libtorch's memory still refers to it.
+            recording.release();
             if (whole) throw;
         }
         TORCH_CHECK(whole, "a step could not be recorded");
@@ -67,18 +73,18 @@ extern "C" Recording* exp_tch_record(int index, bool (*work)(void*), void* data,
 }
 
 // Does once what was recorded, with this number drawn.
-extern "C" void exp_tch_repeat(Recording* recording, uint64_t drawn, char** error) {
+extern "C" void exp_tch_repeat(Graph* recorded, uint64_t drawn, char** error) {
     guarded(error, [&] {
-        const c10::cuda::CUDAGuard guard(recording->drawn.device());
+        const c10::cuda::CUDAGuard guard(recorded->drawn.device());
         const Tensor host = at::empty({1}, at::TensorOptions(at::kLong).pinned_memory(true));
         *host.mutable_data_ptr<int64_t>() = static_cast<int64_t>(drawn);
-        recording->drawn.copy_(host, /*non_blocking=*/true);
-        recording->graph.replay();
+        recorded->drawn.copy_(host, /*non_blocking=*/true);
+        recorded->graph.replay();
         return 0;
     });
 }
 
-extern "C" void exp_tch_forget(Recording* recording) { delete recording; }
+extern "C" void exp_tch_forget(Graph* recorded) { delete recorded; }
 
 // Copies of f32 tensors of one GPU; `out` has a place for each.
 extern "C" void exp_tch_copies(const Tensor* const* tensors, size_t count, Tensor** out, char** error) {
@@ -99,6 +105,7 @@ extern "C" void exp_tch_fill(const Tensor* const* to, const Tensor* const* from,
     guarded(error, [&] {
         if (count == 0) return 0;
         const c10::cuda::CUDAGuard guard(to[0]->device());
+        for (size_t i = 0; i < count; ++i) TORCH_CHECK(to[i]->sizes() == from[i]->sizes(), "input ", i, " has another shape");
         at::_foreach_copy_(listed(to, count), listed(from, count));
         return 0;
     });

@@ -3,7 +3,7 @@
 //! They lie there in 8 bits, as on disk. What a batch gets of them are the bits that the host would have sent.
 
 use exp_consistency::data::Picks;
-use exp_consistency::engine::Kept;
+use exp_consistency::engine::Resident;
 use tch::{Kind, Tensor};
 
 use crate::engine::TchEngine;
@@ -11,7 +11,7 @@ use crate::failure::done;
 use crate::handle::Handle;
 use crate::tensor::{TchTensor, sizes};
 
-/// Most bytes that are kept; the images of a larger data set are sent with each step. CIFAR-10 has 150 MB.
+/// Most bytes; the images of a larger data set are sent with each step. CIFAR-10 has 150 MB.
 const MOST: usize = 2 << 30;
 /// Most images: up to here a number fits the digits of the `f32` in which it is sent.
 const COUNT: usize = 1 << 24;
@@ -36,7 +36,7 @@ impl Images {
     }
 }
 
-impl Kept<TchTensor> for Images {
+impl Resident<TchTensor> for Images {
     /// `v / 255 * 2 - 1`, in this order, as [`exp_consistency::data::Dataset`] computes it.
     fn pick(&self, picks: Picks) -> TchTensor {
         let sent = |values: Vec<f32>| self.engine.sent(&[values.len()], &values);
