@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use rayon::iter::{IndexedParallelIterator, ParallelIterator};
+use rayon::slice::ParallelSliceMut;
+
 use crate::data::{Picks, Shape};
 use crate::engine::{Engine, Resident};
 use crate::loss::Noised;
@@ -9,6 +12,10 @@ use crate::net::one_hot;
 use crate::rng::{Draw, Purpose};
 use crate::schedule::Pairs;
 use crate::tensor::{Key, Tensor};
+
+/// Values of noise that one thread draws at least, in about a millisecond: a GPU may take batches faster than one can draw
+/// them.
+const TOGETHER: usize = 1 << 15;
 
 /// Where images are.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +67,15 @@ enum Own {
 impl Drawn {
     /// The draws of `step` for these images.
     pub fn new(pairs: &Pairs, clean: &Clean, seed: u64, step: u64) -> Drawn {
-        let mut noise = vec![0.0; clean.count() * clean.shape.values()];
-        let mut levels = Vec::new();
-        for (z, place) in noise.chunks_mut(clean.shape.values()).zip(clean.first..) {
-            Draw::new(seed, Purpose::Noise, step).image(place).fill_normal(z);
-            levels.push(pairs.draw(step, &mut Draw::new(seed, Purpose::Sigma, step).image(place)));
-        }
+        let size = clean.shape.values();
+        let mut noise = vec![0.0; clean.count() * size];
+        // An image owns its stream, so any thread may draw it.
+        noise.par_chunks_mut(size).with_min_len(TOGETHER.div_ceil(size)).enumerate().for_each(|(i, z)| {
+            Draw::new(seed, Purpose::Noise, step).image(clean.first + i as u64).fill_normal(z);
+        });
+        let places = clean.first..clean.first + clean.count() as u64;
+        let level = |place| pairs.draw(step, &mut Draw::new(seed, Purpose::Sigma, step).image(place));
+        let levels: Vec<(f64, f64)> = places.map(level).collect();
         let (dropout, ends) = (Draw::new(seed, Purpose::Dropout, step), pairs.may_end());
         Drawn { dropout, ends, ..Drawn::with(clean, noise, &levels) }
     }
@@ -188,6 +198,22 @@ mod tests {
         assert_ne!(parts[0].dropout, parts[1].dropout);
         for other in [draw(&images, 0, 2, 9), draw(&images, 0, 1, 10)] {
             assert!(other.x_t != whole.x_t && other.t != whole.t && other.dropout != whole.dropout);
+        }
+    }
+
+    /// So many that several threads draw them.
+    #[test]
+    fn an_image_does_not_know_who_draws_it() {
+        let shape = Shape { channels: 3, height: 64, width: 64 };
+        let images = vec![0.0; 9 * shape.values()];
+        let drawn = |images: &[f32], first| {
+            let clean = Clean { images: Images::Here(images), shape, first, classes: None };
+            Drawn::new(&Pairs::Ict(schedule()), &clean, 1, 3).z
+        };
+        let whole = drawn(&images, 0);
+        assert!(whole.len() > 3 * TOGETHER);
+        for (place, own) in whole.chunks(shape.values()).enumerate() {
+            assert_eq!(own, drawn(&images[..shape.values()], place as u64));
         }
     }
 
