@@ -1,7 +1,7 @@
 //! A tensor of libtorch that threads may share.
 //!
 //! `tch::Tensor` can be sent to another thread but not seen by two. Its clones may live on different threads, since
-//! libtorch counts references atomically and this crate never changes a value in place once it is in a handle; so a
+//! libtorch counts references atomically and this crate never changes a value in place while it is in a handle; so a
 //! lock held only while a clone is taken makes sharing safe, with no claim of our own about libtorch's threads.
 
 use std::fmt;

