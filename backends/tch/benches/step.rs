@@ -1,12 +1,13 @@
 //! A training step on tch, in PyTorch and on burn, in turns: `cargo bench --bench step`.
 //!
-//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, that of score_guided on it too, and both also
-//! with each faster way left out in turn, and one added. Words choose the cases whose names (network/batch/device/format) hold one of them.
-//! The step is written down as a trace (`step/traced.rs`) and repeated by `step/pytorch.py`, operation by operation
-//! with the same numbers, so that both libraries have the same work; burn takes the trainer's own step. That the first
-//! losses agree shows that the steps are the same. EXP_PYTHON names a Python with PyTorch; without one there is no such
-//! row. EXP_BURN_STEPS names burn's side where it is already built (`cargo build --example steps`), with a GPU or without.
-//! Every engine is a process of its own. Each figure, also a ratio, is the median over rounds.
+//! On the CPU the network is that of cifar10_small; where libtorch finds a GPU, that of score_guided on it too, and
+//! both also with each faster way left out in turn, and one added. Words choose the cases whose names
+//! (network/batch/device/format) hold one of them. The step is written down as a trace (`step/traced.rs`) and repeated
+//! by `step/pytorch.py`, operation by operation with the same numbers, so that both libraries have the same work; burn
+//! takes the trainer's own step. That the first losses agree shows that the steps are the same. EXP_PYTHON names a
+//! Python with PyTorch; without one there is no such row. EXP_BURN_STEPS names burn's side where it is already built
+//! (`cargo build --example steps`), with a GPU or without. Every engine is a process of its own. Each figure, also a
+//! ratio, is the median over rounds.
 
 use std::error::Error;
 use std::ffi::OsString;

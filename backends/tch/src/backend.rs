@@ -44,7 +44,7 @@ impl Backend for TchBackend {
             spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
         }
         if let Ok(device) = device::open(first(&spec)) {
-            let replicas = spec.backend.devices.as_ref().map_or(1, Vec::len);
+            let replicas = count(&spec);
             spec.backend.fast_paths.get_or_insert_with(|| paths::usual(device, replicas));
         }
         spec
@@ -84,6 +84,11 @@ fn first(spec: &RunSpec) -> &str {
     spec.backend.devices.as_ref().and_then(|devices| devices.first()).unwrap_or(&spec.backend.device)
 }
 
+/// How many replicas there are.
+fn count(spec: &RunSpec) -> usize {
+    spec.backend.devices.as_ref().map_or(1, Vec::len)
+}
+
 /// What is asked for that the device does not have.
 fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -91,7 +96,7 @@ fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
         let message = format!("`{}` needs a GPU: `{}` is none", path.word(), first(spec));
         problems.push(Problem::new("backend.fast_paths", message));
     }
-    let replicas = spec.backend.devices.as_ref().map_or(1, Vec::len);
+    let replicas = count(spec);
     if replicas > 1 && spec.backend.fast_paths.iter().flatten().any(|path| *path == FastPath::Graph) {
         let message = format!("`graph` records the steps of one replica: backend.devices has {replicas}");
         problems.push(Problem::new("backend.fast_paths", message));

@@ -3,13 +3,10 @@
 //! libtorch's own dropout draws from one generator of the whole process, so that two replicas, or a run and its
 //! resumption, would not see the same masks. A counter passed through a hash needs no state.
 
+use exp_consistency::rng::{SPLIT_STEP, split_mix};
 use exp_consistency::tensor::Key;
 
 use crate::shim::Mask;
-
-/// Step of the counter and multipliers of its hash (Steele, Lea & Flood 2014, as SplitMix64).
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-const MIX: [u64; 2] = [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb];
 
 /// The mask of (key, rate) in numbers, as the kernels on a GPU draw it too.
 pub(crate) fn numbers(key: Key, rate: f64) -> Mask {
@@ -21,32 +18,20 @@ pub(crate) fn numbers(key: Key, rate: f64) -> Mask {
 /// `len` factors: 0 with probability `rate`, else 1/(1-rate).
 pub(crate) fn mask(key: Key, len: usize, rate: f64) -> Vec<f32> {
     let Mask { key, bound, kept } = numbers(key, rate);
-    let start = hash(key.number() ^ STEP);
+    let start = split_mix(key.number() ^ SPLIT_STEP);
     let factor = |bits: u64| if bits < bound { 0.0 } else { kept };
     let mut factors = Vec::with_capacity(len + 1);
     for pair in 0..len.div_ceil(2) as u64 {
-        let bits = hash(start.wrapping_add(pair.wrapping_mul(STEP)));
+        let bits = split_mix(start.wrapping_add(pair.wrapping_mul(SPLIT_STEP)));
         factors.extend([factor(bits >> 32), factor(bits & 0xffff_ffff)]);
     }
     factors.truncate(len);
     factors
 }
 
-fn hash(counter: u64) -> u64 {
-    let x = (counter ^ (counter >> 30)).wrapping_mul(MIX[0]);
-    let x = (x ^ (x >> 27)).wrapping_mul(MIX[1]);
-    x ^ (x >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hash_is_splitmix64() {
-        // First numbers of the generator seeded with 0, published with its reference code.
-        assert_eq!([1, 2].map(|i: u64| hash(STEP.wrapping_mul(i))), [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
-    }
 
     #[test]
     fn neighbours_are_independent() {

@@ -11,6 +11,7 @@ use super::optimizer::double;
 use crate::engine::Engine;
 use crate::loss::lpips::{Lpips, weights};
 use crate::params::{Init, Params, Plan};
+use crate::rng::{SPLIT_STEP, split_mix};
 use crate::tensor::Tensor;
 use crate::weights::Weights;
 
@@ -59,11 +60,7 @@ fn by_formula() -> Result<Vec<u8>, String> {
 
 /// Uniform in [-1/2, 1/2): the output function of SplitMix64 (Steele et al. 2014).
 pub(super) fn uniform(hash: u64, i: u64) -> f64 {
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mut z = i.wrapping_add(hash.wrapping_mul(GOLDEN)).wrapping_add(GOLDEN);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
+    let z = split_mix(i.wrapping_add(hash.wrapping_mul(SPLIT_STEP)).wrapping_add(SPLIT_STEP));
     (z >> 40) as f64 / f64::from(1u32 << 24) - 0.5
 }
 

@@ -64,7 +64,6 @@ fn huber<T: Tensor>(squares: &T, c: f64) -> T {
 mod tests {
     use super::*;
     use crate::oracle::Doubles;
-    use crate::tensor::Key;
 
     fn huber_of(norm: HuberNorm, c: Option<f64>) -> Distance<Doubles> {
         Distance::Huber(HuberSpec { c, norm })
@@ -75,16 +74,7 @@ mod tests {
         let shape = [2, 1, 1, 2];
         let y = Doubles::new(&shape, [0.1, 0.2, 0.3, 0.4]);
         let (t, r) = (Doubles::new(&[2], [1.0, 4.0]), Doubles::new(&[2], [0.5, 2.0]));
-        let batch = Noised {
-            y: y.clone(),
-            x_t: y.clone(),
-            x_r: y.clone(),
-            t,
-            r,
-            ends: None,
-            labels: None,
-            dropout: Key::new(0),
-        };
+        let batch = Noised::still(&y, t, r);
         let student = y.add(&Doubles::new(&shape, difference));
         term(distance, &student, &y, &batch).values[0]
     }

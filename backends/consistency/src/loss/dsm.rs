@@ -16,23 +16,13 @@ pub(crate) fn term<T: Tensor>(lambda: f64, denoised: &T, batch: &Noised<T>) -> T
 mod tests {
     use super::*;
     use crate::oracle::Doubles;
-    use crate::tensor::Key;
 
     #[test]
     fn it_weights_as_edm_does() {
         let shape = [2, 1, 1, 2];
         let y = Doubles::new(&shape, [0.0, 0.5, -0.5, 1.0]);
         let (t, r) = (Doubles::new(&[2], [0.5, 2.0]), Doubles::new(&[2], [0.25, 1.0]));
-        let batch = Noised {
-            y: y.clone(),
-            x_t: y.clone(),
-            x_r: y.clone(),
-            t,
-            r,
-            ends: None,
-            labels: None,
-            dropout: Key::new(0),
-        };
+        let batch = Noised::still(&y, t, r);
         let denoised = y.add(&Doubles::new(&shape, [1.0, 0.0, 0.0, 2.0]));
         // (t^2 + s^2) / (t s)^2 is 8 at t = s = 0.5, and 4.25 at t = 2.
         let expected = 0.3 * (8.0 * 1.0 + 4.25 * 4.0) / 4.0;

@@ -36,22 +36,23 @@ impl<T: Tensor> Noised<T> {
     /// A batch with others in their places.
     ///
     /// # Panics
-    /// Fewer tensors than its own, which is an error of the caller's code.
+    /// Fewer tensors than its own, or more, which is an error of the caller's code.
     #[must_use]
     pub fn of(&self, tensors: &[T]) -> Noised<T> {
-        assert_eq!(tensors.len(), self.tensors().len(), "a tensor for each place");
-        let mut next = tensors.iter();
-        let mut place = |own: &T| next.next().unwrap_or(own).clone();
-        Noised {
-            y: place(&self.y),
-            x_t: place(&self.x_t),
-            x_r: place(&self.x_r),
-            t: place(&self.t),
-            r: place(&self.r),
-            ends: self.ends.as_ref().map(&mut place),
-            labels: self.labels.as_ref().map(&mut place),
+        let mut next = tensors.iter().cloned();
+        let mut place = || next.next().unwrap_or_else(|| panic!("a tensor for each place"));
+        let batch = Noised {
+            y: place(),
+            x_t: place(),
+            x_r: place(),
+            t: place(),
+            r: place(),
+            ends: self.ends.is_some().then(&mut place),
+            labels: self.labels.is_some().then(&mut place),
             dropout: self.dropout,
-        }
+        };
+        assert!(next.next().is_none(), "a place for each tensor");
+        batch
     }
 
     /// The batch with given noise, of the images' shape, and a given pair (t, r) for each image.
@@ -83,6 +84,15 @@ impl<T: Tensor> Noised<T> {
                 image.add(&ends.mul(&self.y.sub(&image)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl<T: Tensor> Noised<T> {
+    /// Images without noise at these levels.
+    pub(super) fn still(y: &T, t: T, r: T) -> Noised<T> {
+        let [y, x_t, x_r] = [(); 3].map(|()| y.clone());
+        Noised { y, x_t, x_r, t, r, ends: None, labels: None, dropout: Key::new(0) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What names a dropout mask.
 
+use crate::rng::{SPLIT_STEP, split_mix};
+
 /// A number drawn for a step, and where in the networks of that step a mask is used. The two are kept apart so that an engine
 /// that repeats a step knows what changes from one to the next: the number alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,21 +21,14 @@ impl Key {
     /// That of one of its parts.
     #[must_use]
     pub fn at(self, part: u64) -> Key {
-        Key { place: mix(self.place, part), ..self }
+        let counter = self.place.wrapping_add(part.wrapping_add(1).wrapping_mul(SPLIT_STEP));
+        Key { place: split_mix(counter), ..self }
     }
 
     /// Both in one number. Places are well mixed, so the masks of two differ whatever was drawn.
     pub fn number(self) -> u64 {
         self.drawn ^ self.place
     }
-}
-
-/// A number for each part, by the finaliser of SplitMix64 (Steele et al. 2014).
-fn mix(key: u64, part: u64) -> u64 {
-    let mut z = key.wrapping_add(part.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -46,6 +46,13 @@ const uint64_t* recorded_number();
 // New tensors that lie in memory as others do, all in one piece of it. None of them is ever resized, so none has to know.
 variable_list beside(const variable_list& like, at::ScalarType kind);
 
+// The tensors that Rust points to.
+inline variable_list listed(const Tensor* const* tensors, size_t count) {
+    variable_list list;
+    for (size_t i = 0; i < count; ++i) list.push_back(*tensors[i]);
+    return list;
+}
+
 // A tensor without holes in memory.
 inline Tensor dense(const Tensor& x) { return x.is_non_overlapping_and_dense() ? x : x.contiguous(); }
 

@@ -82,8 +82,7 @@ variable_list shim::beside(const variable_list& like, at::ScalarType kind) {
 // f32 tensors of one GPU in bf16; `out` has a place for each.
 extern "C" void exp_tch_lowered(const Tensor* const* tensors, size_t count, Tensor** out, char** error) {
     guarded(error, [&] {
-        variable_list leaves;
-        for (size_t i = 0; i < count; ++i) leaves.push_back(*tensors[i]);
+        const variable_list leaves = listed(tensors, count);
         const variable_list made = Lowered::apply(at::TensorList(leaves));
         for (size_t i = 0; i < count; ++i) out[i] = owned(made[i]);
         return 0;

@@ -28,12 +28,6 @@ struct Graph {
     at::cuda::CUDAGraph graph;
 };
 
-variable_list listed(const Tensor* const* tensors, size_t count) {
-    variable_list list;
-    for (size_t i = 0; i < count; ++i) list.push_back(*tensors[i]);
-    return list;
-}
-
 } // namespace
 
 const uint64_t* shim::recorded_number() { return number; }
