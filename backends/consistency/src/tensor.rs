@@ -131,6 +131,12 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         reference::norm_silu(self, norm)
     }
 
+    /// Where a residual block parts: x for its trunk, and [`Tensor::norm_silu`] of x for its branch. An engine's kernel can
+    /// then join the gradients that come back by the two.
+    fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {
+        [self.clone(), self.norm_silu(norm)]
+    }
+
     /// Layer normalisation of `[N,C]` or `[N,C,H,W]` over axis 1 (biased variance), then `scale`, `bias` `[C]`.
     fn layer_norm(&self, scale: &Self, bias: &Self, eps: f64) -> Self {
         let mut along = vec![1; self.shape().len()];

@@ -3,6 +3,7 @@
 use exp_consistency::tensor::{LineMap, NormSilu};
 
 use crate::failure::done;
+use crate::handle::Handle;
 use crate::mask::numbers;
 use crate::shim::{self, Mask};
 use crate::tensor::{TchTensor, upload};
@@ -34,8 +35,8 @@ impl TchTensor {
         self.mapped(&LineMap { from: h, to, values, dense: None })
     }
 
-    /// Group normalisation by the fused kernel, where that applies.
-    pub(crate) fn fused(&self, norm: &NormSilu<Self>, silu: bool) -> Option<TchTensor> {
+    /// This image for others, and its group normalisation, by the fused kernel, where that applies.
+    pub(crate) fn fused(&self, norm: &NormSilu<Self>, silu: bool) -> Option<[TchTensor; 2]> {
         let (x, own) = self.apart();
         if !self.paths.fused_blocks || !done(shim::has_kernels(&x, norm.groups)) {
             return None;
@@ -50,7 +51,8 @@ impl TchTensor {
         let mask = norm.dropout.map_or(Mask::NONE, |(rate, key)| numbers(key, rate));
         let (shift, scale, bias) = (shift.as_ref(), &scale, &bias);
         let norm = shim::Norm { shift, scale, bias, groups: norm.groups, eps: norm.eps, silu, mask };
-        Some(self.like(done(shim::norm(&x, &norm))))
+        let [trunk, branch] = done(shim::norm(&x, &norm));
+        Some([TchTensor { value: Handle::new(trunk), ..self.clone() }, self.like(branch)])
     }
 }
 

@@ -22,7 +22,7 @@ pub struct TchTensor {
     pub(crate) value: Handle,
     /// What is still to be added to each channel of an image: the bias of a convolution. Whoever reads the image next does
     /// that along with its own work.
-    bias: Option<Handle>,
+    pub(crate) bias: Option<Handle>,
     pub(crate) paths: Paths,
 }
 
@@ -220,7 +220,7 @@ impl Tensor for TchTensor {
     fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
         let [n, c, h, w] = image_shape(&self.shape());
         let norm = NormSilu { shift: None, groups, scale, bias, eps, dropout: None };
-        if let Some(normal) = self.fused(&norm, false) {
+        if let Some([_, normal]) = self.fused(&norm, false) {
             return normal;
         }
         if c * h * w == groups {
@@ -240,7 +240,12 @@ impl Tensor for TchTensor {
     }
 
     fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
-        self.fused(norm, true).unwrap_or_else(|| reference::norm_silu(self, norm))
+        let [_, branch] = self.parted(norm);
+        branch
+    }
+
+    fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {
+        self.fused(norm, true).unwrap_or_else(|| [self.clone(), reference::norm_silu(self, norm)])
     }
 
     fn add_scaled(&self, other: &Self, factor: f64) -> Self {

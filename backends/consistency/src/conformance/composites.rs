@@ -91,6 +91,7 @@ fn norms(cases: &mut Vec<Case>) {
         for layout in LAYOUTS {
             let shapes: [&[usize]; 4] = [&[n, c, h, w], &[c], &[c], &[n, c]];
             cases.push(Case::laid(Operation::NormSilu { groups }, &shapes, layout));
+            cases.push(Case::laid(Operation::Parted { groups }, &shapes, layout));
             cases.push(Case::laid(Operation::GroupNorm { groups }, &shapes[..3], layout));
         }
     }

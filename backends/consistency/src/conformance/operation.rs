@@ -41,6 +41,7 @@ pub(super) enum Operation {
     Linear,
     GroupNorm { groups: usize },
     NormSilu { groups: usize },
+    Parted { groups: usize },
     LayerNorm,
     Attention,
     Pad([usize; 4]),
@@ -93,6 +94,12 @@ impl Operation {
             Operation::NormSilu { groups } => {
                 let [scale, bias] = [&x[1], &x[2]];
                 x[0].norm_silu(&NormSilu { shift: x.get(3), groups, scale, bias, eps: EPS, dropout: None })
+            }
+            Operation::Parted { groups } => {
+                let [scale, bias] = [&x[1], &x[2]];
+                let norm = NormSilu { shift: x.get(3), groups, scale, bias, eps: EPS, dropout: None };
+                let [trunk, branch] = x[0].parted(&norm);
+                trunk.mul(&branch)
             }
             Operation::LayerNorm => x[0].layer_norm(&x[1], &x[2], EPS),
             Operation::Attention => x[0].attention(&x[1], &x[2]),

@@ -168,6 +168,14 @@ impl GroupNorm {
         self.activated_between(theta, x, None, act, None)
     }
 
+    /// Where a residual block parts: `x` for its trunk; normalised, then activated, for its branch.
+    pub fn parted<T: Tensor>(&self, theta: &Params<T>, x: &T, act: Nonlinearity) -> [T; 2] {
+        match act {
+            Nonlinearity::Swish => x.parted(&self.around(theta, None, None)),
+            _ => [x.clone(), self.activated(theta, x, act)],
+        }
+    }
+
     /// Adds `shift` `[B,channels]`, normalises, activates, and drops by a rate and a key.
     pub fn activated_between<T: Tensor>(
         &self,
@@ -177,12 +185,21 @@ impl GroupNorm {
         act: Nonlinearity,
         dropout: Option<(f64, Key)>,
     ) -> T {
-        let [scale, bias] = [&theta[self.scale], &theta[self.bias]];
-        let norm = NormSilu { shift, groups: self.groups, scale, bias, eps: EPS, dropout };
+        let norm = self.around(theta, shift, dropout);
         match act {
             Nonlinearity::Swish => x.norm_silu(&norm),
             _ => norm.dropped(&activate(act, &self.apply(theta, &norm.shifted(x)))),
         }
+    }
+
+    fn around<'a, T>(
+        &self,
+        theta: &'a Params<T>,
+        shift: Option<&'a T>,
+        dropout: Option<(f64, Key)>,
+    ) -> NormSilu<'a, T> {
+        let [scale, bias] = [&theta[self.scale], &theta[self.bias]];
+        NormSilu { shift, groups: self.groups, scale, bias, eps: EPS, dropout }
     }
 
     fn keyed(scope: &mut Scope, channels: usize, groups: usize, key: Option<&str>) -> GroupNorm {

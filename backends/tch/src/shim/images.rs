@@ -1,6 +1,6 @@
 //! Kernels between the convolutions: the shim's `cuda/images.cpp`.
 
-use std::ptr::null;
+use std::ptr::{null, null_mut};
 
 use exp_consistency::tensor::Key;
 use tch::{TchError, Tensor};
@@ -22,6 +22,7 @@ unsafe extern "C" {
         place: u64,
         bound: u64,
         kept: f64,
+        trunk: *mut *mut C_tensor,
         error: Words,
     ) -> *mut C_tensor;
     fn exp_tch_add_scaled(
@@ -73,15 +74,21 @@ pub(crate) struct Norm<'a> {
     pub(crate) mask: Mask,
 }
 
-/// Group normalisation of x + shift, perhaps SiLU, and dropout unless the mask is none; recorded on the tape.
-pub(crate) fn norm(x: &Tensor, norm: &Norm) -> Result<Tensor, TchError> {
+/// x as it is; and group normalisation of x + shift, perhaps SiLU, and dropout unless the mask is none. Recorded on the tape
+/// as one, which adds up their gradients.
+pub(crate) fn norm(x: &Tensor, norm: &Norm) -> Result<[Tensor; 2], TchError> {
     let Norm { shift, scale, bias, groups, eps, silu, mask } = *norm;
     let (shift, groups) = (shift.map_or(null(), Tensor::as_ptr), groups as i64);
     let Mask { key: Key { drawn, place }, bound, kept } = mask;
     let kept = f64::from(kept);
     let [x, scale, bias] = [x, scale, bias].map(Tensor::as_ptr);
-    // SAFETY: as the module says; the shim takes null for no shift.
-    made(|error| unsafe { exp_tch_norm(x, shift, scale, bias, groups, eps, silu, drawn, place, bound, kept, error) })
+    let mut trunk = null_mut();
+    // SAFETY: as the module says; the shim takes null for no shift, and fills the place of the trunk unless it fails.
+    let branch = made(|error| unsafe {
+        exp_tch_norm(x, shift, scale, bias, groups, eps, silu, drawn, place, bound, kept, &mut trunk, error)
+    })?;
+    // SAFETY: without an error the place holds a new tensor, owned by nobody else.
+    Ok([unsafe { Tensor::from_ptr(trunk) }, branch])
 }
 
 /// (a + b + bias) `factor`, of images of equal shapes and a bias of their channels; recorded on the tape.

@@ -16,7 +16,7 @@ extern "C" bool exp_tch_has_kernels(const Tensor*, int64_t, char** error) {
 }
 
 extern "C" Tensor* exp_tch_norm(const Tensor*, const Tensor*, const Tensor*, const Tensor*, int64_t, double, bool, uint64_t,
-    uint64_t, uint64_t, double, char** error) {
+    uint64_t, uint64_t, double, Tensor**, char** error) {
     absent(error);
     return nullptr;
 }

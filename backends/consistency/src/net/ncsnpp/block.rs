@@ -76,8 +76,7 @@ impl Block {
     /// `[B,inputs,H,W]` to `[B,outputs,H',W']`.
     pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
         let theta = forward.theta;
-        let mut h = self.norm_in.activated(theta, x, self.act);
-        let mut x = x.clone();
+        let [mut x, mut h] = self.norm_in.parted(theta, x, self.act);
         if let Some(resample) = &self.resample {
             h = resample.apply(&h);
             x = resample.apply(&x);

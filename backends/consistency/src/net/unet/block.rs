@@ -40,13 +40,14 @@ impl Block {
     /// `[B,inputs,H,W]` to `[B,outputs,H,W]`.
     pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
         let theta = forward.theta;
-        let h = self.conv_in.apply(theta, &self.norm_in.activated(theta, x, Nonlinearity::Swish));
+        let [x, h] = self.norm_in.parted(theta, x, Nonlinearity::Swish);
+        let h = self.conv_in.apply(theta, &h);
         let shift = self.condition.apply(theta, &forward.condition);
         let dropout = self.dropout.of(forward.pass);
         let h = self.norm_out.activated_between(theta, &h, Some(&shift), Nonlinearity::Swish, dropout);
         let h = self.conv_out.apply(theta, &h);
         match &self.shortcut {
-            Some(conv) => conv.apply(theta, x).add(&h),
+            Some(conv) => conv.apply(theta, &x).add(&h),
             None => x.add(&h),
         }
     }

@@ -81,8 +81,7 @@ impl Block {
     /// `[B,inputs,side,side]` to `[B,outputs,side',side']`.
     pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
         let theta = forward.theta;
-        let mut h = self.norm_in.activated(theta, x, Nonlinearity::Swish);
-        let mut x = x.clone();
+        let [mut x, mut h] = self.norm_in.parted(theta, x, Nonlinearity::Swish);
         match &self.enter {
             Enter::Standard(conv) => h = conv.apply(theta, &h),
             Enter::Biggan(resample, conv) => {

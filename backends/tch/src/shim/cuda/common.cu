@@ -105,9 +105,17 @@ __device__ __forceinline__ float factor(const Dropout& dropout, u64 index) {
 struct Norm {
     int area, channels, groups, chunks;
     int stride; // of a pixel of the gradient, in values: it may be a part of a wider image
+    int beside; // the same of the trunk's gradient
     float eps;
     int silu;
     Dropout dropout; // kept = 0: none
+};
+
+// Pixels, and how far apart they lie, in values.
+template <typename T>
+struct Image {
+    const T* start;
+    size_t stride;
 };
 
 // What a thread works on: 8 channels from `channel` of the pixels `first`, `first + step`, ... below `end`.
@@ -115,44 +123,25 @@ struct Share {
     int channel, first, step, end, lanes;
     bool idle;
 
-    // Calls `work(row, values)` for each of the pixels, whose values lie `stride` apart from `from` on.
-    template <typename T, typename Work>
-    __device__ __forceinline__ void each(const T* from, size_t stride, Work work) const {
-        constexpr int DEPTH = Packed<T>::DEPTH;
+    // Calls `work(row, values)` for each of the pixels, with the values of each of N images.
+    template <int N, typename T, typename Work>
+    __device__ __forceinline__ void each(const Image<T> (&images)[N], Work work) const {
+        constexpr int DEPTH = (Packed<T>::DEPTH + N - 1) / N;
         for (int row = first; row < end; row += DEPTH * step) {
-            Packed<T> packed[DEPTH];
+            Packed<T> packed[DEPTH][N];
 #pragma unroll
             for (int i = 0; i < DEPTH; ++i)
-                if (row + i * step < end) packed[i] = Packed<T>(from + (row + i * step) * stride + channel);
+                if (row + i * step < end)
+#pragma unroll
+                    for (int n = 0; n < N; ++n)
+                        packed[i][n] = Packed<T>(images[n].start + (row + i * step) * images[n].stride + channel);
 #pragma unroll
             for (int i = 0; i < DEPTH; ++i)
                 if (row + i * step < end) {
-                    float values[WIDTH];
-                    packed[i].to(values);
+                    float values[N][WIDTH];
+#pragma unroll
+                    for (int n = 0; n < N; ++n) packed[i][n].to(values[n]);
                     work(row + i * step, values);
-                }
-        }
-    }
-
-    // The same with the values of two images.
-    template <typename T, typename Work>
-    __device__ __forceinline__ void both(const T* a, size_t stride_a, const T* b, size_t stride_b, Work work) const {
-        constexpr int DEPTH = Packed<T>::DEPTH / 2;
-        for (int row = first; row < end; row += DEPTH * step) {
-            Packed<T> packed[2][DEPTH];
-#pragma unroll
-            for (int i = 0; i < DEPTH; ++i)
-                if (row + i * step < end) {
-                    packed[0][i] = Packed<T>(a + (row + i * step) * stride_a + channel);
-                    packed[1][i] = Packed<T>(b + (row + i * step) * stride_b + channel);
-                }
-#pragma unroll
-            for (int i = 0; i < DEPTH; ++i)
-                if (row + i * step < end) {
-                    float values[2][WIDTH];
-                    packed[0][i].to(values[0]);
-                    packed[1][i].to(values[1]);
-                    work(row + i * step, values[0], values[1]);
                 }
         }
     }

@@ -20,7 +20,7 @@ Dropout mask_of(uint64_t drawn, uint64_t place, uint64_t bound, double kept) {
 }
 
 struct Norm {
-    int area, channels, groups, chunks, stride;
+    int area, channels, groups, chunks, stride, beside;
     float eps;
     int silu;
     Dropout dropout;
@@ -53,14 +53,15 @@ void column_sums(const Tensor& rows, const Tensor& left, const Tensor& right) {
         static_cast<int>(left.numel()));
 }
 
+// The image as it is, and normalised.
 struct NormSilu : torch::autograd::Function<NormSilu> {
-    static Tensor forward(AutogradContext* context, const Tensor& image, const std::optional<Tensor>& added, const Tensor& scale,
+    static variable_list forward(AutogradContext* context, const Tensor& image, const std::optional<Tensor>& added, const Tensor& scale,
         const Tensor& bias, int64_t groups, double eps, bool silu, const Dropout& dropout) {
         const c10::cuda::CUDAGuard guard(image.device());
         const Tensor x = channels_last(image), shift = added.value_or(Tensor());
         const int64_t n = x.size(0), c = x.size(1), area = x.size(2) * x.size(3);
         const Norm norm{static_cast<int>(area), static_cast<int>(c), static_cast<int>(groups), chunks(n, area, c), 0,
-            static_cast<float>(eps), silu, dropout};
+            0, static_cast<float>(eps), silu, dropout};
         const auto f32 = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
         const Tensor partial = at::empty({n, norm.chunks, 2, groups}, f32), stats = at::empty({n, 2, groups}, f32);
         const Tensor y = at::empty_like(x);
@@ -70,17 +71,25 @@ struct NormSilu : torch::autograd::Function<NormSilu> {
             data(stats), data(y), norm);
         context->save_for_backward({x, shift, scale, bias, stats});
         context->saved_data["norm"] = std::string(reinterpret_cast<const char*>(&norm), sizeof norm);
-        return y;
+        context->set_materialize_grads(false);
+        return {x, y};
     }
 
     static variable_list backward(AutogradContext* context, variable_list gradients) {
+        if (!gradients[1].defined())
+            return {gradients[0], Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
         const variable_list saved = context->get_saved_variables();
         const Tensor &x = saved[0], &shift = saved[1], &scale = saved[2], &bias = saved[3], &stats = saved[4];
         Norm norm;
         std::memcpy(&norm, context->saved_data["norm"].toStringRef().data(), sizeof norm);
         const c10::cuda::CUDAGuard guard(x.device());
-        const Tensor dy = pixels(gradients[0].to(x.scalar_type()));
+        const Tensor dy = pixels(gradients[1].to(x.scalar_type()));
         norm.stride = pixel_stride(dy);
+        Tensor trunk;
+        if (gradients[0].defined()) {
+            trunk = pixels(gradients[0].to(x.scalar_type()));
+            norm.beside = pixel_stride(trunk);
+        }
         const int64_t n = x.size(0), c = x.size(1);
         const auto f32 = stats.options();
         const Tensor partial = at::empty({n, norm.chunks, 3, c}, f32), weights = at::empty({n, 2, c}, f32);
@@ -88,8 +97,9 @@ struct NormSilu : torch::autograd::Function<NormSilu> {
         const dim3 blocks(norm.chunks, n);
         launch(of_kind("norm_back_sums", x), blocks, THREADS, data(x), data(shift), data(scale), data(bias), data(stats),
             data(dy), data(partial), norm);
-        launch(of_kind("norm_back_apply", x), blocks, THREADS, data(x), data(shift), data(scale), data(bias), data(stats),
-            data(dy), data(partial), data(dx), data(dshift), data(weights), norm);
+        launch(of_kind(trunk.defined() ? "norm_back_join" : "norm_back_apply", x), blocks, THREADS, data(x), data(shift),
+            data(scale), data(bias), data(stats), data(dy), data(trunk), data(partial), data(dx), data(dshift), data(weights),
+            norm);
         const Tensor dscale = at::empty_like(scale), dbias = at::empty_like(bias);
         column_sums(weights, dbias, dscale);
         return {dx, dshift, dscale, dbias, Tensor(), Tensor(), Tensor(), Tensor()};
@@ -119,7 +129,7 @@ struct AddScaled : torch::autograd::Function<AddScaled> {
         const c10::cuda::CUDAGuard guard(gradients[0].device());
         const Tensor dy = pixels(gradients[0]);
         const int64_t c = dy.size(1), rows = dy.numel() / c;
-        Norm norm{static_cast<int>(rows), static_cast<int>(c), 1, chunks(1, rows, c), pixel_stride(dy), 0, 0, {}};
+        Norm norm{static_cast<int>(rows), static_cast<int>(c), 1, chunks(1, rows, c), pixel_stride(dy), 0, 0, 0, {}};
         const Tensor dx = at::empty(dy.sizes(), dy.options().memory_format(at::MemoryFormat::ChannelsLast));
         const Tensor partial = at::empty({norm.chunks, c}, dy.options().dtype(at::kFloat));
         launch(of_kind("add_scaled_back", dy), dim3(norm.chunks), THREADS, data(dy), data(dx), data(partial),
@@ -173,14 +183,17 @@ extern "C" bool exp_tch_has_kernels(const Tensor* x, int64_t groups, char** erro
     });
 }
 
-// Group normalisation of x + shift, then SiLU if asked, then dropout if `kept` is not 0.
+// Group normalisation of x + shift, then SiLU if asked, then dropout if `kept` is not 0; and into `trunk` x itself.
 extern "C" Tensor* exp_tch_norm(const Tensor* x, const Tensor* shift, const Tensor* scale, const Tensor* bias, int64_t groups,
-    double eps, bool silu, uint64_t drawn, uint64_t place, uint64_t bound, double kept, char** error) {
+    double eps, bool silu, uint64_t drawn, uint64_t place, uint64_t bound, double kept, Tensor** trunk,
+    char** error) {
     return guarded(error, [&] {
         const auto kind = x->scalar_type();
         const auto added = shift ? std::optional<Tensor>(shift->to(kind).contiguous()) : std::nullopt;
-        return owned(NormSilu::apply(*x, added, scale->to(kind).contiguous(), bias->to(kind).contiguous(), groups, eps, silu,
-            mask_of(drawn, place, bound, kept)));
+        const variable_list parted = NormSilu::apply(*x, added, scale->to(kind).contiguous(), bias->to(kind).contiguous(),
+            groups, eps, silu, mask_of(drawn, place, bound, kept));
+        *trunk = owned(parted[0]);
+        return owned(parted[1]);
     });
 }
 

@@ -26,14 +26,16 @@ __device__ void add_scaled_back(const T* dy, T* dx, float* partial, float scale,
     __shared__ float total[CHANNELS];
     const Share share(norm);
     float sums[WIDTH] = {};
-    if (!share.idle)
-        share.each(dy, norm.stride, [&](int row, float (&d)[WIDTH]) {
+    if (!share.idle) {
+        const Image<T> images[] = {{dy, (size_t)norm.stride}};
+        share.each(images, [&](int row, float (&d)[1][WIDTH]) {
             for (int i = 0; i < WIDTH; ++i) {
-                d[i] *= scale;
-                sums[i] += d[i];
+                d[0][i] *= scale;
+                sums[i] += d[0][i];
             }
-            store(dx + (size_t)row * norm.channels + share.channel, d);
+            store(dx + (size_t)row * norm.channels + share.channel, d[0]);
         });
+    }
     by_channel(norm, share, sums, total);
     for (int c = threadIdx.x; c < norm.channels; c += THREADS) partial[blockIdx.x * norm.channels + c] = total[c];
 }

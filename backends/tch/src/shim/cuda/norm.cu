@@ -21,9 +21,10 @@ __device__ void norm_sums(const T* x, const T* shift, float* partial, Norm norm)
             const int c = share.channel + i;
             offset[i] = (shift ? wide(shift[image * norm.channels + c]) : 0.0f) - pivot(norm, x, shift, c / size);
         }
-        share.each(x + image * norm.area * norm.channels, norm.channels, [&](int, float (&v)[WIDTH]) {
+        const Image<T> images[] = {{x + image * norm.area * norm.channels, (size_t)norm.channels}};
+        share.each(images, [&](int, float (&v)[1][WIDTH]) {
             for (int i = 0; i < WIDTH; ++i) {
-                const float d = v[i] + offset[i];
+                const float d = v[0][i] + offset[i];
                 sums[i] += d;
                 squares[i] += d * d;
             }
@@ -83,15 +84,16 @@ __device__ void norm_apply(
     if (share.idle) return;
     const Affine<T> affine(norm, share, shift, scale, bias, mean, inverse);
     const size_t start = image * norm.area * norm.channels;
-    share.each(x + start, norm.channels, [&](int row, float (&v)[WIDTH]) {
+    const Image<T> images[] = {{x + start, (size_t)norm.channels}};
+    share.each(images, [&](int row, float (&v)[1][WIDTH]) {
         for (int i = 0; i < WIDTH; ++i) {
-            float z = (v[i] + affine.centre[i]) * affine.slope[i] + affine.term[i];
+            float z = (v[0][i] + affine.centre[i]) * affine.slope[i] + affine.term[i];
             if (norm.silu) z *= sigmoid(z, T());
             if (norm.dropout.kept != 0.0f)
                 z *= factor(norm.dropout, (image * norm.channels + share.channel + i) * norm.area + row);
-            v[i] = z;
+            v[0][i] = z;
         }
-        store(y + start + (size_t)row * norm.channels + share.channel, v);
+        store(y + start + (size_t)row * norm.channels + share.channel, v[0]);
     });
 }
 
@@ -117,12 +119,13 @@ __device__ void norm_back_sums(const T* x, const T* shift, const T* scale, const
     if (!share.idle) {
         const Affine<T> affine(norm, share, shift, scale, bias, mean, inverse);
         const size_t pixel = image * norm.area;
-        const T *from = x + pixel * norm.channels, *gradient = dy + pixel * norm.stride;
-        share.both(from, norm.channels, gradient, norm.stride, [&](int row, float (&v)[WIDTH], float (&d)[WIDTH]) {
+        const Image<T> images[] = {
+            {x + pixel * norm.channels, (size_t)norm.channels}, {dy + pixel * norm.stride, (size_t)norm.stride}};
+        share.each(images, [&](int row, float (&v)[2][WIDTH]) {
             for (int i = 0; i < WIDTH; ++i) {
-                const float centred = v[i] + affine.centre[i], z = centred * affine.slope[i] + affine.term[i];
+                const float centred = v[0][i] + affine.centre[i], z = centred * affine.slope[i] + affine.term[i];
                 const u64 index = (image * norm.channels + share.channel + i) * norm.area + row;
-                const float dz = before_silu<T>(norm, d[i], z, index);
+                const float dz = before_silu<T>(norm, v[1][i], z, index);
                 sums[0][i] += dz;
                 sums[1][i] += dz * centred;
                 sums[2][i] += centred;
@@ -141,10 +144,10 @@ __device__ void norm_back_sums(const T* x, const T* shift, const T* scale, const
     }
 }
 
-// dx; dshift: [N, C], or none; weights: [N, 2, C], what each image adds to the gradients of bias and scale.
-template <typename T>
+// dx, to which `trunk`, the gradient of x by another way, is added if there are N = 3 images; dshift: [N, C], or none; weights: [N, 2, C], what each image adds to the gradients of bias and scale.
+template <int N, typename T>
 __device__ void norm_back_apply(const T* x, const T* shift, const T* scale, const T* bias, const float* stats, const T* dy,
-    const float* partial, T* dx, T* dshift, float* weights, Norm norm) {
+    const T* trunk, const float* partial, T* dx, T* dshift, float* weights, Norm norm) {
     __shared__ float total[3][CHANNELS], means[2][GROUPS];
     norm.dropout.open();
     const Share share(norm);
@@ -182,17 +185,25 @@ __device__ void norm_back_apply(const T* x, const T* shift, const T* scale, cons
         tilt[i] = means[1][group] * inverse[group] * inverse[group];
     }
     const size_t pixel = image * norm.area, start = pixel * norm.channels;
-    const T* gradient = dy + pixel * norm.stride;
-    share.both(x + start, norm.channels, gradient, norm.stride, [&](int row, float (&v)[WIDTH], float (&d)[WIDTH]) {
+    Image<T> images[N] = {{x + start, (size_t)norm.channels}, {dy + pixel * norm.stride, (size_t)norm.stride}};
+    if (N == 3) images[N - 1] = {trunk + pixel * norm.beside, (size_t)norm.beside};
+    share.each(images, [&](int row, float (&v)[N][WIDTH]) {
         for (int i = 0; i < WIDTH; ++i) {
-            const float centred = v[i] + affine.centre[i], z = centred * affine.slope[i] + affine.term[i];
+            const float centred = v[0][i] + affine.centre[i], z = centred * affine.slope[i] + affine.term[i];
             const u64 index = (image * norm.channels + share.channel + i) * norm.area + row;
-            const float dz = before_silu<T>(norm, d[i], z, index);
-            v[i] = affine.slope[i] * dz - level[i] - centred * tilt[i];
+            const float dz = before_silu<T>(norm, v[1][i], z, index);
+            v[0][i] = affine.slope[i] * dz - level[i] - centred * tilt[i] + (N == 3 ? v[N - 1][i] : 0.0f);
         }
-        store(dx + start + (size_t)row * norm.channels + share.channel, v);
+        store(dx + start + (size_t)row * norm.channels + share.channel, v[0]);
     });
 }
+
+#define NORM_BACK(NAME, N, T)                                                                                          \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) NAME##_##T(const T* x, const T* shift, const T* scale,    \
+        const T* bias, const float* stats, const T* dy, const T* trunk, const float* partial, T* dx, T* dshift,        \
+        float* weights, Norm norm) {                                                                                   \
+        norm_back_apply<N>(x, shift, scale, bias, stats, dy, trunk, partial, dx, dshift, weights, norm);               \
+    }
 
 #define NORM(T)                                                                                                        \
     extern "C" __global__ void __launch_bounds__(THREADS)                                                              \
@@ -203,15 +214,12 @@ __device__ void norm_back_apply(const T* x, const T* shift, const T* scale, cons
         const T* bias, const float* partial, float* stats, T* y, Norm norm) {                                          \
         norm_apply(x, shift, scale, bias, partial, stats, y, norm);                                                    \
     }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) norm_back_sums_##T(const T* x, const T* shift, const T* scale, \
-        const T* bias, const float* stats, const T* dy, float* partial, Norm norm) {                                   \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) norm_back_sums_##T(const T* x, const T* shift,            \
+        const T* scale, const T* bias, const float* stats, const T* dy, float* partial, Norm norm) {                   \
         norm_back_sums(x, shift, scale, bias, stats, dy, partial, norm);                                               \
     }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) norm_back_apply_##T(const T* x, const T* shift, const T* scale, \
-        const T* bias, const float* stats, const T* dy, const float* partial, T* dx, T* dshift, float* weights,        \
-        Norm norm) {                                                                                                   \
-        norm_back_apply(x, shift, scale, bias, stats, dy, partial, dx, dshift, weights, norm);                         \
-    }
+    NORM_BACK(norm_back_apply, 2, T)                                                                                   \
+    NORM_BACK(norm_back_join, 3, T)
 
 NORM(float)
 NORM(bf16)
