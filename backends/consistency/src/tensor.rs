@@ -139,11 +139,7 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// Layer normalisation of `[N,C]` or `[N,C,H,W]` over axis 1 (biased variance), then `scale`, `bias` `[C]`.
     fn layer_norm(&self, scale: &Self, bias: &Self, eps: f64) -> Self {
-        let mut along = vec![1; self.shape().len()];
-        along[1] = self.shape()[1];
-        let centred = self.sub(&self.mean(&[1]));
-        let deviation = centred.square().mean(&[1]).offset(eps).sqrt();
-        centred.div(&deviation).mul(&scale.reshape(&along)).add(&bias.reshape(&along))
+        reference::layer_norm(self, scale, bias, eps)
     }
 
     /// Scaled dot-product attention: softmax(k^T q / sqrt(C)) over the keys, for `[N,C,L]` queries, keys, values.

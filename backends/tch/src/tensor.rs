@@ -248,6 +248,20 @@ impl Tensor for TchTensor {
         self.fused(norm, true).unwrap_or_else(|| [self.clone(), reference::norm_silu(self, norm)])
     }
 
+    /// libtorch normalises over the last axis. Its kernel takes the mean from each value before it scales.
+    fn layer_norm(&self, scale: &Self, bias: &Self, eps: f64) -> Self {
+        let channels = self.shape()[1];
+        if channels == 1 {
+            // As in a group of its own.
+            return reference::layer_norm(self, scale, bias, eps);
+        }
+        self.map(|x| {
+            let rows = x.f_movedim_int(1, -1)?;
+            let [scale, bias] = [scale, bias].map(|weight| weight.get().f_to_kind(x.kind()));
+            rows.f_layer_norm([channels as i64], Some(scale?), Some(bias?), eps, true)?.f_movedim_int(-1, 1)
+        })
+    }
+
     fn add_scaled(&self, other: &Self, factor: f64) -> Self {
         let ((a, first), (b, second)) = (self.apart(), other.apart());
         let alike = a.kind() == b.kind() && a.size() == b.size();
@@ -279,8 +293,8 @@ impl Tensor for TchTensor {
         if !self.paths.attention {
             return reference::attention(self, keys, values);
         }
-        // libtorch's order is [N, heads, L, C].
-        let rows = |x: &Self| done(done(x.get().f_transpose(1, 2)).f_unsqueeze(1));
+        // libtorch's order is [N, heads, L, C]; its fast kernels take the values of a row side by side.
+        let rows = |x: &Self| done(done(done(x.get().f_transpose(1, 2)).f_unsqueeze(1)).f_contiguous());
         let (queries, keys) = lowered(rows(self), rows(keys));
         let values = done(rows(values).f_to_kind(queries.kind()));
         let none: Option<tch::Tensor> = None;

@@ -28,6 +28,8 @@ pub(super) fn agree<E: Engine>(engine: &E) -> Result<(), String> {
         // Normal values times 100: SiLU's exponential must not overflow.
         cases.push(norm(steps(1.0, -8.0), 100.0, 0.0));
     }
+    let far: Vec<f32> = (0..32).map(|i| 64.0 + 0.25 * ((i * 5) % 16) as f32).collect();
+    cases.push(Case::given(Operation::LayerNorm, &[(&[2, 16], far), (&[16], vec![1.0; 16]), (&[16], vec![0.0; 16])]));
     cases.iter().try_for_each(|case| values::agree(engine, case).map_err(|fault| format!("{case}: {fault}")))
 }
 

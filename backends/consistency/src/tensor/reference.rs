@@ -25,6 +25,15 @@ pub fn group_norm<T: Tensor>(x: &T, groups: usize, scale: &T, bias: &T, eps: f64
     normal.mul(&scale.reshape(&[1, c, 1, 1])).add(&bias.reshape(&[1, c, 1, 1]))
 }
 
+/// [`Tensor::layer_norm`].
+pub fn layer_norm<T: Tensor>(x: &T, scale: &T, bias: &T, eps: f64) -> T {
+    let mut along = vec![1; x.shape().len()];
+    along[1] = x.shape()[1];
+    let centred = x.sub(&x.mean(&[1]));
+    let deviation = centred.square().mean(&[1]).offset(eps).sqrt();
+    centred.div(&deviation).mul(&scale.reshape(&along)).add(&bias.reshape(&along))
+}
+
 /// [`Tensor::along_lines`].
 pub fn along_lines<T: Tensor>(x: &T, map: &LineMap) -> T {
     let [b, c, h, w] = image_shape(&x.shape());
