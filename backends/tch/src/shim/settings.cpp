@@ -20,8 +20,10 @@ extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
         context.setDeterministicCuDNN(deterministic);
         // Trying every algorithm once finds the fastest, and another one the next time.
         context.setBenchmarkCuDNN(!deterministic);
-        // This way of attention has gradients that do not repeat; in f32 there is no other without its matrix.
+        // Attention without its matrix has gradients that do not repeat, or only where all else that does not is refused.
         context.setSDPUseMemEfficient(!deterministic);
+        context.setSDPUseFlash(!deterministic);
+        context.setSDPUseCuDNN(!deterministic);
         // A warning where there is no such algorithm: some gradients that no loss of ours asks for.
         context.setDeterministicAlgorithms(deterministic, true);
         return 0;
