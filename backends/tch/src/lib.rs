@@ -3,6 +3,7 @@
 //! Holds no science; what is `unsafe` is the module of foreign functions. [`TchEngine`] computes; [`TchBackend`] is what the orchestrator sees.
 
 mod backend;
+mod composites;
 mod device;
 mod engine;
 mod failure;

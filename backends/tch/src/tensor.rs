@@ -50,7 +50,7 @@ impl TchTensor {
         TchTensor::of(tensor, self.paths)
     }
 
-    fn map(&self, op: impl FnOnce(&tch::Tensor) -> Result<tch::Tensor, TchError>) -> TchTensor {
+    pub(crate) fn map(&self, op: impl FnOnce(&tch::Tensor) -> Result<tch::Tensor, TchError>) -> TchTensor {
         self.like(done(op(&self.get())))
     }
 
@@ -68,7 +68,7 @@ pub(crate) fn upload(shape: &[usize], values: &[f32], device: Device) -> tch::Te
 }
 
 /// Both operands of a product in one format: the lower of the two.
-fn lowered(a: tch::Tensor, b: tch::Tensor) -> (tch::Tensor, tch::Tensor) {
+pub(crate) fn lowered(a: tch::Tensor, b: tch::Tensor) -> (tch::Tensor, tch::Tensor) {
     if a.kind() == b.kind() {
         return (a, b);
     }
@@ -214,29 +214,8 @@ impl Tensor for TchTensor {
         self.like(done(bias.f_addmm(&x, &weight)))
     }
 
-    /// libtorch's kernel folds mean and scale into one product, which loses the digits that a large mean hides. So its
-    /// input is centred before; the norm does not see such a shift, nor do gradients, and the shift needs no tape. bf16
-    /// has no such digits to lose. Statistics are f32 either way.
     fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
-        let [n, c, h, w] = image_shape(&self.shape());
-        let norm = NormSilu { shift: None, groups, scale, bias, eps, dropout: None };
-        if let Some([_, normal]) = self.fused(&norm, false) {
-            return normal;
-        }
-        if c * h * w == groups {
-            // Alone in its group a value is its own mean; the kernel's gradient is then a difference of large numbers.
-            return reference::group_norm(self, groups, scale, bias, eps);
-        }
-        let centre = |x: &tch::Tensor| -> Result<tch::Tensor, TchError> {
-            let grouped = x.f_reshape(sizes(&[n, groups, c / groups * h * w]))?;
-            let mean = grouped.f_detach()?.f_mean_dim(&[2i64][..], true, Kind::Float)?;
-            grouped.f_sub(&mean)?.f_reshape(sizes(&[n, c, h, w]))
-        };
-        self.map(|x| {
-            let input = if x.kind() == Kind::Float { centre(x)? } else { x.shallow_clone() };
-            let [scale, bias] = [scale, bias].map(|weight| weight.get().f_to_kind(x.kind()));
-            input.f_group_norm(groups as i64, Some(scale?), Some(bias?), eps, true)
-        })
+        self.group_normalised(groups, scale, bias, eps)
     }
 
     fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
@@ -248,18 +227,8 @@ impl Tensor for TchTensor {
         self.fused(norm, true).unwrap_or_else(|| [self.clone(), reference::norm_silu(self, norm)])
     }
 
-    /// libtorch normalises over the last axis. Its kernel takes the mean from each value before it scales.
     fn layer_norm(&self, scale: &Self, bias: &Self, eps: f64) -> Self {
-        let channels = self.shape()[1];
-        if channels == 1 {
-            // As in a group of its own.
-            return reference::layer_norm(self, scale, bias, eps);
-        }
-        self.map(|x| {
-            let rows = x.f_movedim_int(1, -1)?;
-            let [scale, bias] = [scale, bias].map(|weight| weight.get().f_to_kind(x.kind()));
-            rows.f_layer_norm([channels as i64], Some(scale?), Some(bias?), eps, true)?.f_movedim_int(-1, 1)
-        })
+        self.layer_normalised(scale, bias, eps)
     }
 
     fn add_scaled(&self, other: &Self, factor: f64) -> Self {
@@ -290,16 +259,10 @@ impl Tensor for TchTensor {
     }
 
     fn attention(&self, keys: &Self, values: &Self) -> Self {
-        if !self.paths.attention {
-            return reference::attention(self, keys, values);
+        match self.paths.attention {
+            true => self.attended(keys, values),
+            false => reference::attention(self, keys, values),
         }
-        // libtorch's order is [N, heads, L, C]; its fast kernels take the values of a row side by side.
-        let rows = |x: &Self| done(done(done(x.get().f_transpose(1, 2)).f_unsqueeze(1)).f_contiguous());
-        let (queries, keys) = lowered(rows(self), rows(keys));
-        let values = done(rows(values).f_to_kind(queries.kind()));
-        let none: Option<tch::Tensor> = None;
-        let seen = tch::Tensor::f_scaled_dot_product_attention(&queries, &keys, &values, none, 0.0, false, None, false);
-        self.like(done(done(done(seen).f_squeeze_dim(1)).f_transpose(1, 2)))
     }
 
     fn pad(&self, top: usize, bottom: usize, left: usize, right: usize) -> Self {

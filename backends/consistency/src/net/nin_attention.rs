@@ -2,7 +2,8 @@
 
 use std::f64::consts::SQRT_2;
 
-use super::layers::{GroupNorm, Nin, residual};
+use super::layers::{Nin, residual};
+use super::norm::GroupNorm;
 use super::scope::Scope;
 use crate::params::Params;
 use crate::tensor::{Tensor, image_shape};

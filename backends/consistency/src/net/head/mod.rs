@@ -11,7 +11,7 @@ use exp_api::spec::{FactorSpec, HeadSpec};
 use self::part::{Part, Seen};
 use super::Denoised;
 use super::dropout::Pass;
-use super::layers::LayerNorm;
+use super::norm::LayerNorm;
 use super::precondition::Scales;
 use super::scope::Scope;
 use crate::params::Params;

@@ -5,7 +5,8 @@ use exp_api::spec::{BaselineHeadSpec, BlockType, ConvHeadSpec, Nonlinearity, Une
 use super::Given;
 use crate::net::dropout::Pass;
 use crate::net::forward::Forward;
-use crate::net::layers::{Conv, GroupNorm};
+use crate::net::layers::Conv;
+use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::net::unetpp::block::{Block, Role, Style};
 use crate::net::unetpp::resample_conv::Change;

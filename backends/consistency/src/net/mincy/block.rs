@@ -4,8 +4,9 @@ use exp_api::spec::{MincyAttention, MincySpec, Nonlinearity};
 
 use crate::net::dropout::Dropout;
 use crate::net::forward::Forward;
-use crate::net::layers::{Conv, Dense, GroupNorm, activate, residual};
+use crate::net::layers::{Conv, Dense, activate, residual};
 use crate::net::nin_attention::NinAttention;
+use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::params::Params;
 use crate::tensor::Tensor;

@@ -3,8 +3,9 @@
 use exp_api::spec::{BlockType, NcsnppSpec, Nonlinearity};
 
 use crate::net::dropout::{Dropout, Pass};
-use crate::net::layers::{Conv, Dense, GroupNorm, Nin, residual};
+use crate::net::layers::{Conv, Dense, Nin, residual};
 use crate::net::nin_attention::NinAttention;
+use crate::net::norm::GroupNorm;
 use crate::net::resample::Resample;
 use crate::net::scope::Scope;
 use crate::params::Params;

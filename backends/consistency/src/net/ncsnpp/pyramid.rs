@@ -4,7 +4,8 @@ use exp_api::spec::{Combine, NcsnppSpec, Progressive, ProgressiveInput};
 
 use super::block::init_scale;
 use super::resize::Resize;
-use crate::net::layers::{Conv, GroupNorm, residual};
+use crate::net::layers::{Conv, residual};
+use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::params::Params;
 use crate::tensor::Tensor;

@@ -1,7 +1,8 @@
 //! The attention of UNet++: all pixels, several heads.
 
 use super::block::NEAR_ZERO;
-use crate::net::layers::{Conv, GroupNorm};
+use crate::net::layers::Conv;
+use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::params::Params;
 use crate::tensor::{Tensor, image_shape};

@@ -8,7 +8,8 @@ use super::attention::Attention;
 use super::resample_conv::{Change, ResampleConv};
 use crate::net::dropout::Dropout;
 use crate::net::forward::Forward;
-use crate::net::layers::{Conv, Dense, GroupNorm};
+use crate::net::layers::{Conv, Dense};
+use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::tensor::Tensor;
 
