@@ -12,6 +12,7 @@ mod complete;
 mod data;
 mod doctor;
 mod draw;
+mod found;
 mod help;
 mod info;
 mod jobs;

@@ -9,16 +9,16 @@ use indicatif::MultiProgress;
 use serde_json::Value as Json;
 
 use super::Failure;
+use super::found;
 use super::jobs::Maker;
 use super::sweep::{around, state, summary, tell_ended, tell_started};
-use crate::compose::{Composed, Key, Node, Origin, Override, Problem, Value, to_yaml};
+use crate::compose::{Composed, Problem};
 use crate::dispatch::Jobs;
-use crate::files::write_durably;
 use crate::launch::end;
 use crate::recorder::METRICS;
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
-use crate::sweep::{Direction, Halving, Sampler, Search, Space};
+use crate::sweep::{Halving, Sampler, Search, Space};
 use crate::sweep_dir::{Outcome, SweepDir};
 use crate::tally::Tally;
 use crate::worker::WorkerError;
@@ -26,8 +26,6 @@ use crate::{dispatch, log};
 
 /// How often a point that the filter leaves out is chosen anew.
 const ATTEMPTS: u64 = 1_000;
-/// What the search found, in the directory of the sweep.
-const RESULTS: &str = "optimization_results.yaml";
 
 /// Tries whether a point of the space makes a job that could be run, so that nothing begins that cannot.
 pub(super) fn probe(maker: &Maker, search: &Search, space: &Space) -> Result<(), Failure> {
@@ -84,8 +82,8 @@ pub(super) fn run(
         })?;
         tally.close();
         let trouble = trials.trouble.take();
-        write_results(&sweep, space, search)?;
-        if let Some(best) = best(&sweep, search.direction) {
+        found::write(&sweep, space, search)?;
+        if let Some(best) = found::best(&sweep, search.direction) {
             let value = best.value.unwrap_or(f64::NAN);
             tell(format_args!("best {}: {value:.6} of #{} : {}", search.metric, best.job, sweep.entry(best.job).words));
         }
@@ -261,28 +259,4 @@ fn give_up(dir: &Path, cause: &str) {
             warn(format_args!("warning: {}: {error}", dir.display()));
         }
     }
-}
-
-/// The best of the jobs that came to their end.
-fn best(sweep: &SweepDir, direction: Direction) -> Option<&Outcome> {
-    let done = sweep.outcomes().iter().filter(|outcome| !outcome.given_up);
-    let cost = |outcome: &Outcome| outcome.value.map(|value| direction.cost(value));
-    done.filter(|outcome| outcome.value.is_some())
-        .min_by(|a, b| cost(a).partial_cmp(&cost(b)).unwrap_or(std::cmp::Ordering::Equal))
-}
-
-/// Writes the best point as the Optuna sweeper of Hydra does: `name`, `best_params`, `best_value`.
-fn write_results(sweep: &SweepDir, space: &Space, search: &Search) -> Result<(), Failure> {
-    let Some(best) = best(sweep, search.direction) else { return Ok(()) };
-    let chosen = Override::parse_all(&space.chosen(&sweep.entry(best.job).point))?;
-    let param = |item: &Override| {
-        Some((Key::from(item.prefixed_key().as_str()), item.element()?.to_node(&Origin::Builtin).ok()?))
-    };
-    let params = Value::Map(chosen.iter().filter_map(param).collect());
-    let value = Value::Float(best.value.unwrap_or(f64::NAN));
-    let name = Value::str(&search.name);
-    let entries = [("name", name), ("best_params", params), ("best_value", value)];
-    let results = entries.into_iter().map(|(key, value)| (Key::from(key), Node::builtin(value))).collect();
-    let text = to_yaml(&Node::builtin(Value::Map(results)));
-    Ok(write_durably(&sweep.path().join(RESULTS), text.as_bytes())?)
 }

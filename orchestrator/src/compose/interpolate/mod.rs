@@ -3,6 +3,7 @@
 //! `grammar` says what an interpolation is, `parser` reads one, `resolve` and `eval` find its value
 //! in a tree, `resolvers` holds the functions. Interpolations stay text in the tree until asked for.
 
+mod copy;
 mod eval;
 mod grammar;
 mod parser;

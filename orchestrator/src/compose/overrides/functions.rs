@@ -2,8 +2,7 @@
 //!
 //! Pure: `shuffle` only marks a sweep, whoever expands it brings the randomness; a list gets the same random order each time.
 
-use std::collections::VecDeque;
-
+use super::arguments::{Argument, Arguments};
 use super::cast::{self, Cast};
 use super::order::{shuffled, sorted, sorted_range};
 use super::value::{Element, Number, Parsed, Sweep, SweepValues};
@@ -26,15 +25,6 @@ const NAMES: [&str; 14] = [
     "tag",
     "zip",
 ];
-
-/// One argument of a call.
-#[derive(Debug)]
-pub struct Argument {
-    /// The name, for `name=value`.
-    pub name: Option<String>,
-    /// The value.
-    pub value: Parsed,
-}
 
 /// Evaluates `name(arguments)`.
 ///
@@ -68,70 +58,7 @@ pub fn call(name: &str, arguments: Vec<Argument>) -> Result<Parsed, String> {
     Ok(result)
 }
 
-/// The arguments not yet taken; quotes are dropped, as functions never see them.
-struct Arguments {
-    positional: VecDeque<Parsed>,
-    named: Vec<(String, Parsed)>,
-}
-
-impl Arguments {
-    fn new(arguments: Vec<Argument>) -> Result<Self, String> {
-        let (mut positional, mut named) = (VecDeque::new(), Vec::new());
-        for Argument { name, value } in arguments {
-            let value = match value {
-                Parsed::Element(Element::Quoted(text, _)) => Parsed::Element(Element::text(text)),
-                other => other,
-            };
-            match name {
-                None => positional.push_back(value),
-                Some(name) if named.iter().any(|(earlier, _)| *earlier == name) => {
-                    return Err(format!("`{name}` is given twice"));
-                }
-                Some(name) => named.push((name, value)),
-            }
-        }
-        Ok(Self { positional, named })
-    }
-
-    /// The argument of that name.
-    fn named(&mut self, name: &str) -> Option<Parsed> {
-        let at = self.named.iter().position(|(n, _)| n == name)?;
-        Some(self.named.remove(at).1)
-    }
-
-    /// The argument of that name, else the next one in order.
-    fn next(&mut self, name: &str) -> Option<Parsed> {
-        self.named(name).or_else(|| self.positional.pop_front())
-    }
-
-    /// All positional arguments.
-    fn rest(&mut self) -> Vec<Parsed> {
-        std::mem::take(&mut self.positional).into()
-    }
-
-    /// What a cast applies to: one value, or several as a sweep.
-    fn casting(&mut self) -> Result<Parsed, String> {
-        let value = self.named("value");
-        let mut rest = self.rest();
-        match (value, rest.len()) {
-            (Some(value), 0) => Ok(value),
-            (Some(_), _) => Err("takes positional arguments or `value`, not both".to_owned()),
-            (None, 0) => Err("nothing to cast".to_owned()),
-            (None, 1) => Ok(rest.remove(0)),
-            (None, _) => Ok(Parsed::Sweep(simple_choice(rest)?)),
-        }
-    }
-
-    fn done(self, function: &str) -> Result<(), String> {
-        match (self.positional.is_empty(), self.named.first()) {
-            (true, None) => Ok(()),
-            (_, Some((name, _))) => Err(format!("{function}: unexpected argument `{name}`")),
-            (false, None) => Err(format!("{function}: too many arguments")),
-        }
-    }
-}
-
-fn simple_choice(values: Vec<Parsed>) -> Result<Sweep, String> {
+pub(super) fn simple_choice(values: Vec<Parsed>) -> Result<Sweep, String> {
     Ok(SweepValues::Choice { items: elements(values)?, simple: true }.into())
 }
 

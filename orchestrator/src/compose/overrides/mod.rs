@@ -4,6 +4,7 @@
 //! Which words choose a group's option is decided where the groups are known, in `defaults`.
 
 mod apply;
+mod arguments;
 mod cast;
 mod functions;
 mod key;

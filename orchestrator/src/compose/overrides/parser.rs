@@ -3,7 +3,8 @@
 //! Accepts what Hydra's own grammar accepts and says where it stopped understanding. Calls are
 //! evaluated on the way (`functions`); what the override then does to a tree is `apply`'s business.
 
-use super::functions::{self, Argument};
+use super::arguments::Argument;
+use super::functions;
 use super::key::key;
 use super::value::{Element, Parsed, SweepValues};
 use super::{Kind, Override};
