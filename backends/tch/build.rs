@@ -26,11 +26,11 @@ fn main() {
         println!("cargo:rustc-link-search=native={}", lib.display());
         println!("cargo:rustc-link-arg=-lc10_cuda");
         for library in ["libcudart.so", "libnvrtc.so"] {
-            let file = newest(&toolkit.join("lib"), library);
+            let file = newest(&libraries(&toolkit), library);
             println!("cargo:rustc-link-arg={}", file.display());
         }
         // A path that libraries hand down, unlike the newer kind: NVRTC opens a second library by its name alone.
-        println!("cargo:rustc-link-arg=-Wl,--disable-new-dtags,-rpath,{}", toolkit.join("lib").display());
+        println!("cargo:rustc-link-arg=-Wl,--disable-new-dtags,-rpath,{}", libraries(&toolkit).display());
     }
 }
 
@@ -44,10 +44,10 @@ fn shim(lib: &Path, toolkit: Option<&Path>) {
     match toolkit {
         Some(toolkit) => {
             let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
-            let read = |name| fs::read_to_string(format!("src/shim/cuda/{name}.cu")).expect("it is in the repository");
+            let read = |name| fs::read_to_string(format!("src/shim/cuda/{name}")).expect("it is in the repository");
             // A literal for each, side by side: compilers bound the length of one.
-            let literals =
-                ["common", "norm", "images", "params"].map(|name| format!("R\"KERNELS({})KERNELS\"\n", read(name)));
+            let literals = ["shared.h", "common.cu", "norm.cu", "images.cu", "params.cu"]
+                .map(|name| format!("R\"KERNELS({})KERNELS\"\n", read(name)));
             fs::write(out.join("kernels.inc"), literals.concat()).expect("cargo gives a folder to write to");
             build.define("EXP_CUDA", None).include(out).include(toolkit.join("include"));
             build.files(["launch", "images", "params", "record"].map(|name| format!("src/shim/cuda/{name}.cpp")));
@@ -59,7 +59,13 @@ fn shim(lib: &Path, toolkit: Option<&Path>) {
     build.compile("exp_tch_shim");
 }
 
-/// The folder with CUDA's headers (`include`) and libraries (`lib`): that of the wheels beside libtorch, or CUDA_HOME.
+/// The folder of a toolkit's libraries: `lib` in wheels, `lib64` as NVIDIA installs it.
+fn libraries(toolkit: &Path) -> PathBuf {
+    let wide = toolkit.join("lib64");
+    if wide.is_dir() { wide } else { toolkit.join("lib") }
+}
+
+/// The folder with CUDA's headers (`include`) and libraries: that of the wheels beside libtorch, or CUDA_HOME.
 fn toolkit(lib: &Path) -> PathBuf {
     println!("cargo:rerun-if-env-changed=CUDA_HOME");
     let beside = lib.ancestors().nth(2).map(|site| site.join("nvidia/cu13"));

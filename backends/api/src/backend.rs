@@ -78,7 +78,7 @@ pub enum BackendError {
     /// A loss or gradient is no longer finite.
     #[error("{term} is not finite at step {step}; {kept}")]
     NonFinite {
-        /// The step that was not taken.
+        /// The step whose value it is.
         step: u64,
         /// The loss term or gradient.
         term: String,

@@ -19,14 +19,16 @@ impl Backend for BurnBackend {
         "burn"
     }
 
+    /// GPUs are not listed: burn only finds out by starting one whether it is there.
     fn devices(&self) -> Vec<DeviceInfo> {
         let threads = available_threads();
         vec![DeviceInfo { name: "cpu".to_owned(), description: format!("burn flex, {threads} threads") }]
     }
 
-    /// On the CPU each replica is one thread, so threads become replicas as far as the batch feeds them.
+    /// One replica on a GPU. On the CPU each is one thread, so threads become replicas as far as the batch feeds them.
     fn resolve(&self, mut spec: RunSpec) -> RunSpec {
         let threads = spec.backend.threads.unwrap_or_else(available_threads);
+        let threads = if spec.backend.device == "cpu" { threads } else { 1 };
         let devices = spec.backend.devices.take().unwrap_or_else(|| train::one_a_thread(&spec, threads));
         spec.backend.threads = Some(devices.len() as u64);
         spec.backend.devices = Some(devices);
@@ -36,10 +38,10 @@ impl Backend for BurnBackend {
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
         // Its kernels for GPUs multiply in tf32, and cannot be told not to.
-        let own = if spec.backend.device == "cpu" { Precision::F32 } else { Precision::Tf32 };
-        if spec.backend.precision != own {
-            let message =
-                format!("expected {}: the burn backend has no other on `{}`", own.word(), spec.backend.device);
+        let own = |name: &str| if name == "cpu" { Precision::F32 } else { Precision::Tf32 };
+        let named = spec.backend.devices.as_deref().unwrap_or(std::slice::from_ref(&spec.backend.device));
+        if let Some(name) = named.iter().find(|name| spec.backend.precision != own(name)) {
+            let message = format!("expected {}: the burn backend has no other on `{name}`", own(name).word());
             problems.push(Problem::new("backend.precision", message));
         }
         if spec.backend.fast_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {

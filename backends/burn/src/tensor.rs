@@ -164,13 +164,13 @@ impl Tensor for BurnTensor {
         }
     }
 
-    fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
+    fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {
         let (x, &NormSilu { groups, scale, bias, eps, .. }) = (norm.shifted(self), norm);
         let active = match kernels::group_norm(&x.0, groups, &scale.0, &bias.0, eps, true) {
             Some(out) => BurnTensor(out),
             None => reference::group_norm(&x, groups, scale, bias, eps).silu(),
         };
-        norm.dropped(&active)
+        [self.clone(), norm.dropped(&active)]
     }
 }
 

@@ -169,6 +169,54 @@ fn stopped(dir: &Path, answer: impl Fn(&mut Option<std::process::ChildStdin>)) -
     last.expect("an outcome")
 }
 
+/// Keeps events, and asks for a stop when it has the row of a step, before that step is measured.
+struct Stopping {
+    kept: Kept,
+    stop: Stop,
+    at: u64,
+}
+
+impl exp_api::EventSink for Stopping {
+    fn emit(&mut self, event: Event) -> std::io::Result<()> {
+        if matches!(event, Event::Metrics { step, .. } if step == self.at) {
+            self.stop.ask();
+        }
+        self.kept.emit(event)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.kept.flush()
+    }
+}
+
+#[test]
+fn a_step_whose_measuring_is_stopped_is_measured_at_resume() {
+    let mut job = job();
+    (job.spec.train.eval_every, job.spec.train.checkpoint_every) = (Some(2), Some(3));
+    job.spec.eval.metrics.push(exp_api::spec::Metric::Pae);
+    let rows = |kept: Kept| -> Vec<Event> {
+        kept.events.into_iter().filter(|event| matches!(event, Event::Metrics { .. })).collect()
+    };
+    let (whole, dir) = (folder_with(&job), folder_with(&job));
+    let mut kept = Kept::default();
+    BurnBackend.run(whole.path(), &job, &mut kept, &Stop::default()).unwrap();
+    let expected = rows(kept);
+    let mut found = Vec::new();
+    for at in [2, 4] {
+        let stop = Stop::default();
+        let mut sink = Stopping { kept: Kept::default(), stop: stop.clone(), at };
+        let report = BurnBackend.run(dir.path(), &job, &mut sink, &stop).unwrap();
+        assert_eq!((report.step, report.interrupted), (at, true));
+        found.extend(rows(sink.kept));
+    }
+    let mut kept = Kept::default();
+    BurnBackend.run(dir.path(), &job, &mut kept, &Stop::default()).unwrap();
+    found.extend(rows(kept));
+    assert_eq!(found, expected);
+    let last = |dir: &tempfile::TempDir| fs::read(dir.path().join("checkpoints/5/state.safetensors")).unwrap();
+    assert!(last(&dir) == last(&whole));
+}
+
 #[test]
 fn it_stops_when_asked_and_when_nobody_listens() {
     let mut job = job();

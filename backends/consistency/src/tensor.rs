@@ -128,13 +128,14 @@ pub trait Tensor: Clone + Send + Sync + 'static {
 
     /// What stands before each convolution of a residual block; see [`NormSilu`].
     fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
-        reference::norm_silu(self, norm)
+        let [_, branch] = self.parted(norm);
+        branch
     }
 
-    /// Where a residual block parts: x for its trunk, and [`Tensor::norm_silu`] of x for its branch. An engine's kernel can
-    /// then join the gradients that come back by the two.
+    /// Where a residual block parts: x for its trunk, and [`Tensor::norm_silu`] of x for its branch. This is what an engine
+    /// has a kernel for, which can then join the gradients that come back by the two.
     fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {
-        [self.clone(), self.norm_silu(norm)]
+        [self.clone(), reference::norm_silu(self, norm)]
     }
 
     /// Layer normalisation of `[N,C]` or `[N,C,H,W]` over axis 1 (biased variance), then `scale`, `bias` `[C]`.

@@ -76,7 +76,12 @@ impl Backend for TchBackend {
 }
 
 fn uses_gpus(spec: &RunSpec) -> bool {
-    spec.backend.devices.iter().flatten().chain([&spec.backend.device]).any(|device| device != "cpu")
+    named(spec).any(|device| device != "cpu")
+}
+
+/// Every device that does some of the work.
+fn named(spec: &RunSpec) -> impl Iterator<Item = &String> {
+    spec.backend.devices.as_deref().unwrap_or(std::slice::from_ref(&spec.backend.device)).iter()
 }
 
 /// The device that holds the state.
@@ -101,7 +106,7 @@ fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
         let message = format!("`graph` records the steps of one replica: backend.devices has {replicas}");
         problems.push(Problem::new("backend.fast_paths", message));
     }
-    if spec.backend.precision == Precision::Tf32 && !device.is_cuda() {
+    if spec.backend.precision == Precision::Tf32 && named(spec).any(|name| name == "cpu") {
         problems.push(Problem::new("backend.precision", "`tf32` is a format of GPUs; the CPU has f32 and bf16"));
     }
     problems
@@ -116,7 +121,7 @@ pub fn replicas(spec: &RunSpec) -> Result<Replicas<TchEngine>, BackendError> {
     let devices = backend.devices.clone().unwrap_or_else(|| vec![backend.device.clone()]);
     let threads = backend.threads.unwrap_or_else(available_threads) as usize;
     let share = threads / devices.len().max(1);
-    shim::settings(backend.precision == Precision::Tf32, backend.deterministic)
+    shim::settings(backend.precision == Precision::Tf32, backend.deterministic, devices.len() == 1)
         .map_err(|error| BackendError::Device(error.to_string()))?;
     let paths = backend.fast_paths.as_deref().unwrap_or_default();
     Replicas::open(&devices, |name| {

@@ -74,7 +74,7 @@ impl Recorded {
     }
 
     fn steps(&self) -> MutexGuard<'_, Steps> {
-        // A step that failed is not in it, so a panic elsewhere spoils nothing.
+        // A step that failed was only seen less often, so a panic elsewhere spoils nothing.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -25,14 +25,14 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// Those of a data set that is small enough.
+    /// Those of a data set that is small enough, and finds room on the device.
     pub(crate) fn new(engine: &TchEngine, shape: [usize; 4], pixels: &[u8]) -> Option<Images> {
         if pixels.len() > MOST || shape[0] > COUNT {
             return None;
         }
-        let there = |tensor: Result<Tensor, _>| Handle::new(done(done(tensor).f_to_device(engine.device())));
-        let pixels = done(Tensor::f_from_slice(pixels)).f_reshape(sizes(&shape));
-        Some(Images { engine: engine.clone(), pixels: there(pixels), white: there(Tensor::f_from_slice(&[255.0f32])) })
+        let there = |tensor: Result<Tensor, _>| done(tensor).f_to_device(engine.device()).ok().map(Handle::new);
+        let pixels = there(done(Tensor::f_from_slice(pixels)).f_reshape(sizes(&shape)))?;
+        Some(Images { engine: engine.clone(), pixels, white: there(Tensor::f_from_slice(&[255.0f32]))? })
     }
 }
 

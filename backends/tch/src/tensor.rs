@@ -218,11 +218,6 @@ impl Tensor for TchTensor {
         self.group_normalised(groups, scale, bias, eps)
     }
 
-    fn norm_silu(&self, norm: &NormSilu<Self>) -> Self {
-        let [_, branch] = self.parted(norm);
-        branch
-    }
-
     fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {
         self.fused(norm, true).unwrap_or_else(|| [self.clone(), reference::norm_silu(self, norm)])
     }

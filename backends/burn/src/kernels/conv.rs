@@ -10,7 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 const BLOCK: usize = 4;
 /// Registers of outputs a channel.
 const VECTORS: usize = 2;
-/// Widest register, in `f32`: planes are padded so that one may run over.
+/// Widest register, in `f32`: planes are padded so that the last one may run over, also where a kernel tap shifts it.
 const SLACK: usize = 16;
 
 /// Sizes of a convolution `[n,c,h,w]` x `[o,c,k,k]`.
@@ -41,7 +41,7 @@ impl Geometry {
 
     /// Memory of a padded plane.
     fn plane(self) -> usize {
-        (self.h + self.k - 1) * self.row() + SLACK
+        (self.h + self.k - 1) * self.row() + SLACK + self.k - 1
     }
 
     /// Where each register of outputs begins in the padded plane, a whole number of tiles of them, and how far apart

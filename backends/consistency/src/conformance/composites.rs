@@ -41,6 +41,8 @@ fn same_convolutions(cases: &mut Vec<Case>) {
             }
         }
     }
+    // One pixel more than registers of 16 take.
+    cases.push(Case::new(Operation::Conv2d { stride: 1, padding: 1 }, &[&[1, 2, 3, 9], &[5, 2, 3, 3]]));
     // Several tiles of rows, columns and channels at once.
     cases.push(Case::new(Operation::Conv2d { stride: 1, padding: 1 }, &[&[2, 9, 16, 16], &[13, 9, 3, 3], &[13]]));
     cases.push(Case::new(Operation::Conv2d { stride: 1, padding: 1 }, &[&[1, 17, 8, 8], &[20, 17, 3, 3]]));

@@ -16,17 +16,22 @@ pub(super) fn agree<E: Engine>(engine: &E) -> Result<(), String> {
     cases.push(Case::given(Operation::Exp, &[(&[3], vec![-200.0, 88.0, 200.0])]));
     cases.push(Case::given(Operation::SumSquares, &[(&[20_001], vec![0.5; 20_001])]));
     for operation in [Operation::GroupNorm { groups: 2 }, Operation::NormSilu { groups: 2 }] {
-        let norm = |x: Vec<f32>, scale: f32, bias: f32| {
-            Case::given(operation.clone(), &[(&[1, 4, 2, 2], x), (&[4], vec![scale; 4]), (&[4], vec![bias; 4])])
+        // Four channels; and eight, in the same groups, for kernels that take several at once.
+        let mut norm = |x: Vec<f32>, scale: f32, bias: f32| {
+            for (channels, side) in [(4, 2), (8, 1)] {
+                let (shape, each) = ([1, channels, side, 16 / channels / side], [channels]);
+                let weights = |value| (&each[..], vec![value; channels]);
+                cases.push(Case::given(operation.clone(), &[(&shape, x.clone()), weights(scale), weights(bias)]));
+            }
         };
         let steps = |step: f32, start: f32| (0..16).map(|i| start + step * ((i * 5) % 16) as f32).collect::<Vec<_>>();
         // Constant groups, whose variance is 0, give the bias; f32 holds their sums and means exactly.
-        cases.push(norm(vec![0.75; 16], 2.0, 0.3));
-        cases.push(norm(vec![-13.0; 16], 2.0, -1.0));
+        norm(vec![0.75; 16], 2.0, 0.3);
+        norm(vec![-13.0; 16], 2.0, -1.0);
         // A mean of many deviations, as exact.
-        cases.push(norm(steps(0.25, 64.0), 1.0, 0.0));
+        norm(steps(0.25, 64.0), 1.0, 0.0);
         // Normal values times 100: SiLU's exponential must not overflow.
-        cases.push(norm(steps(1.0, -8.0), 100.0, 0.0));
+        norm(steps(1.0, -8.0), 100.0, 0.0);
     }
     let far: Vec<f32> = (0..32).map(|i| 64.0 + 0.25 * ((i * 5) % 16) as f32).collect();
     cases.push(Case::given(Operation::LayerNorm, &[(&[2, 16], far), (&[16], vec![1.0; 16]), (&[16], vec![0.0; 16])]));

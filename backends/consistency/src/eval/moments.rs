@@ -2,7 +2,7 @@
 //!
 //! Owns the accumulation. A block of rows is centred on its own mean before it is squared, and joined to what came
 //! before by the formula of Chan, Golub and LeVeque (1979), so nothing cancels when the mean is large against the
-//! spread. Merging two streams is the same operation. The last bits depend on where the blocks end; nothing else does.
+//! spread. The last bits depend on where the blocks end; nothing else does.
 
 use faer::{Col, Mat, MatRef};
 
@@ -46,18 +46,6 @@ impl Moments {
         Ok(())
     }
 
-    /// Adds all that `other` has seen.
-    ///
-    /// # Errors
-    /// [`EvalError::Dimensions`] when its vectors have another length.
-    pub fn merge(&mut self, other: &Moments) -> Result<(), EvalError> {
-        if self.mean.nrows() != other.mean.nrows() {
-            return Err(EvalError::Dimensions(self.mean.nrows(), other.mean.nrows()));
-        }
-        self.join(other);
-        Ok(())
-    }
-
     /// The Gaussian with this mean and the covariance over n - 1.
     ///
     /// # Errors
@@ -82,9 +70,6 @@ impl Moments {
 
     fn join(&mut self, other: &Moments) {
         let total = self.count + other.count;
-        if total == 0 {
-            return;
-        }
         let (mine, theirs) = (self.count as f64, other.count as f64);
         let shift = &other.mean - &self.mean;
         let weight = mine * theirs / total as f64;
@@ -132,18 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_equals_its_whole_and_so_do_merged_parts() {
+    fn a_stream_equals_its_whole() {
         let rows = rows(1000, 3, 2.0);
         let whole = seen(&rows, 1000);
         for pieces in [1, 7, 256, 999] {
             assert_close(&whole, &seen(&rows, pieces), 1e-13);
         }
-        let (left, right) = rows.split_at(3 * 311);
-        let mut merged = Moments::new(3);
-        merged.merge(&seen(left, 50)).unwrap();
-        merged.merge(&seen(right, 50)).unwrap();
-        merged.merge(&Moments::new(3)).unwrap();
-        assert_close(&whole, &merged, 1e-13);
     }
 
     #[test]
@@ -158,7 +137,6 @@ mod tests {
     fn what_does_not_fit_is_refused() {
         let mut moments = Moments::new(3);
         assert!(matches!(moments.extend(&[0.0; 4]), Err(EvalError::Extent { values: 4, dimensions: 3 })));
-        assert!(matches!(moments.merge(&Moments::new(2)), Err(EvalError::Dimensions(3, 2))));
         moments.extend(&[0.0; 3]).unwrap();
         assert!(matches!(moments.gaussian(), Err(EvalError::TooFew(1))));
         moments.extend(&[0.0, f64::NAN, 0.0]).unwrap();

@@ -19,18 +19,18 @@ const SEED: u64 = 42;
 /// Images of the data set that pass by at once.
 const BLOCK: usize = 1000;
 
-/// The error of `denoise(x, sigma)` at every level, levels falling; each with its level.
+/// The error of `denoise(x, sigma)` at every level, levels falling; each with its level, computed when it is asked for.
 pub fn errors(
     spec: &PaeSpec,
     schedule: &ScheduleSpec,
     data: &Dataset,
     denoise: impl Fn(&[f32], f64) -> Vec<f32>,
-) -> Vec<(f64, f64)> {
+) -> impl Iterator<Item = (f64, f64)> {
     let images = (spec.images as usize).min(data.len());
     let size = data.shape().values();
     let levels = grid::rising(&ScheduleSpec { sigma_min: spec.sigma_min, ..schedule.clone() }, spec.levels as usize);
     let clean = data.range(0..images).images;
-    let error = |(level, sigma): (usize, f64)| {
+    let error = move |(level, sigma): (usize, f64)| {
         let noised = |base: &[f32], draw: u64| -> Vec<f32> {
             let noise = normals(level as u64, draw, 0..images as u64, size);
             base.iter().zip(noise).map(|(value, z)| value + sigma as f32 * z).collect()
@@ -47,7 +47,7 @@ pub fn errors(
         let apart = sum.iter().zip(&wanted).map(|(sum, wanted)| (sum / spec.draws as f64 - f64::from(*wanted)).abs());
         (sigma, apart.sum::<f64>() / x.len() as f64)
     };
-    levels.into_iter().rev().enumerate().map(error).collect()
+    levels.into_iter().rev().enumerate().map(error)
 }
 
 /// Standard normal values of images at a level: a function of all three.
@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn levels_fall_from_the_largest_noise_to_the_least() {
-        let found = errors(&SPEC, &PAPER, &data(vec![0, 255]), |x, _| x.to_vec());
+        let two = data(vec![0, 255]);
+        let found: Vec<_> = errors(&SPEC, &PAPER, &two, |x, _| x.to_vec()).collect();
         assert_eq!(found.len(), 5);
         assert!((found[0].0 - PAPER.sigma_max).abs() < 1e-9 && (found[4].0 - 0.02).abs() < 1e-12);
         assert!(found.windows(2).all(|pair| pair[0].0 > pair[1].0));
@@ -93,8 +94,8 @@ mod tests {
     #[test]
     fn a_model_that_knows_the_only_image_has_no_error() {
         let one = data(vec![255]);
-        assert!(errors(&SPEC, &PAPER, &one, |x, _| vec![1.0; x.len()]).iter().all(|(_, error)| *error < 1e-6));
-        let wrong = errors(&SPEC, &PAPER, &one, |x, _| vec![-0.5; x.len()]);
+        assert!(errors(&SPEC, &PAPER, &one, |x, _| vec![1.0; x.len()]).all(|(_, error)| error < 1e-6));
+        let wrong: Vec<_> = errors(&SPEC, &PAPER, &one, |x, _| vec![-0.5; x.len()]).collect();
         assert!(wrong.iter().all(|(_, error)| (error - 1.5).abs() < 1e-6), "{wrong:?}");
     }
 
@@ -105,7 +106,7 @@ mod tests {
     fn a_sampler_of_two_images_is_near_at_both_ends() {
         let two = data([0, 255].repeat(1000));
         let spec = PaeSpec { images: 2000, ..SPEC };
-        let found = errors(&spec, &PAPER, &two, |x, _| x.iter().map(|x| x.signum()).collect());
+        let found: Vec<_> = errors(&spec, &PAPER, &two, |x, _| x.iter().map(|x| x.signum()).collect()).collect();
         let (far, near) = (found[0].1, found[4].1);
         assert!((far - 35.0 / 128.0).abs() < 0.02, "{far}");
         assert!(near < 1e-6, "{near}");

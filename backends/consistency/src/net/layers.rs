@@ -11,6 +11,9 @@ use super::scope::Scope;
 use crate::params::{Init, ParamId, Params};
 use crate::tensor::Tensor;
 
+/// The scale of a kernel that starts near zero: zero itself would leave a branch without a gradient at the start.
+pub const NEAR_ZERO: f64 = 1e-10;
+
 /// A convolution over square kernels, usually with a bias.
 #[derive(Debug, Clone)]
 pub struct Conv {

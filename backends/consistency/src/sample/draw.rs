@@ -130,7 +130,8 @@ pub fn check(run: &RunSpec) -> Vec<Problem> {
     }
     let (low, high) = (schedule.sigma_min, schedule.sigma_max);
     // Two steps stand in every picture of a consistency model.
-    let two_steps = run.loss.kind != LossKind::Edm || spec.method == Method::TwoStep;
+    let asked = spec.method == Method::TwoStep || run.eval.methods.contains(&Method::TwoStep);
+    let two_steps = run.loss.kind != LossKind::Edm || asked;
     if two_steps && !(low..=high).contains(&spec.mid_sigma) {
         problem("sample.mid_sigma", format!("expected a noise level from {low} to {high}, found {}", spec.mid_sigma));
     }

@@ -3,11 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use exp_api::BackendError;
 use exp_api::spec::RunSpec;
 
+use super::replicas::words;
 use crate::data::{Dataset, Feed, Picks};
 use crate::loss::{Clean, Drawn, Images};
 use crate::schedule::Pairs;
@@ -15,6 +16,7 @@ use crate::schedule::Pairs;
 /// A thread that draws one step after the other, and waits for each to be taken. It ends with this.
 pub(super) struct Ahead {
     drawn: Receiver<Drawn>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Ahead {
@@ -35,7 +37,7 @@ impl Ahead {
         let pairs = Pairs::new(&spec.schedule, steps);
         let mut feed = Feed::new(data.len() as u32, seed, train.batch as usize, spec.dataset.flip());
         let (send, drawn) = sync_channel(1);
-        thread::Builder::new().name("draws".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("draws".to_owned()).spawn(move || {
             for step in first..steps {
                 let (numbers, flipped) = feed.picks(step);
                 let picks = Picks { numbers: &numbers, flipped: &flipped };
@@ -49,14 +51,18 @@ impl Ahead {
                 }
             }
         })?;
-        Ok(Ahead { drawn })
+        Ok(Ahead { drawn, thread: Some(thread) })
     }
 
     /// The draws of the next step.
     ///
     /// # Errors
     /// The thread has failed.
-    pub(super) fn next(&self) -> Result<Drawn, BackendError> {
-        self.drawn.recv().map_err(|_| BackendError::Files("the thread that draws batches has failed".to_owned()))
+    pub(super) fn next(&mut self) -> Result<Drawn, BackendError> {
+        self.drawn.recv().map_err(|_| {
+            let failure = self.thread.take().and_then(|thread| thread.join().err());
+            let cause = failure.as_deref().map_or("the thread has ended", words);
+            BackendError::Data(format!("a batch cannot be drawn: {cause}"))
+        })
     }
 }

@@ -11,6 +11,7 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::gallery::{Gallery, failed, save};
 use super::init::average;
+use super::trainer::interrupted;
 use crate::engine::Engine;
 use crate::files::whole;
 use crate::npz;
@@ -27,6 +28,14 @@ const PROGRESS: Duration = Duration::from_secs(10);
 const PARTS: &str = "parts";
 const STEP: &str = "step";
 
+/// What has been drawn, of the checkpoint of which step.
+enum Drawn<T> {
+    /// All of it, with these weights.
+    All(Params<T>, u64),
+    /// Not all, after a stop.
+    Some(u64),
+}
+
 /// Images of a checkpoint on their way to a directory.
 pub(super) struct Drawing<'a, E: Engine> {
     pub(super) gallery: &'a Gallery<'a, E>,
@@ -42,8 +51,9 @@ impl<E: Engine> Drawing<'_, E> {
         if count == 0 {
             return Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: None });
         }
-        let Some(theta) = self.draw(source, events)? else {
-            return Ok(Report { step: 0, interrupted: true, figures: Vec::new(), grid: None });
+        let (theta, step) = match self.draw(source, events)? {
+            Drawn::All(theta, step) => (theta, step),
+            Drawn::Some(step) => return Ok(interrupted(step)),
         };
         let shape = self.gallery.shape;
         match self.spec.sample.save {
@@ -61,11 +71,11 @@ impl<E: Engine> Drawing<'_, E> {
         self.gallery.show_strips(&theta, &self.spec.sample, self.dir)?;
         let parts = self.dir.join(PARTS);
         fs::remove_dir_all(&parts).map_err(|error| failed(&parts, error))?;
-        Ok(Report { step: 0, interrupted: false, figures: Vec::new(), grid: Some(grid.to_owned()) })
+        Ok(Report { step, interrupted: false, figures: Vec::new(), grid: Some(grid.to_owned()) })
     }
 
-    /// Draws the parts that are missing, and returns the weights; nothing after a stop.
-    fn draw(&self, source: &Source, events: &mut dyn EventSink) -> Result<Option<Params<E::T>>, BackendError> {
+    /// Draws the parts that are missing.
+    fn draw(&self, source: &Source, events: &mut dyn EventSink) -> Result<Drawn<E::T>, BackendError> {
         let parts = self.dir.join(PARTS);
         fs::create_dir_all(&parts).map_err(|error| failed(&parts, error))?;
         let (sample, kept) = (&self.spec.sample, parts.join(STEP));
@@ -80,7 +90,7 @@ impl<E: Engine> Drawing<'_, E> {
         let mut said = Instant::now();
         for part in 0..sample.n.div_ceil(PART) {
             if self.stop.asked() {
-                return Ok(None);
+                return Ok(Drawn::Some(step));
             }
             let numbers = part * PART..((part + 1) * PART).min(sample.n);
             let (path, bytes) = (self.part(part), (numbers.end - numbers.start) as usize * self.gallery.shape.values());
@@ -94,7 +104,7 @@ impl<E: Engine> Drawing<'_, E> {
                 say(format!("{} of {} images", numbers.end, sample.n))?;
             }
         }
-        Ok(Some(theta))
+        Ok(Drawn::All(theta, step))
     }
 
     fn part(&self, part: u64) -> PathBuf {

@@ -3,6 +3,7 @@
 use exp_api::spec::Metric;
 use exp_api::{BackendError, Level, Report};
 
+use super::judge::Figures;
 use super::measure;
 use super::state::TrainState;
 use super::trainer::{Trainer, interrupted};
@@ -10,13 +11,10 @@ use crate::engine::Engine;
 use crate::params::Params;
 
 impl<E: Engine> Trainer<'_, E> {
-    /// Saves, judges and shows the weights of the last step.
-    pub(super) fn finish(&mut self, state: &TrainState<E::T>, saved: u64) -> Result<Report, BackendError> {
-        if saved < state.step {
-            self.save(state, &[])?;
-        }
+    /// Judges and shows the weights of the last step.
+    pub(super) fn finish(&mut self, state: &TrainState<E::T>) -> Result<Report, BackendError> {
         let ema = state.ema();
-        let figures = self.figures(&ema)?;
+        let Some(figures) = self.figures(&ema)? else { return Ok(interrupted(state.step)) };
         if self.stop.asked() {
             return Ok(interrupted(state.step));
         }
@@ -28,27 +26,25 @@ impl<E: Engine> Trainer<'_, E> {
         Ok(Report { step: state.step, interrupted: false, figures, grid })
     }
 
-    /// The figures of the report; some are missing after a stop.
-    fn figures(&mut self, ema: &Params<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
+    /// The figures of the report.
+    fn figures(&mut self, ema: &Params<E::T>) -> Result<Figures, BackendError> {
         if self.spec.eval.metrics.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let images = self.judge()?.images();
         self.say(Level::Info, format!("judging {images} images"))?;
         let (judge, gallery, sample) = (self.judge()?, self.gallery(), &self.spec.sample);
         let mut figures = Vec::new();
         for (at, method) in measure::methods(self.spec).into_iter().enumerate() {
-            if self.stop.asked() {
-                return Ok(figures);
-            }
-            figures.extend(measure::named(self.spec, method, judge.figures(&gallery, ema, sample, method)?));
-            if at == 0 && self.spec.eval.metrics.contains(&Metric::FdPixel) && !self.stop.asked() {
+            let Some(found) = judge.figures(&gallery, ema, sample, method)? else { return Ok(None) };
+            figures.extend(measure::named(self.spec, method, found));
+            if at == 0 && self.spec.eval.metrics.contains(&Metric::FdPixel) {
                 let fresh = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
                 let untrained = judge.fd_pixel(&gallery, &fresh, sample, method)?;
                 figures.extend(untrained.map(|value| ("fd_pixel_untrained".to_owned(), value)));
             }
         }
-        figures.extend(judge.pae(&gallery, ema));
-        Ok(figures)
+        let pae = judge.pae(&gallery, ema)?;
+        Ok(pae.map(|pae| figures.into_iter().chain(pae).collect()))
     }
 }

@@ -133,7 +133,7 @@ pub fn run<E: Engine>(
         Task::Eval(source) => {
             let data = Arc::new(opened(&spec.dataset, events)?);
             let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: Some(&data) };
-            let judge = Judge::new(replicas, &data, spec)?;
+            let judge = Judge::new(replicas, &data, spec, stop)?;
             Measuring { gallery: &gallery, judge: &judge, dir, spec, stop }.run(source, events)
         }
     })

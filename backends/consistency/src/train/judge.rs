@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use exp_api::BackendError;
 use exp_api::spec::{Method, Metric, PaeSpec, RunSpec, SampleSpec};
+use exp_api::{BackendError, Stop};
 
 use super::Replicas;
 use super::gallery::Gallery;
@@ -21,6 +21,9 @@ const DRAWN: u64 = 1024;
 /// Images added to the moments of pixels at once. Fixed: streaming sums depend on it in their last bits.
 const ADDED: usize = 256;
 
+/// Figures by their names; none after a stop.
+pub(super) type Figures = Option<Vec<(String, f64)>>;
+
 /// Compares drawn images with a data set.
 pub(super) struct Judge<T> {
     /// With how many images it wants.
@@ -30,6 +33,7 @@ pub(super) struct Judge<T> {
     /// Images for the networks.
     images: u64,
     shape: Shape,
+    stop: Stop,
 }
 
 impl<T: crate::tensor::Tensor> Judge<T> {
@@ -38,9 +42,10 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         replicas: &Replicas<E>,
         data: &Arc<Dataset>,
         spec: &RunSpec,
+        stop: &Stop,
     ) -> Result<Judge<T>, BackendError> {
-        let (eval, shape) = (&spec.eval, data.shape());
-        let mut judge = Judge { pixels: None, lookers: Vec::new(), pae: None, images: eval.n, shape };
+        let (eval, shape, stop) = (&spec.eval, data.shape(), stop.clone());
+        let mut judge = Judge { pixels: None, lookers: Vec::new(), pae: None, images: eval.n, shape, stop };
         for &metric in &eval.metrics {
             match Looker::open(replicas, data, metric, eval)? {
                 None if metric == Metric::Pae => judge.pae = Some((eval.pae.clone(), Arc::clone(data))),
@@ -71,7 +76,7 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         theta: &Params<T>,
         sample: &SampleSpec,
         method: Method,
-    ) -> Result<Vec<(String, f64)>, BackendError> {
+    ) -> Result<Figures, BackendError> {
         self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &self.lookers)
     }
 
@@ -84,16 +89,26 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         method: Method,
     ) -> Result<Option<f64>, BackendError> {
         let figures = self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &[])?;
-        Ok(figures.first().map(|(_, value)| *value))
+        Ok(figures.and_then(|figures| Some(figures.first()?.1)))
     }
 
     /// `pae`, its variance over the noise levels, and its value at each, if it is asked for. No images are drawn for it.
-    pub(super) fn pae<E: Engine<T = T>>(&self, gallery: &Gallery<E>, theta: &Params<T>) -> Vec<(String, f64)> {
-        let Some((spec, data)) = &self.pae else { return Vec::new() };
+    ///
+    /// # Errors
+    /// One that is no number.
+    pub(super) fn pae<E: Engine<T = T>>(
+        &self,
+        gallery: &Gallery<E>,
+        theta: &Params<T>,
+    ) -> Result<Figures, BackendError> {
+        let Some((spec, data)) = &self.pae else { return Ok(Some(Vec::new())) };
         let errors = pae::errors(spec, gallery.schedule, data, |x, sigma| gallery.denoised(theta, x, sigma));
+        let errors: Option<Vec<(f64, f64)>> = errors.map(|error| (!self.stop.asked()).then_some(error)).collect();
+        let Some(errors) = errors else { return Ok(None) };
         let (mean, variance) = pae::summary(&errors);
         let whole = [("pae".to_owned(), mean), ("pae_variance".to_owned(), variance)];
-        whole.into_iter().chain(errors.into_iter().map(|(sigma, error)| (format!("pae/{sigma:.3}"), error))).collect()
+        let each = errors.into_iter().map(|(sigma, error)| (format!("pae/{sigma:.3}"), error));
+        finite(whole.into_iter().chain(each).collect())
     }
 
     fn measured<E: Engine<T = T>>(
@@ -102,11 +117,14 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         theta: &Params<T>,
         sample: &SampleSpec,
         lookers: &[Looker<T>],
-    ) -> Result<Vec<(String, f64)>, BackendError> {
+    ) -> Result<Figures, BackendError> {
         let mut pixels = self.pixels.as_ref().map(|(judge, images)| (judge, *images, judge.samples()));
         let mut seen: Vec<Seen> = lookers.iter().map(Looker::nothing).collect();
         let wanted = self.wanted(lookers);
         for first in (0..wanted).step_by(DRAWN as usize) {
+            if self.stop.asked() {
+                return Ok(None);
+            }
             let images = gallery.draw(theta, sample, first..(first + DRAWN).min(wanted));
             let up_to = |count: u64| (count.saturating_sub(first) as usize * self.shape.values()).min(images.len());
             if let Some((judge, count, samples)) = &mut pixels {
@@ -126,6 +144,14 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         for (looker, seen) in lookers.iter().zip(&seen) {
             figures.extend(looker.figures(seen)?);
         }
-        Ok(figures)
+        finite(figures)
+    }
+}
+
+/// All of them, if all are numbers: nothing else could be kept beside a checkpoint.
+fn finite(figures: Vec<(String, f64)>) -> Result<Figures, BackendError> {
+    match figures.iter().find(|(_, value)| !value.is_finite()) {
+        Some((name, value)) => Err(BackendError::Data(format!("the figure {name} is no number: {value}"))),
+        None => Ok(Some(figures)),
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::gallery::{Gallery, failed};
 use super::init::average;
 use super::judge::Judge;
+use super::trainer::interrupted;
 use crate::engine::Engine;
 use crate::files::whole;
 
@@ -50,17 +51,21 @@ impl<E: Engine> Measuring<'_, E> {
                 continue;
             }
             if self.stop.asked() {
-                return Ok(Report { step, interrupted: true, figures: Vec::new(), grid: None });
+                return Ok(interrupted(step));
             }
             let message = format!("judging {} images by {} from step {step}", self.judge.images(), method.word());
             events.emit(Event::Log { level: Level::Info, message })?;
-            measured.done.push((method, self.judge.figures(self.gallery, &theta, &self.spec.sample, method)?));
+            let Some(figures) = self.judge.figures(self.gallery, &theta, &self.spec.sample, method)? else {
+                return Ok(interrupted(step));
+            };
+            measured.done.push((method, figures));
             let text = serde_json::to_string_pretty(&measured).unwrap_or_default();
             whole(&path, |file| file.write_all(text.as_bytes())).map_err(|error| failed(&path, error))?;
         }
         let done = measured.done.into_iter();
         let mut figures: Vec<_> = done.flat_map(|(method, figures)| named(self.spec, method, figures)).collect();
-        figures.extend(self.judge.pae(self.gallery, &theta));
+        let Some(pae) = self.judge.pae(self.gallery, &theta)? else { return Ok(interrupted(step)) };
+        figures.extend(pae);
         Ok(Report { step, interrupted: false, figures, grid: None })
     }
 }

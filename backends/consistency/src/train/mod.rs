@@ -7,6 +7,7 @@
 mod ahead;
 mod draw;
 mod fid_log;
+mod figures;
 mod finish;
 mod gallery;
 mod init;

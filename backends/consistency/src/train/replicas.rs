@@ -3,6 +3,7 @@
 //! Work is split by place alone and results are taken in the order of the replicas, so the outcome is a function of
 //! their number, never of which one is faster.
 
+use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -94,12 +95,12 @@ impl<E: Engine> Replicas<E> {
 
 /// Runs `work`; a panic of a device library becomes an error with its message.
 pub(super) fn guarded<R>(work: impl FnOnce() -> Result<R, BackendError>) -> Result<R, BackendError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied())
-            .unwrap_or("no message");
-        Err(BackendError::Device(format!("the device library failed: {message}")))
-    })
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(BackendError::Device(format!("the device library failed: {}", words(&*panic)))))
+}
+
+/// The message of a panic.
+pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

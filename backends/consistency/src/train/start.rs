@@ -11,27 +11,37 @@ use crate::checkpoint::{self, CheckpointError};
 use crate::engine::Engine;
 use crate::net::Network;
 
-/// The state that a run in `dir` begins or goes on with, and which checkpoints were passed over and why.
+/// How a run begins.
+pub(super) struct Start<T> {
+    pub(super) state: TrainState<T>,
+    /// Whether its figures are known, if any are due.
+    pub(super) measured: bool,
+    /// Which checkpoints were passed over, and why.
+    pub(super) passed_over: Vec<String>,
+}
+
+/// What a run in `dir` begins or goes on with.
 pub(super) fn state<E: Engine>(
     engine: &E,
     network: &Network,
     spec: &RunSpec,
     dir: &Path,
-) -> Result<(TrainState<E::T>, Vec<String>), BackendError> {
+) -> Result<Start<E::T>, BackendError> {
     let (loaded, rejected) = checkpoint::latest(dir, "").map_err(failed)?;
     let passed_over = rejected.iter().map(|bad| format!("{} is passed over: {}", bad.path.display(), bad.reason));
-    let state = match loaded {
+    let passed_over = passed_over.collect();
+    match loaded {
         Some(loaded) => {
-            let step = loaded.manifest.step;
+            let (step, measured) =
+                (loaded.manifest.step, !loaded.manifest.figures.is_empty() || spec.eval.metrics.is_empty());
             let state = TrainState::restored(engine, network.params(), step, loaded.tensors)
                 .map_err(|reason| failed(CheckpointError::Mismatch { path: loaded.path, reason }))?;
             // A kill between the last save and its thinning leaves one too many, which no later save may come to remove.
             checkpoint::prune(dir, step, spec.train.keep).map_err(failed)?;
-            state
+            Ok(Start { state, measured, passed_over })
         }
-        None => first(engine, network, spec)?,
-    };
-    Ok((state, passed_over.collect()))
+        None => Ok(Start { state: first(engine, network, spec)?, measured: true, passed_over }),
+    }
 }
 
 /// Weights as drawn, or those that `init_from` names.

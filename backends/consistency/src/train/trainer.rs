@@ -10,13 +10,11 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
 use super::ahead::Ahead;
-use super::fid_log;
 use super::gallery::Gallery;
 use super::judge::Judge;
-use super::looker::ranks;
-use super::measure::{self, main_method};
+use super::measure::main_method;
 use super::pace::{PROGRESS, Pace, SYSTEM};
-use super::start;
+use super::start::{self, Start};
 use super::state::TrainState;
 use super::step::{Own, Recipe, Unread, Values};
 use crate::checkpoint::{self, CheckpointError};
@@ -42,7 +40,7 @@ impl<E: Engine> Trainer<'_, E> {
     /// Trains from the last checkpoint, or from the start, to `train.steps` or to a stop.
     pub(super) fn run(&mut self) -> Result<Report, BackendError> {
         let train = &self.spec.train;
-        let mut state = self.start()?;
+        let Start { mut state, measured, .. } = self.start()?;
         let objective = Objective::open(self.replicas.first(), &self.spec.loss)
             .map_err(|error| BackendError::Files(error.to_string()))?;
         let own = self.replicas.each(|engine| Own::new(engine, &objective, &self.data));
@@ -54,10 +52,20 @@ impl<E: Engine> Trainer<'_, E> {
             )?;
         }
         let recipe = Recipe { spec: self.spec, network: self.network, own: &own, replicas: self.replicas };
-        let ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), resident, state.step)
+        let mut ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), resident, state.step)
             .map_err(|error| BackendError::Device(format!("cannot start a thread: {error}")))?;
         let mut pace = Pace::new(state.step);
         let mut saved = state.step;
+        // Of the step that is done, where it is measured.
+        let mut figures = Vec::new();
+        if !measured && due(train.eval_every, state.step) {
+            // A stop came when this step was measured.
+            match self.measure(&state)? {
+                Some(found) => figures = found,
+                None => return Ok(interrupted(state.step)),
+            }
+            self.save(&state, &figures)?;
+        }
         // The values of a step are read when the next one has been asked for, so that a device never waits for the host.
         // Nothing is kept of a step whose values have not been read.
         let mut unread = None;
@@ -74,10 +82,12 @@ impl<E: Engine> Trainer<'_, E> {
             if due(train.preview_every, step) {
                 self.gallery().show(&state.ema(), &self.spec.sample, &self.methods(), &self.preview(step)?)?;
             }
-            let mut figures = Vec::new();
-            if due(train.eval_every, step) && !self.spec.eval.metrics.is_empty() {
-                figures = self.measure(&state)?;
-                figures.retain(|(name, _)| ranks(name));
+            figures.clear();
+            if due(train.eval_every, step) {
+                match self.measure(&state)? {
+                    Some(found) => figures = found,
+                    None => break,
+                }
             }
             if due(train.checkpoint_every, step) {
                 self.save(&state, &figures)?;
@@ -85,21 +95,22 @@ impl<E: Engine> Trainer<'_, E> {
             }
         }
         self.read(&mut pace, unread, saved)?;
-        if state.step < train.steps {
-            if saved < state.step {
-                self.save(&state, &[])?;
-            }
-            return Ok(interrupted(state.step));
+        if saved < state.step {
+            self.save(&state, &figures)?;
         }
-        self.finish(&state, saved)
+        match state.step < train.steps {
+            true => Ok(interrupted(state.step)),
+            false => self.finish(&state),
+        }
     }
 
     /// The state to start from, and the news of it.
-    fn start(&mut self) -> Result<TrainState<E::T>, BackendError> {
-        let (state, passed_over) = start::state(self.replicas.first(), self.network, self.spec, self.dir)?;
-        for message in passed_over {
-            self.say(Level::Warn, message)?;
+    fn start(&mut self) -> Result<Start<E::T>, BackendError> {
+        let start = start::state(self.replicas.first(), self.network, self.spec, self.dir)?;
+        for message in &start.passed_over {
+            self.say(Level::Warn, message.clone())?;
         }
+        let state = &start.state;
         let plan = self.network.params();
         let (torso, head) = (plan.count("torso/"), plan.count("head/"));
         self.say(Level::Info, format!("{torso} parameters in the torso, {head} in the head"))?;
@@ -109,7 +120,7 @@ impl<E: Engine> Trainer<'_, E> {
             let message = format!("nothing left to train: {} of {} steps are done", state.step, train.steps);
             self.say(Level::Info, message)?;
         }
-        Ok(state)
+        Ok(start)
     }
 
     /// Tells the values of a step, by the number of steps then done.
@@ -156,21 +167,6 @@ impl<E: Engine> Trainer<'_, E> {
         Ok(())
     }
 
-    /// The figures of the average, as a row of metrics.
-    fn measure(&mut self, state: &TrainState<E::T>) -> Result<Vec<(String, f64)>, BackendError> {
-        let (judge, gallery, ema) = (self.judge()?, self.gallery(), state.ema());
-        let mut figures = Vec::new();
-        for method in measure::methods(self.spec) {
-            let found = judge.figures(&gallery, &ema, &self.spec.sample, method)?;
-            fid_log::record(self.dir, state.step, method, &found)
-                .map_err(|error| BackendError::Files(format!("cannot write the log of FID: {error}")))?;
-            figures.extend(measure::named(self.spec, method, found));
-        }
-        figures.extend(judge.pae(&gallery, &ema));
-        self.events.emit(Event::Metrics { step: state.step, values: figures.clone() })?;
-        Ok(figures)
-    }
-
     pub(super) fn save(&mut self, state: &TrainState<E::T>, figures: &[(String, f64)]) -> Result<(), BackendError> {
         // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
         self.events.flush()?;
@@ -195,16 +191,6 @@ impl<E: Engine> Trainer<'_, E> {
         match main_method(self.spec) {
             Method::Heun => vec![Method::Heun],
             _ => [Method::OneStep, Method::TwoStep].into_iter().chain(heun).collect(),
-        }
-    }
-
-    pub(super) fn judge(&self) -> Result<&Judge<E::T>, BackendError> {
-        match self.judge.get() {
-            Some(judge) => Ok(judge),
-            None => {
-                let judge = Judge::new(self.replicas, &self.data, self.spec)?;
-                Ok(self.judge.get_or_init(|| judge))
-            }
         }
     }
 

@@ -35,7 +35,7 @@ struct Rule {
 type Words = *mut *mut c_char;
 
 unsafe extern "C" {
-    fn exp_tch_settings(tf32: bool, deterministic: bool, error: Words);
+    fn exp_tch_settings(tf32: bool, deterministic: bool, alone: bool, error: Words);
     fn exp_tch_channels_last(tensor: *const C_tensor, error: Words) -> *mut C_tensor;
     fn exp_tch_peak_bytes(index: c_int, error: Words) -> u64;
     fn exp_tch_sum_squares(tensors: *const *const C_tensor, count: usize, error: Words) -> *mut C_tensor;
@@ -87,10 +87,11 @@ fn made(function: impl FnOnce(Words) -> *mut C_tensor) -> Result<Tensor, TchErro
     call(function).map(|tensor| unsafe { Tensor::from_ptr(tensor) })
 }
 
-/// Sets how the process multiplies `f32` on GPUs, and whether GPUs only use what repeats bit for bit.
-pub(crate) fn settings(tf32: bool, deterministic: bool) -> Result<(), TchError> {
+/// Sets how the process multiplies `f32` on GPUs, whether GPUs only use what repeats bit for bit, and whether one replica
+/// is alone.
+pub(crate) fn settings(tf32: bool, deterministic: bool, alone: bool) -> Result<(), TchError> {
     // SAFETY: no pointer but that of `call`.
-    call(|error| unsafe { exp_tch_settings(tf32, deterministic, error) })
+    call(|error| unsafe { exp_tch_settings(tf32, deterministic, alone, error) })
 }
 
 /// The same values, `[N,C,H,W]`, with their channels innermost in memory.

@@ -11,15 +11,17 @@
 // thread that might read it.
 __attribute__((constructor)) static void fixed_workspaces() { setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0); }
 
-// How the whole process multiplies f32 on a GPU, and whether it may only use what repeats bit for bit.
-extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
+// How the whole process multiplies f32 on a GPU, whether it may only use what repeats bit for bit, and whether one replica is
+// alone.
+extern "C" void exp_tch_settings(bool tf32, bool deterministic, bool alone, char** error) {
     guarded(error, [&] {
         at::Context& context = at::globalContext();
         context.setAllowTF32CuBLAS(tf32);
         context.setAllowTF32CuDNN(tf32);
         context.setDeterministicCuDNN(deterministic);
-        // Trying every algorithm once finds the fastest, and another one the next time.
-        context.setBenchmarkCuDNN(!deterministic);
+        // Trying every algorithm once finds the fastest, and another one the next time. What was found is kept for the thread,
+        // and several replicas have new threads at each step.
+        context.setBenchmarkCuDNN(!deterministic && alone);
         // Attention without its matrix has gradients that do not repeat, or only where all else that does not is refused.
         context.setSDPUseMemEfficient(!deterministic);
         context.setSDPUseFlash(!deterministic);

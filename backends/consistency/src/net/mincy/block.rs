@@ -4,15 +4,12 @@ use exp_api::spec::{MincyAttention, MincySpec, Nonlinearity};
 
 use crate::net::dropout::Dropout;
 use crate::net::forward::Forward;
-use crate::net::layers::{Conv, Dense, activate, residual};
+use crate::net::layers::{Conv, Dense, NEAR_ZERO, activate, residual};
 use crate::net::nin_attention::NinAttention;
 use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::params::Params;
 use crate::tensor::Tensor;
-
-/// The scale of a branch that starts near zero.
-const NEAR_ZERO: f64 = 1e-10;
 
 /// What a block does to the side of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,24 +2,14 @@
 
 use exp_api::spec::{BlockType, NcsnppSpec, Nonlinearity};
 
-use crate::net::dropout::{Dropout, Pass};
-use crate::net::layers::{Conv, Dense, Nin, residual};
+use crate::net::dropout::Dropout;
+use crate::net::forward::Forward;
+use crate::net::layers::{Conv, Dense, NEAR_ZERO, Nin, residual};
 use crate::net::nin_attention::NinAttention;
 use crate::net::norm::GroupNorm;
 use crate::net::resample::Resample;
 use crate::net::scope::Scope;
-use crate::params::Params;
 use crate::tensor::Tensor;
-
-/// What every block of one forward pass sees.
-pub struct Forward<'a, T> {
-    /// The parameters.
-    pub theta: &'a Params<T>,
-    /// The activated embedding of the noise level, `[B,4 nf]`.
-    pub condition: Option<T>,
-    /// What the pass is for.
-    pub pass: Pass,
-}
 
 /// A residual block.
 #[derive(Debug, Clone)]
@@ -75,7 +65,7 @@ impl Block {
     }
 
     /// `[B,inputs,H,W]` to `[B,outputs,H',W']`.
-    pub fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
+    pub fn apply<T: Tensor>(&self, forward: &Forward<T, Option<T>>, x: &T) -> T {
         let theta = forward.theta;
         let [mut x, mut h] = self.norm_in.parted(theta, x, self.act);
         if let Some(resample) = &self.resample {
@@ -102,7 +92,7 @@ pub fn attention(scope: &mut Scope, spec: &NcsnppSpec, channels: usize) -> NinAt
     scope.next("AttnBlockpp", |s| NinAttention::plan(s, channels, init_scale(spec), spec.skip_rescale))
 }
 
-/// Zero would leave a branch without a gradient at the start; the original puts a tiny scale in its place.
+/// The original puts a tiny scale in the place of zero.
 pub fn init_scale(spec: &NcsnppSpec) -> f64 {
-    if spec.init_scale == 0.0 { 1e-10 } else { spec.init_scale }
+    if spec.init_scale == 0.0 { NEAR_ZERO } else { spec.init_scale }
 }

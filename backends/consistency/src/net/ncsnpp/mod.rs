@@ -10,10 +10,11 @@ pub(crate) mod resize;
 
 use exp_api::spec::{BlockType, Embedding, NcsnppSpec, Progressive};
 
-use self::block::{Block, Forward, attention, init_scale};
+use self::block::{Block, attention, init_scale};
 use self::resize::{Resize, double, halve};
 use super::dropout::Pass;
 use super::embedding::Frequencies;
+use super::forward::Forward;
 use super::layers::{Conv, Dense, activate};
 use super::nin_attention::NinAttention;
 use super::norm::GroupNorm;
@@ -144,7 +145,7 @@ impl Ncsnpp {
 }
 
 impl Step {
-    fn apply<T: Tensor>(&self, forward: &Forward<T>, x: &T) -> T {
+    fn apply<T: Tensor>(&self, forward: &Forward<T, Option<T>>, x: &T) -> T {
         match self {
             Step::Block(block) => block.apply(forward, x),
             Step::Resize(resize) => resize.apply(forward.theta, x),

@@ -2,10 +2,10 @@
 
 use exp_api::spec::{Nonlinearity, UnetSpec};
 
-use super::{NEAR_ZERO, conv};
+use super::conv;
 use crate::net::dropout::Dropout;
 use crate::net::forward::Forward;
-use crate::net::layers::{Conv, Dense};
+use crate::net::layers::{Conv, Dense, NEAR_ZERO};
 use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::params::Params;

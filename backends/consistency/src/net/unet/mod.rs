@@ -13,15 +13,13 @@ use self::block::{Attention, Block, dense};
 use super::dropout::Pass;
 use super::embedding::Frequencies;
 use super::forward::Forward;
-use super::layers::{Conv, Dense};
+use super::layers::{Conv, Dense, NEAR_ZERO};
 use super::norm::GroupNorm;
 use super::scope::Scope;
 use super::torso::Output;
 use crate::params::Params;
 use crate::tensor::Tensor;
 
-/// The scale of a kernel that starts near zero.
-const NEAR_ZERO: f64 = 1e-10;
 /// Groups of the attention in the middle, whatever the configuration says of the others.
 const MIDDLE_GROUPS: usize = 32;
 

@@ -1,7 +1,6 @@
 //! The attention of UNet++: all pixels, several heads.
 
-use super::block::NEAR_ZERO;
-use crate::net::layers::Conv;
+use crate::net::layers::{Conv, NEAR_ZERO};
 use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::params::Params;

@@ -8,13 +8,10 @@ use super::attention::Attention;
 use super::resample_conv::{Change, ResampleConv};
 use crate::net::dropout::Dropout;
 use crate::net::forward::Forward;
-use crate::net::layers::{Conv, Dense};
+use crate::net::layers::{Conv, Dense, NEAR_ZERO};
 use crate::net::norm::GroupNorm;
 use crate::net::scope::Scope;
 use crate::tensor::Tensor;
-
-/// The scale of a kernel that starts near zero.
-pub const NEAR_ZERO: f64 = 1e-10;
 
 /// What all blocks of a network have in common.
 #[derive(Debug, Clone)]

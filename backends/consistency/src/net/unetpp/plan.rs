@@ -2,11 +2,11 @@
 
 use exp_api::spec::{Decoder, Embedding, Encoder, UnetppSpec};
 
-use super::block::{Block, NEAR_ZERO, Role, Style};
+use super::block::{Block, Role, Style};
 use super::resample_conv::{Change, FusedDown};
 use super::{Auxiliary, Down, Edges, Entrance, Map, ToImage, Unetpp, Up};
 use crate::net::embedding::Frequencies;
-use crate::net::layers::{Conv, Dense};
+use crate::net::layers::{Conv, Dense, NEAR_ZERO};
 use crate::net::norm::GroupNorm;
 use crate::net::resample::Resample;
 use crate::net::scope::Scope;

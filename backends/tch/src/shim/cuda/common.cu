@@ -4,14 +4,6 @@
 // registers as f32 whatever their format in memory. No sum depends on the order in which blocks run, so all repeat bit for
 // bit.
 
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
-constexpr int WIDTH = 8;
-constexpr int THREADS = 256;
-constexpr int CHANNELS = 1024; // at most
-constexpr int GROUPS = 256;    // at most
-
 struct bf16 { unsigned short bits; };
 
 __device__ __forceinline__ float wide(float x) { return x; }
@@ -59,11 +51,21 @@ __device__ __forceinline__ void store(float* to, const float (&from)[WIDTH]) {
     ((float4*)to)[1] = make_float4(from[4], from[5], from[6], from[7]);
 }
 
+#if __CUDA_ARCH__ >= 800
 __device__ __forceinline__ u32 pair(float low, float high) {
     u32 word;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
     return word;
 }
+#else
+// To the nearest, to the even one of two; what is no number stays none.
+__device__ __forceinline__ u32 rounded(float x) {
+    const u32 bits = __float_as_uint(x);
+    return isnan(x) ? 0x7fffu : (bits + 0x7fffu + (bits >> 16 & 1)) >> 16;
+}
+
+__device__ __forceinline__ u32 pair(float low, float high) { return rounded(low) | rounded(high) << 16; }
+#endif
 
 __device__ __forceinline__ void store(bf16* to, const float (&from)[WIDTH]) {
     *(uint4*)to = make_uint4(pair(from[0], from[1]), pair(from[2], from[3]), pair(from[4], from[5]), pair(from[6], from[7]));
@@ -85,31 +87,15 @@ __device__ __forceinline__ u64 hash(u64 counter) {
     return x ^ (x >> 31);
 }
 
-struct Dropout {
-    const u64* drawn; // what was drawn for the step, where the step is recorded; else null
-    u64 key;          // with what was drawn, or what that is to be joined with
-    u64 start;        // of the hash, once it is open
-    u64 bound;
-    float kept;
-
-    __device__ __forceinline__ void open() { start = hash((drawn ? key ^ *drawn : key) ^ STEP); }
-};
+__device__ __forceinline__ void open(Dropout& dropout) {
+    dropout.start = hash((dropout.drawn ? dropout.key ^ *dropout.drawn : dropout.key) ^ STEP);
+}
 
 __device__ __forceinline__ float factor(const Dropout& dropout, u64 index) {
     const u64 bits = hash(dropout.start + (index >> 1) * STEP);
     const u32 half = index & 1 ? (u32)bits : (u32)(bits >> 32);
     return half < dropout.bound ? 0.0f : dropout.kept;
 }
-
-// Group normalisation of x + shift, SiLU and dropout. Blocks: (chunk of pixels, image).
-struct Norm {
-    int area, channels, groups, chunks;
-    int stride; // of a pixel of the gradient, in values: it may be a part of a wider image
-    int beside; // the same of the trunk's gradient
-    float eps;
-    int silu;
-    Dropout dropout; // kept = 0: none
-};
 
 // Pixels, and how far apart they lie, in values.
 template <typename T>

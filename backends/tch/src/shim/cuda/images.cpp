@@ -6,25 +6,11 @@ using namespace shim;
 
 namespace {
 
-// These mirror common.cu.
-struct Dropout {
-    const uint64_t* drawn;
-    uint64_t key, start, bound;
-    float kept;
-};
-
 // A mask whose key is what was drawn for a step joined to a place.
-Dropout mask_of(uint64_t drawn, uint64_t place, uint64_t bound, double kept) {
-    const uint64_t* recorded = recorded_number();
+Dropout mask_of(u64 drawn, u64 place, u64 bound, double kept) {
+    const u64* recorded = recorded_number();
     return {recorded, recorded ? place : drawn ^ place, 0, bound, static_cast<float>(kept)};
 }
-
-struct Norm {
-    int area, channels, groups, chunks, stride, beside;
-    float eps;
-    int silu;
-    Dropout dropout;
-};
 
 Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
@@ -112,7 +98,7 @@ struct AddScaled : torch::autograd::Function<AddScaled> {
         const c10::cuda::CUDAGuard guard(left.device());
         const Tensor a = channels_last(left), b = channels_last(right), bias = added.value_or(Tensor());
         const Tensor out = at::empty_like(a);
-        const uint64_t len = a.numel();
+        const u64 len = a.numel();
         launch(of_kind("add_scaled", a), dim3((len / WIDTH + THREADS - 1) / THREADS), THREADS, data(a), data(b), data(bias),
             data(out), len, static_cast<int>(a.size(1)), static_cast<float>(factor));
         context->saved_data["factor"] = factor;
@@ -145,7 +131,7 @@ Tensor mapped(const Tensor& image, const Tensor& table, int64_t from, int64_t to
     const Tensor x = channels_last(image);
     const Tensor y =
         at::empty({x.size(0), x.size(1), to, to}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-    const uint64_t len = y.numel();
+    const u64 len = y.numel();
     launch(of_kind("along_lines", x), dim3((len / WIDTH + THREADS - 1) / THREADS), THREADS, data(x), data(y), data(table), len,
         static_cast<int>(from), static_cast<int>(to), static_cast<int>(taps), static_cast<int>(x.size(1)));
     return y;
@@ -217,7 +203,7 @@ extern "C" Tensor* exp_tch_mask(
     return guarded(error, [&] {
         const c10::cuda::CUDAGuard guard(x->device());
         const Tensor out = at::empty(x->sizes(), x->options().memory_format(at::MemoryFormat::Contiguous));
-        const uint64_t len = out.numel();
+        const u64 len = out.numel();
         launch(of_kind("mask", out), dim3((len + THREADS - 1) / THREADS), THREADS, data(out), len,
             mask_of(drawn, place, bound, kept));
         return owned(out);

@@ -3,7 +3,7 @@
 template <typename T>
 __device__ void mask(T* out, u64 len, Dropout dropout) {
     const u64 i = (u64)blockIdx.x * blockDim.x + threadIdx.x;
-    dropout.open();
+    open(dropout);
     if (i < len) store(out + i, factor(dropout, i));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../shim.h"
+#include "shared.h"
 
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
@@ -16,8 +17,6 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// These mirror common.cu.
-constexpr int WIDTH = 8, THREADS = 256, CHANNELS = 1024, GROUPS = 256;
 // Rows of blocks that CUDA launches at most.
 constexpr int IMAGES = 65535;
 
@@ -41,7 +40,7 @@ inline std::string of_kind(const char* name, const Tensor& tensor) {
 inline void* data(const Tensor& tensor) { return tensor.defined() ? tensor.data_ptr() : nullptr; }
 
 // Where a GPU finds the number drawn for a step, while this thread records one; else null.
-const uint64_t* recorded_number();
+const u64* recorded_number();
 
 // New tensors that lie in memory as others do, all in one piece of it. None of them is ever resized, so none has to know.
 variable_list beside(const variable_list& like, at::ScalarType kind);

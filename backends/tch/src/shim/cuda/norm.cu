@@ -60,7 +60,7 @@ template <typename T>
 __device__ void norm_apply(
     const T* x, const T* shift, const T* scale, const T* bias, const float* partial, float* stats, T* y, Norm norm) {
     __shared__ float mean[GROUPS], inverse[GROUPS];
-    norm.dropout.open();
+    open(norm.dropout);
     const Share share(norm);
     const int size = norm.channels / norm.groups;
     const size_t image = blockIdx.y;
@@ -111,7 +111,7 @@ template <typename T>
 __device__ void norm_back_sums(const T* x, const T* shift, const T* scale, const T* bias, const float* stats, const T* dy,
     float* partial, Norm norm) {
     __shared__ float total[CHANNELS];
-    norm.dropout.open();
+    open(norm.dropout);
     const Share share(norm);
     const size_t image = blockIdx.y;
     const float *mean = stats + image * 2 * norm.groups, *inverse = mean + norm.groups;
@@ -149,7 +149,7 @@ template <int N, typename T>
 __device__ void norm_back_apply(const T* x, const T* shift, const T* scale, const T* bias, const float* stats, const T* dy,
     const T* trunk, const float* partial, T* dx, T* dshift, float* weights, Norm norm) {
     __shared__ float total[3][CHANNELS], means[2][GROUPS];
-    norm.dropout.open();
+    open(norm.dropout);
     const Share share(norm);
     const int size = norm.channels / norm.groups;
     const size_t image = blockIdx.y;

@@ -6,26 +6,6 @@ using namespace shim;
 
 namespace {
 
-// Values of one block; these mirror params.cu.
-constexpr int PIECE = 1 << 16;
-
-struct Rule {
-    float b1, b2, eps, root, rate, ema;
-    int adapts;
-};
-
-struct Copy {
-    const void* from;
-    void* to;
-    int len;
-};
-
-struct Piece {
-    const float *param, *ema, *m, *v, *gradient;
-    float *new_param, *new_ema, *new_m, *new_v;
-    int len, rule;
-};
-
 // Bytes on the device of a tensor, by way of memory that a GPU reads by itself.
 Tensor bytes(const void* from, size_t size, const Tensor& beside) {
     const Tensor host = at::empty({static_cast<int64_t>(size)}, at::TensorOptions(at::kByte).pinned_memory(true));
@@ -48,7 +28,7 @@ variable_list converted(const variable_list& tensors, at::ScalarType kind) {
                 static_cast<char*>(fresh[i].data_ptr()) + at * fresh[i].element_size(),
                 static_cast<int>(std::min<int64_t>(PIECE, old[i].numel() - at))});
     const Tensor table = bytes(copies.data(), copies.size() * sizeof(Copy), old[0]);
-    launch(kind == at::kFloat ? "to_float" : "to_bf16", dim3(copies.size()), 512, data(table));
+    launch(kind == at::kFloat ? "to_float" : "to_bf16", dim3(copies.size()), WORKERS, data(table));
     variable_list made(tensors.size());
     for (size_t i = 0, next = 0; i < tensors.size(); ++i)
         if (tensors[i].defined()) made[i] = fresh[next++];
@@ -129,7 +109,7 @@ extern "C" void exp_tch_update(const Tensor* const* slots, const int* rule_of, s
         }
         const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Piece), params[0]);
         const Tensor coefficients = bytes(rules, kinds * sizeof(Rule), params[0]);
-        launch("update", dim3(pieces.size()), 512, data(table), data(coefficients));
+        launch("update", dim3(pieces.size()), WORKERS, data(table), data(coefficients));
         for (size_t i = 0; i < count; ++i)
             for (int part = 0; part < 4; ++part) out[4 * i + part] = owned(news[part][i]);
         return 0;
@@ -150,7 +130,7 @@ extern "C" Tensor* exp_tch_sum_squares(const Tensor* const* tensors, size_t coun
         }
         const Tensor table = bytes(pieces.data(), pieces.size() * sizeof(Copy), kept[0]);
         const Tensor sums = at::empty({static_cast<int64_t>(pieces.size())}, kept[0].options().memory_format(at::MemoryFormat::Contiguous));
-        launch("squares", dim3(pieces.size()), 512, data(table), data(sums));
+        launch("squares", dim3(pieces.size()), WORKERS, data(table), data(sums));
         return owned(sums.sum().reshape({1}));
     });
 }

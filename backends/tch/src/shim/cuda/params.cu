@@ -1,12 +1,6 @@
 // Work on all parameters of a network at once, cut into pieces; a block a piece.
 
-// Values of many tensors in another format; a block a piece.
-struct Copy {
-    const void* from;
-    void* to;
-    int len;
-};
-
+// Values in another format.
 extern "C" __global__ void to_bf16(const Copy* copies) {
     const Copy copy = copies[blockIdx.x];
     for (int i = threadIdx.x; i < copy.len; i += blockDim.x) store((bf16*)copy.to + i, ((const float*)copy.from)[i]);
@@ -19,7 +13,7 @@ extern "C" __global__ void to_float(const Copy* copies) {
 
 // Sums of squares, a number for each piece.
 extern "C" __global__ void squares(const Copy* pieces, float* sums) {
-    __shared__ float parts[512];
+    __shared__ float parts[WORKERS];
     const Copy piece = pieces[blockIdx.x];
     float sum = 0.0f;
     for (int i = threadIdx.x; i < piece.len; i += blockDim.x) {
@@ -34,18 +28,7 @@ extern "C" __global__ void squares(const Copy* pieces, float* sums) {
     if (threadIdx.x == 0) sums[blockIdx.x] = parts[0];
 }
 
-// One optimiser update of a piece of one parameter tensor; a block a piece. The coefficients are those of `Update`, folded.
-struct Rule {
-    float b1, b2, eps, root, rate, ema;
-    int adapts;
-};
-
-struct Piece {
-    const float *param, *ema, *m, *v, *gradient;
-    float *new_param, *new_ema, *new_m, *new_v;
-    int len, rule;
-};
-
+// One optimiser update.
 extern "C" __global__ void update(const Piece* pieces, const Rule* rules) {
     const Piece p = pieces[blockIdx.x];
     const Rule rule = rules[p.rule];

@@ -15,11 +15,11 @@ static_assert(TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 11, "an older l
 
 namespace {
 
-thread_local const uint64_t* number = nullptr;
+thread_local const u64* number = nullptr;
 
 // This thread finds the number there, until this goes.
 struct Recorded {
-    explicit Recorded(const Tensor& drawn) { number = reinterpret_cast<const uint64_t*>(drawn.const_data_ptr<int64_t>()); }
+    explicit Recorded(const Tensor& drawn) { number = reinterpret_cast<const u64*>(drawn.const_data_ptr<int64_t>()); }
     ~Recorded() { number = nullptr; }
 };
 
@@ -30,7 +30,7 @@ struct Graph {
 
 } // namespace
 
-const uint64_t* shim::recorded_number() { return number; }
+const u64* shim::recorded_number() { return number; }
 
 // Records what `work(data)` asks of a GPU, from this thread and from libtorch's own for gradients; nothing of it is done yet.
 // `work` says whether it came to its end. What it asked for before on this thread, with the same shapes, has compiled and
