@@ -37,24 +37,25 @@ impl Backend for BurnBackend {
 
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
-        // Its kernels for GPUs multiply in tf32, and cannot be told not to.
-        let own = |name: &str| if name == "cpu" { Precision::F32 } else { Precision::Tf32 };
-        let named = spec.backend.devices.as_deref().unwrap_or(std::slice::from_ref(&spec.backend.device));
-        if let Some(name) = named.iter().find(|name| spec.backend.precision != own(name)) {
-            let message = format!("expected {}: the burn backend has no other on `{name}`", own(name).word());
-            problems.push(Problem::new("backend.precision", message));
-        }
         if spec.backend.fast_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
             problems.push(Problem::new("backend.fast_paths", "expected null or []: the burn backend has none"));
         }
         let device = &spec.backend.device;
         let devices: BTreeSet<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
         let named = devices.into_iter().map(|name| ("backend.devices", name));
+        let mut others = BTreeSet::new();
         for (key, name) in named.chain([("backend.device", device)]) {
-            if let Err(error) = BurnEngine::open(name) {
-                problems.push(Problem::new(key, error.to_string()));
+            // Its kernels for GPUs multiply in tf32, and cannot be told not to.
+            let own = if name == "cpu" { Precision::F32 } else { Precision::Tf32 };
+            match BurnEngine::open(name) {
+                Err(error) => problems.push(Problem::new(key, error.to_string())),
+                Ok(_) if spec.backend.precision != own => {
+                    others.insert(format!("expected {}: the burn backend has no other on `{name}`", own.word()));
+                }
+                Ok(_) => {}
             }
         }
+        problems.extend(others.into_iter().map(|message| Problem::new("backend.precision", message)));
         problems
     }
 

@@ -1,6 +1,7 @@
 //! Finding and verifying checkpoints.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,12 @@ pub struct Rejected {
     pub reason: String,
 }
 
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is passed over: {}", self.path.display(), self.reason)
+    }
+}
+
 /// The newest sound checkpoint of a run, if there is one, with its tensors whose names start with `prefix`; and the
 /// newer ones that were damaged.
 ///
@@ -46,15 +53,19 @@ pub fn latest(run: &Path, prefix: &str) -> Result<(Option<Loaded>, Vec<Rejected>
     Ok((None, rejected))
 }
 
-/// The checkpoint that `which` names, with its tensors whose names start with `prefix`.
+/// The checkpoint that `which` names, with its tensors whose names start with `prefix`; and damaged ones, where the last one
+/// was asked for.
 ///
 /// # Errors
 /// There is none, or it is damaged; in words.
-pub fn chosen(run: &Path, which: &Which, prefix: &str) -> Result<Loaded, String> {
+pub fn chosen(run: &Path, which: &Which, prefix: &str) -> Result<(Loaded, Vec<Rejected>), String> {
     let steps = list(run).map_err(|error| error.to_string())?;
     let none = || format!("{} has no sound checkpoint", run.display());
     let step = match which {
-        Which::Last => return latest(run, prefix).map_err(|error| error.to_string())?.0.ok_or_else(none),
+        Which::Last => {
+            let (loaded, rejected) = latest(run, prefix).map_err(|error| error.to_string())?;
+            return Ok((loaded.ok_or_else(none)?, rejected));
+        }
         Which::Step(step) => *step,
         Which::Best(figure) => best(run, &steps, figure.as_deref())?,
     };
@@ -64,7 +75,7 @@ pub fn chosen(run: &Path, which: &Which, prefix: &str) -> Result<Loaded, String>
         return Err(format!("{} has no checkpoint of step {step}; there are {}", run.display(), there.join(", ")));
     }
     let (manifest, tensors) = load(run, step, prefix).map_err(|reason| format!("{}: {reason}", path.display()))?;
-    Ok(Loaded { path, manifest, tensors })
+    Ok((Loaded { path, manifest, tensors }, Vec::new()))
 }
 
 /// The step with the lowest figure.
@@ -77,7 +88,8 @@ fn best(run: &Path, steps: &[u64], figure: Option<&str>) -> Result<u64, String> 
     lowest(&manifests, name).ok_or_else(|| {
         let known: BTreeSet<&str> = manifests.iter().flat_map(|m| &m.figures).map(|(name, _)| name.as_str()).collect();
         let known: Vec<&str> = known.into_iter().collect();
-        format!("no checkpoint of {} has the figure `{name}`; there are {}", run.display(), known.join(", "))
+        let known = if known.is_empty() { "no figures".to_owned() } else { known.join(", ") };
+        format!("no checkpoint of {} has the figure `{name}`; there are {known}", run.display())
     })
 }
 

@@ -165,7 +165,8 @@ mod tests {
             prune(other.path(), step, 1).unwrap();
         }
         assert_eq!(list(other.path()).unwrap(), [1, 2, 4], "the best by each figure");
-        let step = |which: &str| chosen(other.path(), &which.parse().unwrap(), "").map(|found| found.manifest.step);
+        let step =
+            |which: &str| chosen(other.path(), &which.parse().unwrap(), "").map(|(found, _)| found.manifest.step);
         assert_eq!(["last", "best", "best:fid50k_tf", "2"].map(|which| step(which).unwrap()), [4, 2, 1, 2]);
         assert!(step("3").unwrap_err().ends_with("has no checkpoint of step 3; there are 1, 2, 4"));
         assert!(step("best:fid").unwrap_err().ends_with("has the figure `fid`; there are fd_pixel, fid50k_tf"));

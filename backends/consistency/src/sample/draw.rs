@@ -132,7 +132,8 @@ pub fn check(run: &RunSpec) -> Vec<Problem> {
     // Two steps stand in every picture of a consistency model.
     let asked = spec.method == Method::TwoStep || run.eval.methods.contains(&Method::TwoStep);
     let two_steps = run.loss.kind != LossKind::Edm || asked;
-    if two_steps && !(low..=high).contains(&spec.mid_sigma) {
+    // Of an empty range the schedule tells.
+    if two_steps && low < high && !(low..=high).contains(&spec.mid_sigma) {
         problem("sample.mid_sigma", format!("expected a noise level from {low} to {high}, found {}", spec.mid_sigma));
     }
     let sigmas = spec.sigmas.as_deref().unwrap_or_default();

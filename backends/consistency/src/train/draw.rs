@@ -83,7 +83,7 @@ impl<E: Engine> Drawing<'_, E> {
         let which = fs::read_to_string(&kept).ok().and_then(|text| text.parse().ok()).map(Which::Step);
         let which = which.unwrap_or_else(|| source.checkpoint.clone());
         let run = self.dir.join(&source.run);
-        let (theta, step) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which)?;
+        let (theta, step) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which, events)?;
         whole(&kept, |file| write!(file, "{step}")).map_err(|error| failed(&kept, error))?;
         let mut say = |message| events.emit(Event::Log { level: Level::Info, message });
         say(format!("drawing {} images by {} from step {step}", sample.n, sample.method.word()))?;

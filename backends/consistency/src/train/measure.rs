@@ -44,7 +44,7 @@ impl<E: Engine> Measuring<'_, E> {
         let mut measured = kept.unwrap_or_default();
         let which = measured.step.map_or_else(|| source.checkpoint.clone(), Which::Step);
         let run = self.dir.join(&source.run);
-        let (theta, step) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which)?;
+        let (theta, step) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which, events)?;
         measured.step = Some(step);
         for method in methods(self.spec) {
             if measured.done.iter().any(|(done, _)| *done == method) {
