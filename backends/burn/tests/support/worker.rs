@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use exp_api::protocol::{Checked, Description, FromWorker, VERSION};
-use exp_api::spec::Metric;
+use exp_api::spec::{Metric, PaeSpec};
 use exp_api::{Backend, Event, EventSink, Job, Report, Stop};
 
 use super::{BACKEND, EXECUTABLE, Kept, folder_with, job};
@@ -136,6 +136,7 @@ fn a_step_whose_measuring_is_stopped_is_measured_at_resume() {
     let mut job = job();
     (job.spec.train.eval_every, job.spec.train.checkpoint_every) = (Some(2), Some(3));
     job.spec.eval.metrics.push(Metric::Pae);
+    job.spec.eval.pae = PaeSpec { images: 8, levels: 2, draws: 1, sigma_min: 0.02 };
     let rows = |kept: Kept| -> Vec<Event> {
         kept.events.into_iter().filter(|event| matches!(event, Event::Metrics { .. })).collect()
     };
