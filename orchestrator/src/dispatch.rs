@@ -2,8 +2,10 @@
 //! signals.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::thread::{Scope, scope};
 use std::time::{Duration, Instant};
 
@@ -66,7 +68,7 @@ pub fn run_all(
         count: slots,
         log: tracing::dispatcher::get_default(Clone::clone),
         kill: Stop::default(),
-        jobs: Mutex::new(Running { jobs, stops: BTreeMap::new(), gate: Instant::now(), over: false }),
+        jobs: Mutex::new(Running { jobs, stops: BTreeMap::new(), gate: Some(Instant::now()), over: false }),
         stopped: Condvar::new(),
     };
     scope(|threads| {
@@ -117,8 +119,8 @@ struct Slots<'a> {
 struct Running<'a> {
     jobs: &'a mut dyn Jobs,
     stops: BTreeMap<usize, Stop>,
-    /// Before this no other job starts.
-    gate: Instant,
+    /// Before this no other job starts; none if never.
+    gate: Option<Instant>,
     /// No other job starts any more.
     over: bool,
 }
@@ -143,7 +145,11 @@ impl<'a> Slots<'a> {
     /// The next job, when it may start.
     fn begin(&self) -> Option<(usize, PathBuf, Asked)> {
         let mut running = self.running();
-        while let Some(early) = running.gate.checked_duration_since(Instant::now()).filter(|_| !running.over) {
+        let early = |gate: Option<Instant>| match gate {
+            Some(gate) => gate.checked_duration_since(Instant::now()),
+            None => Some(Duration::MAX),
+        };
+        while let Some(early) = early(running.gate).filter(|_| !running.over) {
             let woken = self.stopped.wait_timeout(running, early);
             running = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -156,7 +162,7 @@ impl<'a> Slots<'a> {
             self.stopped.notify_all();
         }
         let (job, dir) = next?;
-        running.gate += self.pace.stagger;
+        running.gate = Instant::now().checked_add(self.pace.stagger);
         let asked = Asked { stop: Stop::default(), kill: self.kill.clone() };
         running.stops.insert(job, asked.stop.clone());
         Some((job, dir, asked))
@@ -185,7 +191,7 @@ impl<'a> Slots<'a> {
 
 /// Does one job, with the commands around it that its configuration wants.
 fn run(dir: &Path, slot: usize, launcher: &dyn Launcher, asked: &Asked) -> Result<Report, WorkerError> {
-    let process = Process::open(dir).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
+    let process = Process::open(dir)?;
     callbacks::run(&process, "on_job_start", dir, "running");
     let outcome = launcher.run(dir, slot, asked);
     callbacks::run(&process, "on_job_end", dir, callbacks::state(&outcome));
@@ -193,25 +199,34 @@ fn run(dir: &Path, slot: usize, launcher: &dyn Launcher, asked: &Asked) -> Resul
 }
 
 /// The signals that ask to stop: from a terminal, a scheduler, or a lost connection.
-struct Signals([(SignalKind, Signal); 4]);
+struct Signals(Vec<(SignalKind, Signal)>);
 
 impl Signals {
     fn listen() -> std::io::Result<Signals> {
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate(), SignalKind::user_defined1()];
+        // With `nohup` it was started to outlive its connection.
+        if !hangups_are_ignored() {
+            kinds.push(SignalKind::hangup());
+        }
         let one = |kind: SignalKind| signal(kind).map(|signal| (kind, signal));
-        let [int, term, hup, usr1] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::user_defined1()];
-        Ok(Signals([one(int)?, one(term)?, one(hup)?, one(usr1)?]))
+        kinds.into_iter().map(one).collect::<Result<_, _>>().map(Signals)
     }
 
     async fn next(&mut self) -> SignalKind {
-        let [int, term, hup, usr1] = &mut self.0;
-        tokio::select! {
-            _ = int.1.recv() => int.0,
-            _ = term.1.recv() => term.0,
-            _ = hup.1.recv() => hup.0,
-            _ = usr1.1.recv() => usr1.0,
-        }
+        poll_fn(|context| {
+            let came =
+                self.0.iter_mut().find_map(|(kind, signal)| signal.poll_recv(context).is_ready().then_some(*kind));
+            came.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
+}
+
+/// Whether this process was started with SIGHUP ignored, as the kernel lists it; no where it does not.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored & 1 << (SignalKind::hangup().as_raw_value() - 1) != 0)
 }
 
 #[cfg(test)]
@@ -236,12 +251,12 @@ mod tests {
         }
     }
 
-    /// Jobs that end at once, of which the next one may start in a day.
-    struct Daily;
+    /// Jobs that end at once, of which the next one may start after this.
+    struct Late(Duration);
 
-    impl Launcher for Daily {
+    impl Launcher for Late {
         fn pace(&self) -> Pace {
-            Pace { slots: 2, stagger: Duration::from_secs(86_400), fail_fast: true }
+            Pace { stagger: self.0, fail_fast: true }
         }
 
         fn run(&self, _: &Path, _: usize, _: &Asked) -> Result<Report, WorkerError> {
@@ -252,9 +267,9 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_start_that_will_not_be() {
         // The first is the last; or its failure stops the others.
-        for jobs in [1, 3] {
-            let mut few = Few(jobs, 0);
-            assert_eq!(run_all(&mut few, 2, &Daily, &MultiProgress::new()).unwrap(), None);
+        for (jobs, days) in [(1, 1), (3, 1), (3, u64::MAX / 86_400)] {
+            let (mut few, late) = (Few(jobs, 0), Late(Duration::from_secs(86_400 * days)));
+            assert_eq!(run_all(&mut few, 2, &late, &MultiProgress::new()).unwrap(), None);
             assert_eq!(few.1, 1);
         }
     }

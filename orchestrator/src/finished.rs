@@ -55,20 +55,37 @@ impl Finished {
     }
 }
 
-/// The folders in which a configuration puts runs and sweeps: the fixed parts of `hydra.run.dir` and `hydra.sweep.dir`.
+/// The folders in which a configuration puts runs and sweeps: the parts of `hydra.run.dir` and `hydra.sweep.dir` before one that
+/// follows from the moment or the job.
 ///
 /// # Errors
 /// A directory of the configuration has no value.
 pub fn roots(composed: &Composed) -> Result<Vec<PathBuf>, Problem> {
     let root = |key: &str| {
         let node = composed.tree.at(key).ok_or_else(|| Problem::new("there is no such key").key(key))?;
-        let text = node.value.as_str().unwrap_or_default();
-        let fixed: PathBuf = Path::new(text).iter().take_while(|part| !part.to_string_lossy().contains("${")).collect();
+        let parts = parts(node.value.as_str().unwrap_or_default());
+        let filled = parts.iter().map_while(|part| match part {
+            part if !part.contains("${") => Some((*part).to_owned()),
+            part if ["${now", "hydra.job", "hydra:job"].iter().any(|word| part.contains(word)) => None,
+            part => composed.fill(part).ok(),
+        });
+        let filled: Vec<String> = filled.collect();
+        let fixed = PathBuf::from(filled.concat());
         // A directory that is named in full lies beside the others.
-        let root = if fixed == Path::new(text) { fixed.parent().map(Path::to_owned) } else { Some(fixed) };
-        Ok(root.unwrap_or_default())
+        let root = if filled.len() == parts.len() { fixed.parent().map(Path::to_owned) } else { Some(fixed) };
+        Ok(root.filter(|root| !root.as_os_str().is_empty()).unwrap_or_else(|| PathBuf::from(".")))
     };
     ["hydra.run.dir", "hydra.sweep.dir"].into_iter().map(root).collect()
+}
+
+/// The parts of a path, each with the slash behind it. A slash within an interpolation ends no part.
+fn parts(path: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let ends = |c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == '/' && depth <= 0
+    };
+    path.split_inclusive(ends).collect()
 }
 
 /// The sha256 of what is done; none of work that is part of another run.
@@ -90,6 +107,12 @@ mod tests {
     use super::*;
     use crate::command::Command;
     use exp_api::Job;
+
+    #[test]
+    fn a_slash_within_an_interpolation_ends_no_part() {
+        assert_eq!(parts("${root}/a/${now:%Y/%m}/b"), ["${root}/", "a/", "${now:%Y/%m}/", "b"]);
+        assert_eq!(parts("/a"), ["/", "a"]);
+    }
 
     #[test]
     fn what_is_done_is_found_wherever_it_lies() {

@@ -1,8 +1,8 @@
 //! The metrics among what a program prints.
 //!
-//! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it. One whose step is
-//! not beyond the last one's begins anew from there, as after a resumption. An object without `step` holds final figures,
-//! those of `report.json`. All other lines are for a person.
+//! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it. Several of one step,
+//! one after another, are one row. One whose step lies before the last one's begins anew from there, as after a resumption. An
+//! object without `step` holds final figures, those of `report.json`. All other lines are for a person.
 //!
 //! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched.
 
@@ -36,6 +36,8 @@ pub struct Output {
     wants_board: bool,
     /// The step of the last row.
     pub step: Option<u64>,
+    /// The numbers of the last row.
+    last: Vec<(String, f64)>,
     /// The final figures.
     pub figures: Vec<(String, f64)>,
     /// Whether lines are shown on the terminal.
@@ -63,6 +65,7 @@ impl Output {
             board: None,
             wants_board: board,
             step: None,
+            last: Vec::new(),
             figures,
             shown: false,
         };
@@ -126,17 +129,22 @@ impl Output {
             }
             Some(step) => {
                 let Some(step) = step.as_u64() else { return Ok(()) };
-                let again = self.step.is_some_and(|last| step <= last);
-                self.step = Some(step);
+                let before = self.step.replace(step);
                 let rows = match &mut self.rows {
                     Some(rows) => rows,
                     None => self.rows.insert(Rows::open(self.metrics.clone())?),
                 };
-                if again {
-                    rows.cut(|of| of < step)?;
-                    self.board = None;
+                if before == Some(step) {
+                    join(&mut self.last, &numbers);
+                    rows.amend(step, &self.last)?;
+                } else {
+                    if before.is_some_and(|before| step < before) {
+                        rows.cut(|of| of < step)?;
+                        self.board = None;
+                    }
+                    rows.append(step, &numbers)?;
+                    self.last.clone_from(&numbers);
                 }
-                rows.append(step, &numbers)?;
                 match &mut self.board {
                     Some(board) => board.metrics(step, &numbers),
                     // This row is in the file already.
@@ -149,10 +157,37 @@ impl Output {
     }
 }
 
+/// Adds numbers to those of a row; what has a name that is there takes its place.
+fn join(row: &mut Vec<(String, f64)>, numbers: &[(String, f64)]) {
+    for (name, value) in numbers {
+        match row.iter_mut().find(|(known, _)| known == name) {
+            Some((_, old)) => *old = *value,
+            None => row.push((name.clone(), *value)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Write;
+
+    #[test]
+    fn lines_of_one_step_are_one_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        let lines = [
+            "{\"step\":1,\"a\":1}",
+            "{\"step\":1,\"b\":2}",
+            "{\"step\":3,\"a\":3}",
+            "{\"step\":2,\"a\":4}",
+            "{\"step\":2,\"a\":5}",
+        ];
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        Output::open(dir.path(), &path, false, false).unwrap();
+        let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+        assert_eq!(metrics, "{\"step\":1,\"a\":1.0,\"b\":2.0}\n{\"step\":2,\"a\":5.0}\n");
+    }
 
     #[test]
     fn rows_are_those_of_the_log_however_it_is_read() {

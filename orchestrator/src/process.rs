@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::compose::{Composed, Node, Problem, Problems, Value, secret};
+use crate::worker::WorkerError;
 
 /// The log of a run, if its configuration does not say another.
 pub const LOG: &str = "exp.log";
@@ -108,12 +109,14 @@ impl Process {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn open(dir: &Path) -> std::io::Result<Process> {
-        match std::fs::read(dir.join(Process::FILE)) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+    pub fn open(dir: &Path) -> Result<Process, WorkerError> {
+        let path = dir.join(Process::FILE);
+        let process = match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::from),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Process::default()),
             Err(error) => Err(error),
-        }
+        };
+        process.map_err(|source| WorkerError::Files { path, source })
     }
 }
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::files::write_atomically;
+use crate::files::write_durably;
 
 /// A file of JSON objects, one a line, each with its `step`.
 pub struct Rows {
     path: PathBuf,
     file: File,
+    /// The length of the row that was appended last.
+    last: u64,
 }
 
 impl Rows {
@@ -21,7 +23,7 @@ impl Rows {
     /// It cannot be opened.
     pub fn open(path: PathBuf) -> io::Result<Rows> {
         let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        Ok(Rows { path, file })
+        Ok(Rows { path, file, last: 0 })
     }
 
     /// Appends a row. One write each: a reader never sees half of one, unless the disk fills up.
@@ -34,7 +36,18 @@ impl Rows {
         row.extend(values.iter().map(|(name, value)| (name.clone(), Value::from(*value))));
         let mut line = serde_json::to_vec(&row)?;
         line.push(b'\n');
+        self.last = line.len() as u64;
         self.file.write_all(&line)
+    }
+
+    /// Puts a row in the place of the one that was appended last.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn amend(&mut self, step: u64, values: &[(String, f64)]) -> io::Result<()> {
+        let size = self.file.metadata()?.len();
+        self.file.set_len(size.saturating_sub(self.last))?;
+        self.append(step, values)
     }
 
     /// Removes the first row whose step is not one of those `kept`, and all behind it; also one that was cut off.
@@ -45,7 +58,7 @@ impl Rows {
         let text = std::fs::read_to_string(&self.path)?;
         let rest: String = text.split_inclusive('\n').take_while(|line| step(line).is_some_and(&kept)).collect();
         if rest.len() < text.len() {
-            write_atomically(&self.path, rest.as_bytes())?;
+            write_durably(&self.path, rest.as_bytes())?;
             self.file = OpenOptions::new().append(true).open(&self.path)?;
         }
         Ok(())

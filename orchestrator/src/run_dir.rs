@@ -12,10 +12,10 @@ use serde_json::Map;
 
 use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
-use crate::files::write_atomically;
+use crate::files::{write_atomically, write_durably};
 use crate::history::{read_json, text};
 use crate::process::Process;
-use crate::status::{State, Status};
+use crate::status::{Lock, State, Status};
 use crate::work::Work;
 
 /// Who set each value of the configuration of a run.
@@ -72,7 +72,7 @@ impl RunDir {
         composed: &mut Composed,
         work: &Work,
         process: &Process,
-        code: &[(&str, String)],
+        code: &[(&str, Vec<u8>)],
     ) -> Result<RunDir, FreezeError> {
         let absolute = self.0.canonicalize().map_err(|source| failed(&self.0, source))?;
         composed.set_output_dir(Some(Node::builtin(Value::str(absolute.to_string_lossy()))));
@@ -85,7 +85,7 @@ impl RunDir {
             let hydra = composed.print(&View { part: Part::Hydra, ..View::default() })?;
             put(&folder.join("config.yaml"), &config)?;
             put(&folder.join("hydra.yaml"), &hydra)?;
-            put(&folder.join("overrides.yaml"), &overrides_yaml(&composed.task_overrides))?;
+            put(&folder.join("overrides.yaml"), overrides_yaml(&composed.task_overrides))?;
         }
         put(&run.0.join(ORIGINS), &to_json(origins(&composed.tree))?)?;
         for (name, content) in code {
@@ -136,7 +136,7 @@ impl RunDir {
     pub fn write_work(&self, work: &Work) -> Result<(), FreezeError> {
         let path = self.0.join(Job::FILE);
         let text = work.to_text().map_err(|error| failed(&path, error.into()))?;
-        write_atomically(&path, text.as_bytes()).map_err(|source| failed(&path, source))
+        write_durably(&path, text.as_bytes()).map_err(|source| failed(&path, source))
     }
 
     /// Notes who changed values of the frozen spec, which `tree` was made of.
@@ -169,11 +169,12 @@ impl RunDir {
 }
 
 /// Writes a file of a directory that is no run yet: it becomes one by its status, which comes last.
-fn put(path: &Path, text: &str) -> Result<(), FreezeError> {
-    fs::write(path, text).map_err(|source| failed(path, source))
+fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FreezeError> {
+    fs::write(path, content).map_err(|source| failed(path, source))
 }
 
-/// Creates the directory; of two processes that ask for one automatic place, each gets its own.
+/// Creates the directory; of two processes that ask for one automatic place, each gets its own, and of two that name one, the
+/// first.
 fn create(place: &Place) -> Result<PathBuf, FreezeError> {
     let (Place::Named(wanted) | Place::Automatic(wanted)) = place;
     // That of a sweep is there for all jobs but the first.
@@ -181,14 +182,22 @@ fn create(place: &Place) -> Result<PathBuf, FreezeError> {
         fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
     }
     match place {
-        Place::Named(dir) => match fs::create_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let empty = fs::read_dir(dir).map_err(|source| failed(dir, source))?.next().is_none();
-                if empty { Ok(dir.clone()) } else { Err(FreezeError::Taken(dir.display().to_string())) }
+        Place::Named(dir) => {
+            let taken = || FreezeError::Taken(dir.display().to_string());
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if fs::read_dir(dir).map_err(|source| failed(dir, source))?.next().is_some() {
+                        return Err(taken());
+                    }
+                }
+                made => made.map_err(|source| failed(dir, source))?,
             }
-            Err(source) => Err(failed(dir, source)),
-            Ok(()) => Ok(dir.clone()),
-        },
+            // Another process may have found it empty as well: it is for who makes the file of its lock.
+            match fs::File::create_new(dir.join(Lock::FILE)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken()),
+                made => made.map(|_| dir.clone()).map_err(|source| failed(dir, source)),
+            }
+        }
         Place::Automatic(dir) => {
             for suffix in 0_u32.. {
                 let mut name = dir.clone().into_os_string();
@@ -258,12 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn a_named_place_is_refused_once_it_holds_something() {
-        let root = tempfile::tempdir().unwrap();
-        let place = Place::Named(root.path().join("run"));
-        create(&place).unwrap();
-        let dir = create(&place).unwrap();
-        fs::write(dir.join("x"), "").unwrap();
-        assert!(matches!(create(&place), Err(FreezeError::Taken(_))));
+    fn a_named_place_is_given_once() {
+        for there in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let dir = root.path().join("run");
+            if there {
+                fs::create_dir(&dir).unwrap();
+            }
+            let place = Place::Named(dir);
+            let made: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| create(&place))).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
+            assert_eq!(made.iter().filter(|made| matches!(made, Err(FreezeError::Taken(_)))).count(), 7);
+        }
     }
 }

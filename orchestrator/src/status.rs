@@ -77,8 +77,11 @@ pub struct Owner {
     pub pid: u32,
     /// The machine.
     pub host: String,
-    /// The machine's boot, which makes the number unique.
+    /// The machine's boot, since which the number may have been another's.
     pub boot_id: String,
+    /// When it began, in ticks since that boot; not in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<u64>,
 }
 
 impl Owner {
@@ -90,20 +93,40 @@ impl Owner {
             pid: std::process::id(),
             host: line("/proc/sys/kernel/hostname"),
             boot_id: line("/proc/sys/kernel/random/boot_id"),
+            began: began(&listed(std::process::id())),
         })
         .clone()
+    }
+
+    /// A process that this one has started.
+    pub fn child(pid: u32) -> Owner {
+        Owner { pid, began: began(&listed(pid)), ..Owner::here() }
     }
 
     /// Whether it was a process of this machine that is no more. Of other machines nothing is known.
     pub fn is_gone(&self) -> bool {
         let here = Owner::here();
-        // A process that nobody has waited for yet is still listed, after its name, as a zombie.
         let alive = || {
-            let line = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-            line.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+            let listed = listed(self.pid);
+            // One that nobody has waited for yet is still there, as a zombie.
+            let works = listed.first().is_some_and(|state| state != "Z");
+            // Its number may be that of another one now.
+            works && self.began.is_none_or(|time| began(&listed) == Some(time))
         };
         self.host == here.host && (self.boot_id != here.boot_id || !alive())
     }
+}
+
+/// What the kernel lists of a process behind its name, from its state on; nothing of one that is no more.
+fn listed(pid: u32) -> Vec<String> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = line.rsplit_once(") ").map(|(_, rest)| rest.split_whitespace().map(str::to_owned).collect());
+    fields.unwrap_or_default()
+}
+
+/// When a process began, by what is listed of it: field 22, of which the state is field 3.
+fn began(listed: &[String]) -> Option<u64> {
+    listed.get(19)?.parse().ok()
 }
 
 impl Status {
@@ -113,6 +136,14 @@ impl Status {
     /// The status of this process in a state.
     pub fn here(state: State) -> Status {
         Status { state, owner: Owner::here(), started: None, ended: None, step: None, cause: None, exit: None }
+    }
+
+    /// Where the run is now; one whose process is gone without a word was interrupted.
+    pub fn now(&self) -> State {
+        match self.state {
+            State::Running if self.owner.is_gone() => State::Interrupted,
+            state => state,
+        }
     }
 
     /// The status of a run directory; none if it cannot be read.
@@ -166,6 +197,9 @@ pub enum LockError {
 }
 
 impl Lock {
+    /// The file's name.
+    pub const FILE: &'static str = ".lock";
+
     /// Takes the lock of a run directory.
     ///
     /// # Errors
@@ -173,7 +207,7 @@ impl Lock {
     pub fn take(dir: &Path) -> Result<Lock, LockError> {
         let shown = || dir.display().to_string();
         let failed = |source| LockError::Files { dir: shown(), source };
-        let path = dir.join(".lock");
+        let path = dir.join(Lock::FILE);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
         match file.try_lock() {
@@ -217,4 +251,21 @@ fn sign(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(line.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_number_and_its_beginning() {
+        let here = Owner::here();
+        assert!(here.began.is_some() && !here.is_gone());
+        let other = Owner { began: here.began.map(|began| began + 1), ..here.clone() };
+        assert!(other.is_gone(), "another process has its number");
+        let dir = tempfile::tempdir().unwrap();
+        let old = Status { owner: Owner { began: None, ..here }, ..Status::here(State::Running) };
+        old.write(dir.path()).unwrap();
+        assert!(!Status::read(dir.path()).unwrap().owner.is_gone(), "files were written without it");
+    }
 }

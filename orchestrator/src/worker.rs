@@ -1,13 +1,16 @@
 //! Does the job of a training backend: from `spec.json` to `report.json`, and nothing of how it came to be.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use exp_api::{BackendError, Job, Report, Stop, Task};
 use indicatif::MultiProgress;
 use serde_json::{Map, Value};
+use tracing::Dispatch;
 
 use crate::files::write_atomically;
 use crate::gpu::Gpus;
+use crate::machine::ENVIRONMENT;
 use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
@@ -36,10 +39,10 @@ pub enum WorkerError {
     /// The job failed in a process of its own.
     #[error("{0}")]
     Apart(String),
-    /// The directory cannot be written.
-    #[error("cannot write {path}: {source}")]
+    /// A file or the directory cannot be read or written.
+    #[error("{path}: {source}")]
     Files {
-        /// The directory.
+        /// The file, or the directory.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -54,53 +57,66 @@ pub enum WorkerError {
 pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -> Result<Report, WorkerError> {
     let job = Job::open(dir)?;
     let backend = registry::find(&job.spec.backend.name)?;
-    let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
+    let failed = |path: PathBuf| |source| WorkerError::Files { path, source };
     let again = Status::read(dir).is_some_and(|status| status.state != State::Created);
-    let mut status = Status { started: Some(now()), ..Status::here(State::Running) };
-    status.write(dir).map_err(failed)?;
-    let logging = Process::open(dir).map_err(failed)?.logging;
-    let dispatch = log::of_job(screen, dir, &logging).map_err(failed)?;
-    // Images and figures of a run that is there are no run of their own to others.
-    let live = matches!(job.task, Task::Train).then_some(&job.spec.track.mlflow);
-    let live = tracing::dispatcher::with_default(&dispatch, || live.and_then(|mlflow| Live::begin(dir, mlflow)));
-    let outcome = tracing::dispatcher::with_default(&dispatch, || {
-        if let Some(started) = &status.started {
-            machine::record(dir, started, &backend.devices()).map_err(failed)?;
-        }
+    let started = now();
+    let mut status = Status { started: Some(started.clone()), ..Status::here(State::Running) };
+    status.write(dir).map_err(failed(dir.join(Status::FILE)))?;
+    let logged = logged(dir, screen);
+    // Without a log its status alone says why.
+    let dispatch = logged.as_ref().map_or_else(|_| Dispatch::none(), Dispatch::clone);
+    let work = || {
+        machine::record(dir, &started, &backend.devices()).map_err(failed(dir.join(ENVIRONMENT)))?;
         let (compute, board) = (&job.spec.backend, job.spec.track.tensorboard);
         let gpus = Gpus::of(compute.devices.as_deref().unwrap_or(std::slice::from_ref(&compute.device)));
-        let mut recorder = Recorder::open(dir, screen, again, board, gpus).map_err(failed)?;
+        let recorder = Recorder::open(dir, screen, again, board, gpus);
+        let mut recorder = recorder.map_err(failed(dir.to_owned()))?;
+        // No checkpoint is of use without it.
+        let spec = dir.join(Job::FILE);
+        File::open(&spec).and_then(|file| file.sync_all()).map_err(failed(spec))?;
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
         let outcome = outcome.and_then(|report| {
             if !report.interrupted {
-                write_report(dir, &report.figures).map_err(failed)?;
+                write_report(dir, &report.figures).map_err(failed(dir.join(REPORT)))?;
             }
             Ok(report)
         });
         recorder.close(outcome.as_ref().ok());
+        outcome
+    };
+    tracing::dispatcher::with_default(&dispatch, || {
+        // Images and figures of a run that is there are no run of their own to others.
+        let live = matches!(job.task, Task::Train).then_some(&job.spec.track.mlflow);
+        let live = live.and_then(|mlflow| Live::begin(dir, mlflow));
+        let outcome = logged.and_then(|_| work());
+        status.ended = Some(now());
         match &outcome {
-            Ok(report) if report.interrupted => tracing::warn!("interrupted at step {}", report.step),
-            Ok(_) => {}
-            Err(error) => tracing::error!("{error}"),
+            Ok(report) => {
+                if report.interrupted {
+                    tracing::warn!("interrupted at step {}", report.step);
+                }
+                status.state = if report.interrupted { State::Interrupted } else { State::Done };
+                status.step = Some(report.step);
+            }
+            Err(error) => {
+                tracing::error!("{error}");
+                status.state = State::Failed;
+                status.cause = Some(error.to_string());
+            }
+        }
+        status.write(dir).map_err(failed(dir.join(Status::FILE)))?;
+        if let Some(live) = live {
+            live.end();
         }
         outcome
-    });
-    status.ended = Some(now());
-    match &outcome {
-        Ok(report) => {
-            status.state = if report.interrupted { State::Interrupted } else { State::Done };
-            status.step = Some(report.step);
-        }
-        Err(error) => {
-            status.state = State::Failed;
-            status.cause = Some(error.to_string());
-        }
-    }
-    status.write(dir).map_err(failed)?;
-    if let Some(live) = live {
-        tracing::dispatcher::with_default(&dispatch, || live.end());
-    }
-    outcome
+    })
+}
+
+/// Where the messages of a job go, as it was frozen with it.
+fn logged(dir: &Path, screen: Option<&MultiProgress>) -> Result<Dispatch, WorkerError> {
+    let logging = Process::open(dir)?.logging;
+    let file = dir.join(logging.file.as_deref().unwrap_or_default());
+    log::of_job(screen, dir, &logging).map_err(|source| WorkerError::Files { path: file, source })
 }
 
 /// Writes the figures of a job as one flat object.

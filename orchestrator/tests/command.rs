@@ -4,9 +4,9 @@
 mod support;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use support::{Ended, Scratch, json, text};
+use support::{Ended, Running, Scratch, json, text};
 
 /// A run that is a line of shell, in the directory `run`.
 fn shell(scratch: &Scratch, line: &str, more: &[&str]) -> Ended {
@@ -61,6 +61,46 @@ fn a_signal_reaches_it() {
     assert_eq!(ended.code, Some(130), "{ended:#?}");
     assert_eq!(json(scratch.path("run/status.json"))["state"], "interrupted");
     assert!(text(scratch.path("run/exp.log")).contains("stopped"));
+}
+
+/// With `nohup` a lost connection is none of its business.
+#[test]
+fn a_hangup_that_is_ignored_stays_so() {
+    let scratch = Scratch::new();
+    let argv = "backend.argv=[sh,-c,'echo > ready; while [ ! -e go ]; do sleep 0.02; done']";
+    let exp = scratch.command(&["backend=command", argv, "hydra.run.dir=run"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(exp.get_program()).args(exp.get_args());
+    command.current_dir(scratch.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::of(command);
+    assert!(running.until(|| scratch.path("ready").exists()));
+    running.signal("HUP");
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    fs::write(scratch.path("go"), "").unwrap();
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[test]
+fn what_goes_wrong_behind_its_start_ends_it() {
+    let scratch = Scratch::new();
+    assert_eq!(shell(&scratch, "[ ! -e slow ] || { sleep 0.5; echo > late; }", &[]).code, Some(0));
+    fs::write(scratch.path("slow"), "").unwrap();
+    // Nothing can take the place of a directory.
+    let status = scratch.path("run/status.json");
+    fs::remove_file(&status).unwrap();
+    fs::create_dir(&status).unwrap();
+    assert_eq!(scratch.exp(&["resume", "run"]).code, Some(1));
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert!(!scratch.path("late").exists(), "it was left running");
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let scratch = Scratch::new();
+    shell(&scratch, "true", &[]);
+    fs::write(scratch.path("run/process.json"), "{").unwrap();
+    scratch.exp(&["resume", "run"]).says(&["run/process.json: EOF"]);
 }
 
 #[test]

@@ -108,12 +108,43 @@ fn what_is_thrown_away_can_be_fetched_back() {
     let wrong = scratch.exp(&["rm", "outputs/a", "outputs"]);
     assert_eq!(wrong.code, Some(2));
     assert!(scratch.path("outputs/a").exists(), "all are looked at before the first is moved");
+    let twice = scratch.exp(&["rm", "outputs/a", "outputs/b", "./outputs/a"]);
+    assert_eq!(twice.code, Some(2));
+    twice.says(&["outputs/a: it is named twice"]);
+    assert!(scratch.path("outputs/a").exists() && scratch.path("outputs/b").exists());
     scratch.ok(&["rm", "outputs/a"]);
     assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/b"]);
     run(&scratch, "a", 2.0, &[]);
     scratch.ok(&["rm", "outputs/a"]).says(&["outputs/.trash/a_1"]);
     fs::rename(scratch.path("outputs/.trash/a"), scratch.path("outputs/a")).unwrap();
     assert_eq!(first_words(&scratch.ok(&["ls", "fd=3"])), ["outputs/a"]);
+}
+
+#[test]
+fn each_run_is_listed_once_wherever_the_configuration_puts_it() {
+    let scratch = Scratch::new();
+    let conf = scratch.path("conf");
+    fs::create_dir(&conf).unwrap();
+    let dirs = "run: {dir: '${root}/${now:%Y/%m}'}\n  sweep: {dir: '${root}/sweeps/${now:%d}'}";
+    fs::write(
+        conf.join("config.yaml"),
+        format!("root: all\nbackend: {{name: command, argv: ['true']}}\nhydra:\n  {dirs}\n"),
+    )
+    .unwrap();
+    scratch.ok(&[]);
+    scratch.ok(&["-m", "+n=1"]);
+    let listed = scratch.ok(&["ls"]);
+    assert_eq!(first_words(&listed).len(), 2, "{listed:#?}");
+    assert_eq!(first_words(&scratch.ok(&["ls", "all", "all/sweeps", "."])).len(), 2);
+}
+
+#[test]
+fn a_name_that_is_no_text_is_listed() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 3.0, &[]);
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"outputs/a\xff");
+    fs::rename(scratch.path("outputs/a"), scratch.path("").join(name)).unwrap();
+    scratch.ok(&["ls", "--json"]).says(&["outputs/a\u{fffd}"]);
 }
 
 #[test]
@@ -134,6 +165,11 @@ fn a_run_at_work_is_not_thrown_away() {
     // The system may need a moment to end it.
     let gone = |_| first_words(&scratch.ok(&["ls", "state=interrupted"])) == ["outputs/a"];
     assert!((0..100).any(gone), "{}", text(scratch.path("outputs/a/status.json")));
+    let listed: serde_json::Value = serde_json::from_str(&scratch.ok(&["ls", "--json"]).out).unwrap();
+    assert!(listed[0]["seconds"].is_null(), "nobody knows when it ended");
+    let watched = scratch.exp(&["watch", "outputs/a"]);
+    assert_eq!(watched.code, Some(130), "{watched:#?}");
+    watched.says(&["to go on: exp resume outputs/a"]);
 }
 
 #[test]

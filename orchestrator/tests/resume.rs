@@ -290,6 +290,18 @@ fn what_a_kill_left_before_the_thinning_is_thinned() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_is_why_a_run_failed() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    fs::remove_file(run.join("exp.log")).unwrap();
+    fs::create_dir(run.join("exp.log")).unwrap();
+    scratch.exp(&["resume", "run", "train.steps=8"]).says(&["run/exp.log: "]);
+    let status = json(run.join("status.json"));
+    assert_eq!(status["state"], "failed");
+    assert!(status["cause"].as_str().unwrap().contains("exp.log"), "{status}");
+}
+
+#[test]
 fn a_directory_without_a_run_is_no_place_to_go_on() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("empty")).unwrap();

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use support::{Ended, Scratch, json, names, rows, text};
 
@@ -64,6 +65,32 @@ fn a_search_that_was_killed_goes_on_with_the_same_history() {
     assert_eq!(text(cut.path("begun")).lines().count(), 8, "nothing ran twice");
     let results = |scratch: &Scratch| text(scratch.path("sweep/optimization_results.yaml"));
     assert_eq!(results(&cut), results(&whole));
+}
+
+/// Whoever ran a search may be killed: what a job came to meanwhile counts all the same.
+#[test]
+fn what_a_job_came_to_while_nobody_looked_is_part_of_the_search() {
+    let scratch = Scratch::new();
+    let line = format!("while [ -e begun ] && [ ! -e go ]; do sleep 0.02; done; echo > begun; {DISTANCE}");
+    let words = search(&line, &["+x=interval(-10,10)", "hydra.sweeper.n_trials=2"]);
+    let mut running = scratch.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let job = scratch.path("sweep/1");
+    let works = || fs::read_to_string(job.join("status.json")).is_ok_and(|text| text.contains("\"running\""));
+    assert!(running.until(works));
+    running.kill_9();
+    fs::write(scratch.path("go"), "").unwrap();
+    let start = Instant::now();
+    while !job.join(".exit-code").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // As one that says itself how it ended.
+    fs::write(job.join("status.json"), text(job.join("status.json")).replace("\"running\"", "\"done\"")).unwrap();
+    fs::rename(job.join("exp.log"), job.join("report.json")).unwrap();
+    scratch.ok(&["resume", "sweep"]).says(&["0 of 2 jobs are left", "2 jobs: 2 done", "best cost: "]);
+    let ended = rows(scratch.path("sweep/journal.jsonl")).iter().filter(|line| line.contains_key("ended")).count();
+    assert_eq!(ended, 2);
+    assert!(scratch.path("sweep/optimization_results.yaml").exists());
 }
 
 #[test]
@@ -155,6 +182,18 @@ fn what_is_done_is_not_repeated() {
 }
 
 #[test]
+fn a_search_that_goes_on_still_does_not_repeat_what_is_done() {
+    let scratch = Scratch::new();
+    let line = format!("echo ${{x}} >> ran; {DISTANCE}");
+    let ended = run(&scratch, &line, &["+x=1,2", "hydra/sweeper=random", "hydra.sweeper.n_trials=6", "--skip-done"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    let manifest = scratch.path("sweep/sweep.json");
+    fs::write(&manifest, text(&manifest).replace("\"n_trials\":6", "\"n_trials\":8")).unwrap();
+    scratch.ok(&["resume", "sweep"]).says(&["2 of 8 jobs are left", "8 jobs: 8 done"]);
+    assert_eq!(text(scratch.path("ran")).lines().count(), 6);
+}
+
+#[test]
 fn a_changed_configuration_is_shown_or_refused() {
     let scratch = Scratch::new();
     let conf = scratch.path("conf");
@@ -171,6 +210,22 @@ fn a_changed_configuration_is_shown_or_refused() {
     let refused = scratch.exp(&["resume", "sweep"]);
     assert_eq!(refused.code, Some(2), "{refused:#?}");
     refused.says(&["conf/train/small.yaml changed: its jobs could not be compared"]);
+}
+
+#[test]
+fn what_the_search_path_adds_is_part_of_the_configuration() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.path("more/db")).unwrap();
+    let file = scratch.path("more/db/a.yaml");
+    fs::write(&file, "x: 1\n").unwrap();
+    let argv = "backend.argv=[sh,-c,\"[ -e mended ]\"]";
+    let more = ["hydra.searchpath=[file://more]", "+db=a", "+n=1", "hydra.sweep.dir=grid"];
+    assert_eq!(scratch.exp(&[&["-m", "backend=command", argv], &more[..]].concat()).code, Some(1));
+    let unchanged = scratch.exp(&["resume", "grid", "--retry-failed"]);
+    assert!(!unchanged.err.contains("has changed"), "{unchanged:#?}");
+    fs::write(&file, "x: 2\n").unwrap();
+    fs::write(scratch.path("mended"), "").unwrap();
+    scratch.ok(&["resume", "grid", "--retry-failed"]).says(&["more/db/a.yaml has changed since"]);
 }
 
 #[test]

@@ -189,6 +189,9 @@ impl Cli {
                 }
                 _ => return Err(wrong("`exp data` looks at a data set: exp data inspect DIR".to_owned())),
             },
+            Some(word) if LOOKS.contains(&word) => {
+                return Err(wrong(format!("`{word}` comes first, with its own flags behind it: exp {word} --help")));
+            }
             Some(word) if !is_override(word) => {
                 let object = match COMMANDS.contains(&word) {
                     true if words.len() > 1 => words.remove(1),
@@ -202,7 +205,8 @@ impl Cli {
                     "eval" => Command::Eval(object.into()),
                     "watch" => Command::Watch(object.into()),
                     "why" => Command::Why(object),
-                    _ => Command::Worker(object.into()),
+                    "worker" => Command::Worker(object.into()),
+                    word => return Err(wrong(unknown(word))),
                 }
             }
             _ => Command::Run,
@@ -291,6 +295,8 @@ mod tests {
         for (line, expected) in [
             ("resum x", "did you mean `resume`?"),
             ("resume", "needs a directory"),
+            ("--dry-run rm r1", "`rm` comes first"),
+            ("-cp conf ls r1", "`ls` comes first"),
             ("a=1 b", "`b` is no override"),
             ("--resolve", "--cfg"),
             ("--cgf job", "did you mean `--cfg`?"),

@@ -7,6 +7,7 @@ use super::Failure;
 use super::list::usual;
 use crate::cli::{Cli, Ui};
 use crate::compose::{Library, World};
+use crate::history::outermost;
 use crate::screen::tell;
 use crate::ui;
 
@@ -18,6 +19,6 @@ pub(super) fn browse(ui: &Ui, cli: &Cli, library: &Library, world: &World) -> Re
     }
     let ready = |address| tell(format_args!("http://{address}/  (Ctrl-C ends it)"));
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let served = runtime.block_on(ui::serve(folders, cache_directory(), ui.host, ui.port, ready));
+    let served = runtime.block_on(ui::serve(outermost(&folders), cache_directory(), ui.host, ui.port, ready));
     served.map_err(|error| Failure::Look(format!("cannot serve at {}:{}: {error}", ui.host, ui.port)))
 }

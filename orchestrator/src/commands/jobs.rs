@@ -33,7 +33,7 @@ pub(super) struct Maker<'a> {
 }
 
 /// What the code was, which is found out while the first jobs are composed.
-type Code = LazyLock<Vec<(&'static str, String)>, Box<dyn FnOnce() -> Vec<(&'static str, String)> + Send>>;
+type Code = LazyLock<Vec<(&'static str, Vec<u8>)>, Box<dyn FnOnce() -> Vec<(&'static str, Vec<u8>)> + Send>>;
 
 impl<'a> Maker<'a> {
     /// For the sweep of a master configuration: those of its jobs that `filter` accepts, with a `share` of a machine each.
@@ -111,7 +111,7 @@ impl<'a> Maker<'a> {
 pub(super) struct Placed<'a> {
     sweep: &'a Path,
     jobs: Vec<(RunDir, Composed, Option<Work>)>,
-    code: &'a [(&'static str, String)],
+    code: &'a [(&'static str, Vec<u8>)],
 }
 
 impl Placed<'_> {

@@ -47,8 +47,9 @@ pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result
     let roots = usual(cli, library, world)?;
     let mut wrong = Vec::new();
     let mut moves = Vec::new();
+    let wholes: Vec<PathBuf> = rm.dirs.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
     for dir in &rm.dirs {
-        match plan(dir, &roots) {
+        match plan(dir, &wholes, &roots) {
             Ok(found) => moves.push(found),
             Err(reason) => wrong.push(format!("{}: {reason}", dir.display())),
         }
@@ -59,7 +60,10 @@ pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result
     for (from, to) in moves {
         if !rm.dry_run {
             let to_folder = to.parent().unwrap_or(&to);
-            fs::create_dir_all(to_folder).and_then(|()| fs::rename(&from, &to))?;
+            fs::create_dir_all(to_folder).and_then(|()| fs::rename(&from, &to)).map_err(|error| {
+                let message = format!("cannot move {} to {}: {error}", from.display(), to.display());
+                std::io::Error::new(error.kind(), message)
+            })?;
         }
         let would = if rm.dry_run { "would move " } else { "" };
         tell(format_args!("{would}{} -> {}", from.display(), to.display()));
@@ -67,9 +71,12 @@ pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result
     Ok(())
 }
 
-/// From where to where a run or sweep is moved.
-fn plan(dir: &Path, roots: &[PathBuf]) -> Result<(PathBuf, PathBuf), String> {
+/// From where to where a run or sweep is moved, which is one of `wholes`.
+fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, PathBuf), String> {
     let full = dir.canonicalize().map_err(|error| error.to_string())?;
+    if wholes.iter().filter(|whole| full.starts_with(whole)).count() > 1 {
+        return Err("it is named twice, or lies in another one that is named".to_owned());
+    }
     let history = History::of(dir, None).map_err(|error| error.to_string())?;
     let is_run = matches!(&history.runs[..], [run] if run.dir == dir);
     if !is_run && !SweepDir::is_one(dir) {

@@ -13,7 +13,7 @@ use super::run::composed;
 use crate::cli::{Cli, Ls};
 use crate::compose::{Library, Mode, Problem, Problems, World};
 use crate::finished::roots;
-use crate::history::{Column, Filter, History, Run, known, seconds, select, started, text};
+use crate::history::{Column, Filter, History, Run, known, outermost, seconds, select, started, text};
 use crate::screen::{answer, warn};
 use crate::table::table;
 
@@ -61,7 +61,7 @@ pub(super) fn histories(folders: &[PathBuf], cli: &Cli, library: &Library, world
     let mut history = History::default();
     let asked = !folders.is_empty();
     let folders = if asked { folders.to_vec() } else { usual(cli, library, world)? };
-    for folder in folders {
+    for folder in outermost(&folders) {
         match History::of(&folder, cache.as_deref()) {
             Ok(found) => history = history.and(found),
             Err(error) if asked => return Err(Failure::Look(format!("cannot read {}: {error}", folder.display()))),
@@ -181,7 +181,7 @@ fn everything(run: &Run, history: &History) -> Value {
         .filter_map(|part| Some((part.key.clone(), serde_json::from_str(&part.json).ok()?)))
         .collect();
     json!({
-        "dir": run.dir,
+        "dir": run.dir.display().to_string(),
         "state": run.state(),
         "started": run.status.started,
         "ended": run.status.ended,

@@ -105,6 +105,7 @@ fn recipe(cli: &Cli, library: &Library, world: &World) -> Recipe {
         config_name: cli.flags.config_name.clone(),
         config_path: config_path.or_else(|| found.is_dir().then_some(found)),
         config_dir: cli.flags.config_dir.as_deref().map(absolute),
+        skip_done: cli.flags.skip_done,
         files: library.hashes(),
     }
 }

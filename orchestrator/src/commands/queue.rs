@@ -13,7 +13,7 @@ use crate::launch::queue::requeue::requeue;
 use crate::launch::queue::{self, FOLDER, Known, Queue, settle, ticket};
 use crate::launch::{Choice, end};
 use crate::screen::{tell, warn};
-use crate::status::{State, Status};
+use crate::status::{Lock, State, Status};
 use crate::sweep_dir::{Outcome, SweepDir};
 
 /// How often the jobs are looked at. One look asks the queue once.
@@ -103,7 +103,8 @@ fn watch_sweep(mut sweep: SweepDir) -> Result<(), Failure> {
 /// Looks at jobs again and again.
 #[derive(Default)]
 struct Looks {
-    /// Those that the queue called over the last time, while their status did not: it may have been on its way.
+    /// Those that the queue called over the last time, while their status did not: it may have been on its way. Also those
+    /// that no queue has and nobody worked on.
     doubtful: Vec<PathBuf>,
 }
 
@@ -123,13 +124,14 @@ impl Looks {
         };
         let (mut over, mut doubtful) = (Vec::new(), Vec::new());
         for (dir, ticket) in dirs.iter().zip(&tickets) {
+            let left = ticket.is_none() && is_left(dir);
             let of_queue = match (&known, ticket) {
                 (Some(known), Some(ticket)) => known.get(ticket).cloned(),
                 // Nobody knows more than its status says.
                 _ => Some(Known::Pending),
             };
-            let sure = of_queue == Some(Known::Pending) || self.doubtful.contains(dir);
-            match settle(dir, if sure { of_queue.as_ref() } else { Some(&Known::Pending) })? {
+            let sure = (of_queue == Some(Known::Pending) && !left) || self.doubtful.contains(dir);
+            match settle(dir, if sure { of_queue.as_ref() } else { Some(&Known::Pending) })? || (left && sure) {
                 true => over.push(dir.clone()),
                 false if !sure => doubtful.push(dir.clone()),
                 false => {}
@@ -138,6 +140,12 @@ impl Looks {
         self.doubtful = doubtful;
         Ok(over)
     }
+}
+
+/// Whether a job of this machine was left before its end: its process is gone, or has never been.
+fn is_left(dir: &Path) -> bool {
+    let state = Status::read(dir).map(|status| status.now());
+    matches!(state, Some(State::Created | State::Interrupted)) && Lock::take(dir).is_ok()
 }
 
 /// Does the job of a directory where a launcher or a queue has started this process. What is done is not done again.

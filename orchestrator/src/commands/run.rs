@@ -63,7 +63,8 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         return Ok(());
     }
     let place = place(&composed)?;
-    let run = RunDir::create(&place)?.freeze(&mut composed, &work, &process, &git::snapshot(&world.cwd))?;
+    let code = git::snapshot(&world.cwd);
+    let run = RunDir::create(&place)?.freeze(&mut composed, &work, &process, &code)?;
     match launcher.as_ref().and_then(|launcher| Some((launcher, launcher.queue()?))) {
         Some((launcher, queue)) => {
             queue::keep(run.path(), launcher)?;

@@ -1,6 +1,6 @@
 //! A sweep whose jobs are chosen one after another, from the outcomes so far: a free slot gets the next one at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -121,6 +121,9 @@ impl<'a> Trials<'a> {
         search: &'a Search,
     ) -> Trials<'a> {
         let mut sampler = search.sampler(space);
+        let known: HashSet<usize> = sweep.outcomes().iter().filter(|o| o.value.is_some()).map(|o| o.job).collect();
+        // A process may have come to its end while nobody noted it.
+        let unknown: Vec<usize> = sweep.jobs_in(State::Done).filter(|job| !known.contains(job)).collect();
         let mut halving = search.prune_from.map(|from| Halving::new(from, search.prune_factor));
         for outcome in sweep.outcomes() {
             if let Some(value) = outcome.value {
@@ -135,7 +138,12 @@ impl<'a> Trials<'a> {
         }
         let left = left.iter().copied().collect();
         let (running, behind) = (HashMap::new(), HashMap::new());
-        Trials { sweep, left, maker, space, search, sampler, halving, running, behind, trouble: None }
+        let mut trials = Trials { sweep, left, maker, space, search, sampler, halving, running, behind, trouble: None };
+        for job in unknown {
+            let told = end::told(&trials.sweep.dir(job));
+            trials.ended(job, told);
+        }
+        trials
     }
 
     /// Makes the next job.

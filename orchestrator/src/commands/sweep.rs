@@ -36,10 +36,16 @@ pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure
     let search = sweep.manifest().search.clone();
     let missing = search.as_ref().map_or(0, |search| search.missing(sweep.len()));
     tell(format_args!("{}: {} of {} jobs are left", dir.display(), left.len() + missing, sweep.len() + missing));
+    let changed = changed(&sweep, world);
     match search {
-        Some(search) if missing > 0 => resume_search(sweep, &left, &search, world),
+        Some(search) if changed.is_empty() => resume_search(sweep, &left, &search, world),
+        Some(_) if missing > 0 => {
+            let changed = changed.join(", ");
+            let message = format!("since the search began, {changed} changed: its jobs could not be compared");
+            Err(Problem::new(message).hint("start a search anew").into())
+        }
         _ => {
-            changed(&sweep, world).iter().for_each(|file| {
+            changed.iter().for_each(|file| {
                 warn(format_args!("warning: {file} has changed since; the jobs go on as they were frozen"));
             });
             begin(sweep, &left)
@@ -49,16 +55,9 @@ pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure
 
 /// Goes on with a search: its jobs are composed as the first ones were.
 fn resume_search(sweep: SweepDir, left: &[usize], search: &Search, world: &World) -> Result<(), Failure> {
-    let changed = changed(&sweep, world);
-    if !changed.is_empty() {
-        let message = format!("since the search began, {} changed: its jobs could not be compared", changed.join(", "));
-        return Err(Problem::new(message).hint("start a search anew").into());
-    }
-    let recipe = sweep.manifest().recipe.clone();
-    let world = World { cwd: recipe.cwd.clone(), ..world.clone() };
-    let flags = flags(&sweep);
-    let library = library(&flags, &world)?;
-    let cli = Cli { command: crate::cli::Command::Run, overrides: recipe.overrides, flags };
+    let world = World { cwd: sweep.manifest().recipe.cwd.clone(), ..world.clone() };
+    let cli = typed(&sweep);
+    let library = library(&cli.flags, &world)?;
     let master = composed(&cli, &library, &world, &cli.overrides, Mode::Multirun)?;
     let launcher = sweep.manifest().launcher.clone();
     let slots = search.slots(launcher.slots());
@@ -68,19 +67,26 @@ fn resume_search(sweep: SweepDir, left: &[usize], search: &Search, world: &World
     search::run(sweep, left, &maker, &space, search)
 }
 
-/// The flags of the command line that began a sweep.
-fn flags(sweep: &SweepDir) -> Flags {
+/// The command line that began a sweep.
+fn typed(sweep: &SweepDir) -> Cli {
     let recipe = &sweep.manifest().recipe;
     let [path, dir] = [&recipe.config_path, &recipe.config_dir].map(Option::as_deref);
-    Flags::of_configuration(recipe.config_name.as_deref(), path, dir)
+    let mut flags = Flags::of_configuration(recipe.config_name.as_deref(), path, dir);
+    flags.skip_done = recipe.skip_done;
+    Cli { command: crate::cli::Command::Run, overrides: recipe.overrides.clone(), flags }
 }
 
 /// The configuration files that have changed since a sweep began.
 fn changed(sweep: &SweepDir, world: &World) -> Vec<String> {
     let recipe = &sweep.manifest().recipe;
     let world = World { cwd: recipe.cwd.clone(), ..world.clone() };
-    match library(&flags(sweep), &world) {
-        Ok(library) => library.changed(&recipe.files),
+    let cli = typed(sweep);
+    match library(&cli.flags, &world) {
+        Ok(library) => {
+            // Composing finds the places that the configuration adds, if it still does: what it lacks has changed.
+            let _ = composed(&cli, &library, &world, &cli.overrides, Mode::Multirun);
+            library.changed(&recipe.files)
+        }
         Err(_) => vec!["the configuration directory".to_owned()],
     }
 }

@@ -96,6 +96,14 @@ impl Composed {
         }
     }
 
+    /// What a text with interpolations, as a value of the root, stands for.
+    ///
+    /// # Errors
+    /// An interpolation has no value.
+    pub fn fill(&self, text: &str) -> Result<String, Problem> {
+        self.resolver(Scope::All).evaluate(text).map(|value| python::str(&value))
+    }
+
     /// The job's configuration with all interpolations resolved: what a job is given.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! One configuration file: its package header, its defaults list, and its body.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use exp_consistency::hash::sha256;
@@ -10,7 +11,7 @@ use super::defaults::Item;
 use super::node::{Node, Value};
 use super::origin::{Origin, Source};
 use super::problem::{Problem, Warning};
-use super::search::SearchPath;
+use super::search::{Place, SearchPath};
 use super::yaml;
 
 /// How much of a file is searched for its header, in characters.
@@ -66,12 +67,31 @@ pub struct Library {
     /// Where they are.
     pub search: SearchPath,
     read: Mutex<Read>,
+    /// The places that a configuration added last, and the library with them.
+    extended: Mutex<Option<(Vec<PathBuf>, Arc<Library>)>>,
 }
 
 impl Library {
     /// A library that has read nothing yet.
     pub fn new(search: SearchPath) -> Self {
-        Self { search, read: Mutex::default() }
+        Self { search, read: Mutex::default(), extended: Mutex::default() }
+    }
+
+    /// The library with the directories that a configuration adds. All jobs of a sweep add the same and share it.
+    pub fn and(&self, provider: &'static str, dirs: Vec<PathBuf>) -> Arc<Library> {
+        let mut extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, library)) = extended.as_ref().filter(|(known, _)| *known == dirs) {
+            return Arc::clone(library);
+        }
+        let search = dirs.iter().fold(self.search.clone(), |search, dir| search.and(provider, Place::Dir(dir.clone())));
+        let library = Arc::new(Library::new(search));
+        *extended = Some((dirs, Arc::clone(&library)));
+        library
+    }
+
+    fn extended(&self) -> Option<Arc<Library>> {
+        let extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        extended.as_ref().map(|(_, library)| Arc::clone(library))
     }
 
     /// What is odd in the files read so far.
@@ -81,6 +101,9 @@ impl Library {
 
     /// Reads all files that can be read, so that what happens to them later changes nothing.
     pub fn read_all(&self) {
+        if let Some(extended) = self.extended() {
+            return extended.read_all();
+        }
         for group in std::iter::once(String::new()).chain(self.search.all_groups()) {
             for option in self.search.options(&group) {
                 let name = if group.is_empty() { option } else { format!("{group}/{option}") };
@@ -92,11 +115,15 @@ impl Library {
 
     /// The names of the files read so far, each with the sha256 of its text.
     pub fn hashes(&self) -> BTreeMap<String, String> {
-        self.read().hashes.clone()
+        let more = self.extended().map(|extended| extended.hashes());
+        self.read().hashes.clone().into_iter().chain(more.into_iter().flatten()).collect()
     }
 
     /// Which files of these names have another text now, by their names for messages.
     pub fn changed(&self, hashes: &BTreeMap<String, String>) -> Vec<String> {
+        if let Some(extended) = self.extended() {
+            return extended.changed(hashes);
+        }
         let differs = |(name, hash): (&String, &String)| match self.search.read(name) {
             Ok(Some(found)) => (sha256(&found.text) != *hash).then_some(found.shown),
             Ok(None) | Err(_) => Some(format!("{name}.yaml")),

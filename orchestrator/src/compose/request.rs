@@ -1,6 +1,7 @@
 //! Request in, composed configuration out: the stages in their order.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::composed::Composed;
 use super::defaults::{self, Load, Selection};
@@ -52,7 +53,7 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
     let overrides = Override::parse_all(request.overrides)?;
     check_sweeps(&overrides, request.mode)?;
     let (extended, mut warnings) = extended_search(request, &overrides)?;
-    let library = extended.as_ref().unwrap_or(request.library);
+    let library = extended.as_deref().unwrap_or(request.library);
     let open = request.mode == Mode::Multirun;
     let selected = defaults::select(library, request.config_name, overrides.clone(), request.world, open);
     // What is odd in a defaults list is likely to be why the lists do not go together.
@@ -116,7 +117,7 @@ fn check_sweeps(overrides: &[Override], mode: Mode) -> Result<(), Problems> {
 
 /// The library with the places of `hydra.searchpath`, if there are any, and warnings about those
 /// that do not exist.
-fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<Library>, Vec<Warning>), Problem> {
+fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<Arc<Library>>, Vec<Warning>), Problem> {
     let written = match request.library.load(request.config_name)? {
         Some(fragment) => match &fragment.body.value {
             Value::Map(_) => fragment.body.at("hydra.searchpath").cloned(),
@@ -138,7 +139,7 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
     let Some(list) = list.filter(|list| list.value != Value::Null) else { return Ok((None, Vec::new())) };
     let refused = || Problem::new("expected a list of strings").key("hydra.searchpath").trail(&list.trail);
     let Value::List(items) = &list.value else { return Err(refused()) };
-    let mut search = request.library.search.clone();
+    let mut dirs = Vec::new();
     let mut warnings = Vec::new();
     let primary = Node { value: Value::Map(Map::new()), trail: list.trail.clone() };
     for item in items {
@@ -165,9 +166,9 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
             let problem = Problem::new(format!("`{text}` is not there")).key("hydra.searchpath").trail(&item.trail);
             warnings.push(Warning(problem));
         }
-        search = search.and(provider, Place::Dir(dir));
+        dirs.push(dir);
     }
-    Ok((Some(Library::new(search)), warnings))
+    Ok((Some(request.library.and(provider, dirs)), warnings))
 }
 
 /// Merges the files in order, each under its package.

@@ -62,11 +62,6 @@ impl SearchPath {
         &self.sources
     }
 
-    /// Reports the directories that do not exist.
-    pub fn missing(&self) -> impl Iterator<Item = &Source> {
-        self.sources.iter().filter(|source| matches!(&source.place, Place::Dir(dir) if !dir.is_dir()))
-    }
-
     /// The text of a file, named from the root and without `.yaml`; `None` if no source has it.
     ///
     /// # Errors

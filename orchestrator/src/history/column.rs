@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::find::History;
 use super::run::{Run, flat};
+use crate::status::State;
 
 /// Words about the run itself.
 pub const OWN: [&str; 8] = ["dir", "state", "date", "tag", "note", "step", "seconds", "cause"];
@@ -63,10 +64,11 @@ pub fn started(run: &Run) -> Option<jiff::Zoned> {
     Some(time.to_zoned(jiff::tz::TimeZone::system()))
 }
 
-/// How long its last process worked, in seconds; until now if it still does.
+/// How long its last process worked, in seconds; until now if it still does. Unknown of one that is gone without a word.
 pub fn seconds(run: &Run) -> Option<f64> {
     let time = |text: &Option<String>| text.as_deref()?.parse::<jiff::Timestamp>().ok();
-    let end = time(&run.status.ended).unwrap_or_else(jiff::Timestamp::now);
+    let now = || (run.state() == State::Running).then(jiff::Timestamp::now);
+    let end = time(&run.status.ended).or_else(now)?;
     Some(end.duration_since(time(&run.status.started)?).as_secs_f64().max(0.0))
 }
 

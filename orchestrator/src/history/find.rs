@@ -1,6 +1,7 @@
 //! Finding runs below a folder, from the copy of what was read before where the directory has not changed since.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -101,6 +102,23 @@ impl History {
     }
 }
 
+/// Folders without those that lie in another one, whose runs would be found twice.
+pub fn outermost(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let whole = |folder: &PathBuf| folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let wholes: Vec<PathBuf> = folders.iter().map(whole).collect();
+    let found = |n: usize, of: usize| match wholes[n].strip_prefix(&wholes[of]) {
+        Ok(rest) if rest.as_os_str().is_empty() => of < n,
+        Ok(rest) => !rest.iter().any(is_hidden),
+        Err(_) => false,
+    };
+    let alone = |n: &usize| !(0..wholes.len()).any(|of| found(*n, of));
+    (0..wholes.len()).filter(alone).map(|n| folders[n].clone()).collect()
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
 enum Looked {
     Run(Box<Kept>, Vec<Part>),
     Folder(Vec<Candidate>),
@@ -118,9 +136,8 @@ fn look(root: &Path, found: Candidate) -> Looked {
     }
     let entries = fs::read_dir(&path).into_iter().flatten().flatten();
     // A link may lead round in a circle.
-    let folders = entries.filter(|entry| {
-        entry.file_type().is_ok_and(|kind| kind.is_dir()) && !entry.file_name().as_encoded_bytes().starts_with(b".")
-    });
+    let folders =
+        entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && !is_hidden(&entry.file_name()));
     Looked::Folder(folders.filter_map(|entry| candidate(root, found.dir.join(entry.file_name())).ok()).collect())
 }
 

@@ -83,12 +83,9 @@ impl Run {
         Some((run, parts))
     }
 
-    /// Where the run is in its life; one whose process is gone without a word was interrupted.
+    /// Where the run is in its life.
     pub fn state(&self) -> State {
-        match self.status.state {
-            State::Running if self.status.owner.is_gone() => State::Interrupted,
-            state => state,
-        }
+        self.status.now()
     }
 
     /// Optimiser steps done, as far as is known.

@@ -95,7 +95,7 @@ fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, aske
         }
     }
     let child = pages::starting(|| command.spawn())?;
-    let owner = Owner { pid: child.id(), ..Owner::here() };
+    let owner = Owner::child(child.id());
     let end = follow(child, conditions.timeout, asked, || Ok(()))?;
     let written = Status::read(dir).filter(|status| status.owner == owner);
     let status = written.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
@@ -128,14 +128,17 @@ fn program(
         command.current_dir(dir);
     }
     let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console, program.wants_board())?;
+    let started = jiff::Timestamp::now().to_string();
+    machine::record(dir, &started, &[])?;
     let child = pages::starting(|| command.spawn())?;
-    let owner = Owner { pid: child.id(), ..Owner::here() };
-    let started = Some(jiff::Timestamp::now().to_string());
-    machine::record(dir, started.as_deref().unwrap_or_default(), &[])?;
-    let status = Status { owner, started, ..Status::here(State::Running) };
-    status.write(dir)?;
+    let owner = Owner::child(child.id());
+    let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
+    // It is there now: what goes wrong ends it, and does not leave it behind.
+    let mut written = status.write(dir);
     let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
-    let end = follow(child, conditions.timeout, asked, || output.read())?;
+    let end = follow(child, conditions.timeout, asked, || {
+        std::mem::replace(&mut written, Ok(())).and_then(|()| output.read())
+    })?;
     let status = settle_program(dir, &mut output, status, end, &log, said)?;
     if let Some(live) = live {
         live.end();

@@ -55,7 +55,7 @@ pub fn follow(
         let _ = kill_process_group(pid, signal);
     };
     let watched = Watched::new(pid).inspect_err(|_| signal(Signal::KILL))?;
-    while !watched.ends_within(PATIENCE)? {
+    while !watched.ends_within(PATIENCE).inspect_err(|_| signal(Signal::KILL))? {
         if beating.is_ok() {
             beating = beat();
         }
@@ -140,9 +140,10 @@ pub fn told(dir: &Path) -> Result<Report, WorkerError> {
 /// # Errors
 /// The job failed.
 pub fn outcome(dir: &Path, status: Status) -> Result<Report, WorkerError> {
-    let interrupted = match status.state {
+    let interrupted = match status.now() {
         State::Done => false,
-        State::Interrupted => true,
+        // Also what was stopped before it began.
+        State::Interrupted | State::Created => true,
         state => return Err(WorkerError::Apart(status.cause.unwrap_or_else(|| format!("it is {state:?}")))),
     };
     let report = std::fs::read(dir.join(REPORT)).ok();

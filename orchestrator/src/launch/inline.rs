@@ -23,7 +23,7 @@ pub struct Inline {
 
 impl Launcher for Inline {
     fn pace(&self) -> Pace {
-        Pace { slots: 1, stagger: Duration::ZERO, fail_fast: false }
+        Pace { stagger: Duration::ZERO, fail_fast: false }
     }
 
     fn run(&self, dir: &Path, _: usize, asked: &Asked) -> Result<Report, WorkerError> {
@@ -33,7 +33,7 @@ impl Launcher for Inline {
             return worker::work(dir, &lock, self.screen.as_ref(), &asked.stop);
         }
         let lock = Lock::take(dir)?;
-        let process = Process::open(dir).map_err(failed)?;
+        let process = Process::open(dir)?;
         let program = matches!(Work::open(dir)?, Work::Command(_));
         let status = child::adopt(dir, &process).map_err(failed)?;
         if program && status.is_some_and(|status| status.state == State::Done) {

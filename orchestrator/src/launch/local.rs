@@ -67,13 +67,13 @@ impl Local {
 
 impl Launcher for Local {
     fn pace(&self) -> Pace {
-        Pace { slots: self.slots(), stagger: seconds(self.stagger_s), fail_fast: self.fail_fast }
+        Pace { stagger: seconds(self.stagger_s), fail_fast: self.fail_fast }
     }
 
     fn run(&self, dir: &Path, slot: usize, asked: &Asked) -> Result<Report, WorkerError> {
         let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
         let (lock, adopted) = hold(dir, &asked.stop)?;
-        let process = Process::open(dir).map_err(failed)?;
+        let process = Process::open(dir)?;
         let status = child::adopt(dir, &process).map_err(failed)?;
         // A process that outlived the sweep that had started it may have brought the job to its end.
         match status.map(|status| status.state) {
@@ -114,9 +114,8 @@ fn hold(dir: &Path, stop: &Stop) -> Result<(Lock, bool), WorkerError> {
 /// Asks the process that works on a run to stop, if it is one of this machine.
 fn tell(dir: &Path) {
     let Some(owner) = Status::read(dir).map(|status| status.owner) else { return };
-    let here = Owner::here();
     let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid.filter(|_| (&owner.host, &owner.boot_id) == (&here.host, &here.boot_id)) {
+    if let Some(pid) = pid.filter(|_| owner.host == Owner::here().host && !owner.is_gone()) {
         // A program and the shell that keeps its exit code are a group; a process that is no leader of one is alone in this.
         // It may have ended meanwhile, which is as well.
         let _ = match getpgid(Some(pid)) {

@@ -39,8 +39,6 @@ pub trait Launcher: Send + Sync {
 /// How jobs follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// How many run at a time.
-    pub slots: usize,
     /// The least time between two starts.
     pub stagger: Duration,
     /// Whether the first failure stops the others.

@@ -37,6 +37,9 @@ pub struct Recipe {
     pub config_path: Option<PathBuf>,
     /// The flag `--config-dir`.
     pub config_dir: Option<PathBuf>,
+    /// The flag `--skip-done`.
+    #[serde(default)]
+    pub skip_done: bool,
     /// The configuration files that were read, each with the sha256 of its text.
     pub files: BTreeMap<String, String>,
 }

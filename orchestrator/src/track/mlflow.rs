@@ -190,7 +190,7 @@ impl Server {
 
     fn artifact(&self, experiment: &str, run: &str, dir: &Path, path: &Path) -> Result<(), String> {
         let bytes = std::fs::read(dir.join(path)).map_err(|error| format!("{}: {error}", path.display()))?;
-        let place = format!("mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/{}", path.display());
+        let place = format!("mlflow-artifacts/artifacts/{experiment}/{run}/artifacts/{}", encoded(path));
         let request = self.signed(self.agent.put(self.address(&place)));
         self.answer(&place, request.send(&bytes[..])).map(drop)
     }
@@ -234,5 +234,27 @@ impl Server {
     fn note(&self, dir: &Path, sent: &Sent) -> Result<(), String> {
         let text = serde_json::to_string_pretty(sent).map_err(|error| error.to_string())? + "\n";
         write_atomically(&dir.join(SENT), text.as_bytes()).map_err(|error| format!("{}: {error}", dir.display()))
+    }
+}
+
+/// A path as it stands in an address, with what means something else there by its code.
+fn encoded(path: &Path) -> String {
+    let mut text = String::new();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'~' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => text.push(byte.into()),
+            _ => text += &format!("%{byte:02X}"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_path_can_be_asked_for() {
+        assert_eq!(encoded(Path::new("samples/a b#1%é.png")), "samples/a%20b%231%25%C3%A9.png");
     }
 }

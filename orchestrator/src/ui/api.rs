@@ -93,7 +93,7 @@ fn list(history: &History) -> Value {
     let columns: Vec<Column> = keys.iter().map(|key| Column::new(history, key)).collect();
     let run = |run: &crate::history::Run| {
         json!({
-            "dir": run.dir,
+            "dir": run.dir.display().to_string(),
             "state": run.state(),
             "started": run.status.started,
             "seconds": seconds(run),
@@ -158,10 +158,15 @@ pub async fn log(State(app): State<App>, Query(about): Query<About>) -> Result<S
     work(move || tail(&app.locate(&about.dir)?).map_err(|error| failed(&error))).await
 }
 
+/// The log of a run.
+pub fn log_of(dir: &Path) -> PathBuf {
+    let name = Process::open(dir).ok().and_then(|process| process.logging.file);
+    dir.join(name.as_deref().unwrap_or(LOG))
+}
+
 /// The last lines of the log of a run; nothing if it has none.
 pub fn tail(dir: &Path) -> io::Result<String> {
-    let name = Process::open(dir).ok().and_then(|process| process.logging.file).unwrap_or_else(|| LOG.to_owned());
-    let mut file = match File::open(dir.join(name)) {
+    let mut file = match File::open(log_of(dir)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         file => file?,
     };

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs::metadata;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::extract::{Query, State};
@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::api::{App, Refused, tail};
+use super::api::{App, Refused, log_of, tail};
 use crate::recorder::METRICS;
 use crate::rows;
-use crate::status::Status;
+use crate::status::{State as Life, Status};
 
 /// How often the files of a run are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,9 +35,9 @@ pub struct Watched {
 struct Sent {
     dir: PathBuf,
     step: Option<u64>,
-    /// The size of the metrics, the log and the status when they were looked at.
+    /// The size of the metrics and of the log when they were looked at.
     sizes: Option<[u64; 2]>,
-    state: Option<Status>,
+    state: Option<Life>,
 }
 
 /// Sends news of a run until the listener goes.
@@ -60,9 +60,9 @@ pub async fn watch(
 
 /// What is new of a run, as JSON; none if nothing is.
 fn news(sent: &mut Sent) -> Option<String> {
-    let size = |name: &Path| metadata(sent.dir.join(name)).map_or(0, |file| file.len());
-    let sizes = [size(Path::new(METRICS)), size(Path::new(crate::process::LOG))];
-    let state = Status::read(&sent.dir);
+    let size = |path: PathBuf| metadata(path).map_or(0, |file| file.len());
+    let sizes = [size(sent.dir.join(METRICS)), size(log_of(&sent.dir))];
+    let state = Status::read(&sent.dir).map(|status| status.now());
     if sent.sizes == Some(sizes) && sent.state == state {
         return None;
     }
@@ -75,7 +75,7 @@ fn news(sent: &mut Sent) -> Option<String> {
     let news = json!({
         "rows": rows,
         "log": tail(&sent.dir).unwrap_or_default(),
-        "state": state.as_ref().map(|status| status.state),
+        "state": state,
     });
     (sent.sizes, sent.state) = (Some(sizes), state);
     Some(news.to_string())

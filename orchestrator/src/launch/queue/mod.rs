@@ -30,10 +30,14 @@ const TICKET: &str = ".ticket";
 
 /// A queue.
 pub trait Queue: Send + Sync {
-    /// Hands in the jobs of run directories, with scripts and logs in `folder`, and gives back a ticket for each.
+    /// How many jobs can be handed in at a time.
+    fn at_once(&self) -> usize;
+
+    /// Hands in the jobs of run directories, at most [`Queue::at_once`], with scripts and logs in `folder`, and gives back a
+    /// ticket for each.
     ///
     /// # Errors
-    /// The queue does not take them.
+    /// The queue takes none of them.
     fn submit(&self, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError>;
 
     /// What the queue knows of tickets; nothing of those that it has forgotten. None if it cannot be asked at all.
@@ -82,22 +86,28 @@ pub enum QueueError {
 /// Hands in jobs, and keeps their tickets.
 ///
 /// # Errors
-/// As [`Queue::submit`].
+/// As [`Queue::submit`]; what was handed in before has its tickets.
 pub fn hand_in(queue: &dyn Queue, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError> {
     let failed = |path: &Path| {
         let path = path.display().to_string();
         move |source| QueueError::Files { path, source }
     };
     fs::create_dir_all(folder).map_err(failed(folder))?;
-    let tickets = queue.submit(folder, dirs)?;
-    for (dir, ticket) in dirs.iter().zip(&tickets) {
-        // What failed is about to be tried again.
-        if let Some(mut status) = Status::read(dir).filter(|status| status.state == State::Failed) {
-            status.state = State::Interrupted;
-            status.write(dir).map_err(failed(dir))?;
+    let mut tickets = Vec::new();
+    for dirs in dirs.chunks(queue.at_once()) {
+        // What failed is about to be tried again, and may fail before `submit` is back.
+        for dir in dirs {
+            if let Some(mut status) = Status::read(dir).filter(|status| status.state == State::Failed) {
+                status.state = State::Interrupted;
+                status.write(dir).map_err(failed(dir))?;
+            }
         }
-        let file = dir.join(TICKET);
-        write_durably(&file, ticket.as_bytes()).map_err(failed(&file))?;
+        let new = queue.submit(folder, dirs)?;
+        for (dir, ticket) in dirs.iter().zip(&new) {
+            let file = dir.join(TICKET);
+            write_durably(&file, ticket.as_bytes()).map_err(failed(&file))?;
+        }
+        tickets.extend(new);
     }
     Ok(tickets)
 }
@@ -167,5 +177,43 @@ mod tests {
             assert_eq!(Status::read(dir.path()).unwrap().state, then);
         }
         assert!(!settle(&dir.path().join("nowhere"), None).unwrap());
+    }
+
+    /// Takes two jobs at a time, which fail at once; it has no room for the third one.
+    struct Short;
+
+    impl Queue for Short {
+        fn at_once(&self) -> usize {
+            2
+        }
+
+        fn submit(&self, _: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError> {
+            if dirs[0].ends_with("2") {
+                return Err(QueueError::Command { command: "submit".to_owned(), reason: "it is full".to_owned() });
+            }
+            dirs.iter().for_each(|dir| Status::here(State::Failed).write(dir).unwrap());
+            Ok(dirs.iter().map(|dir| dir.display().to_string()).collect())
+        }
+
+        fn ask(&self, _: &[String]) -> Result<Option<BTreeMap<String, Known>>, QueueError> {
+            Ok(None)
+        }
+
+        fn cancel(&self, _: &[String]) -> Result<(), QueueError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_handed_in_before_an_error_has_its_ticket() {
+        let root = tempfile::tempdir().unwrap();
+        let dirs: Vec<PathBuf> = (0..4).map(|n| root.path().join(n.to_string())).collect();
+        for dir in &dirs {
+            fs::create_dir(dir).unwrap();
+            Status::here(State::Failed).write(dir).unwrap();
+        }
+        assert!(hand_in(&Short, &root.path().join(FOLDER), &dirs).is_err());
+        assert_eq!(dirs.iter().map(|dir| ticket(dir).is_some()).collect::<Vec<_>>(), [true, true, false, false]);
+        assert_eq!(Status::read(&dirs[0]).unwrap().state, State::Failed, "it failed again before it had its ticket");
     }
 }

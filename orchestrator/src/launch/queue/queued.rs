@@ -58,7 +58,7 @@ impl Queued {
 
 impl Launcher for Queued {
     fn pace(&self) -> Pace {
-        Pace { slots: 1, stagger: Duration::ZERO, fail_fast: false }
+        Pace { stagger: Duration::ZERO, fail_fast: false }
     }
 
     fn run(&self, dir: &Path, _: usize, asked: &Asked) -> Result<Report, WorkerError> {

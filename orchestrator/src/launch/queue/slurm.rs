@@ -182,26 +182,26 @@ fn sbatch_quoted(value: &str) -> String {
 }
 
 impl Queue for Slurm {
+    fn at_once(&self) -> usize {
+        largest_array()
+    }
+
     fn submit(&self, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError> {
         let failed = |source| QueueError::Files { path: folder.display().to_string(), source };
         let folder = folder.canonicalize().map_err(failed)?;
         let setup: Vec<String> = self.setup.iter().flatten().cloned().chain(requeue::lines(self)).collect();
-        let mut tickets = Vec::new();
-        for chunk in dirs.chunks(largest_array()) {
-            // A name of its own: what was handed in before keeps its list.
-            let name = jiff::Timestamp::now().as_nanosecond().to_string();
-            let head = self.head(&folder, chunk.len());
-            let script = script::write(&folder, &name, &head, &setup, "SLURM_ARRAY_TASK_ID", chunk).map_err(failed)?;
-            let printed = call(Command::new("sbatch").arg("--parsable").arg(&script))?;
-            // On a federation the cluster stands behind a semicolon.
-            let id = printed.lines().last().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-            if id.is_empty() {
-                let (command, reason) = (format!("sbatch {}", script.display()), format!("no job id in `{printed}`"));
-                return Err(QueueError::Command { command, reason });
-            }
-            tickets.extend((0..chunk.len()).map(|index| format!("{id}_{index}")));
+        // A name of its own: what was handed in before keeps its list.
+        let name = jiff::Timestamp::now().as_nanosecond().to_string();
+        let head = self.head(&folder, dirs.len());
+        let script = script::write(&folder, &name, &head, &setup, "SLURM_ARRAY_TASK_ID", dirs).map_err(failed)?;
+        let printed = call(Command::new("sbatch").arg("--parsable").arg(&script))?;
+        // On a federation the cluster stands behind a semicolon.
+        let id = printed.lines().last().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if id.is_empty() {
+            let (command, reason) = (format!("sbatch {}", script.display()), format!("no job id in `{printed}`"));
+            return Err(QueueError::Command { command, reason });
         }
-        Ok(tickets)
+        Ok((0..dirs.len()).map(|index| format!("{id}_{index}")).collect())
     }
 
     fn ask(&self, tickets: &[String]) -> Result<Option<BTreeMap<String, Known>>, QueueError> {

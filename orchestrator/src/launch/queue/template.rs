@@ -44,27 +44,26 @@ const fn command(name: &'static str, nullable: bool, doc: &'static str) -> Field
 }
 
 impl Queue for Template {
+    fn at_once(&self) -> usize {
+        1
+    }
+
     fn submit(&self, folder: &Path, dirs: &[PathBuf]) -> Result<Vec<String>, QueueError> {
         let failed = |source| QueueError::Files { path: folder.display().to_string(), source };
         let folder = folder.canonicalize().map_err(failed)?;
-        let mut tickets = Vec::new();
-        for dir in dirs {
-            let name = jiff::Timestamp::now().as_nanosecond().to_string();
-            let script =
-                script::write(&folder, &name, &[], &self.setup, "0", std::slice::from_ref(dir)).map_err(failed)?;
-            let log = folder.join(format!("{name}.out"));
-            let [script, log] = [script, log].map(|path| quoted(&path.display().to_string()));
-            let line = self.submit.replace("{script}", &script).replace("{log}", &log);
-            let printed = call(Command::new("sh").args(["-c", &line]))?;
-            match printed.lines().map(str::trim).rfind(|line| !line.is_empty()) {
-                Some(ticket) => tickets.push(ticket.to_owned()),
-                None => {
-                    let reason = "it printed no name for the job".to_owned();
-                    return Err(QueueError::Command { command: line, reason });
-                }
+        let name = jiff::Timestamp::now().as_nanosecond().to_string();
+        let script = script::write(&folder, &name, &[], &self.setup, "0", dirs).map_err(failed)?;
+        let log = folder.join(format!("{name}.out"));
+        let [script, log] = [script, log].map(|path| quoted(&path.display().to_string()));
+        let line = self.submit.replace("{script}", &script).replace("{log}", &log);
+        let printed = call(Command::new("sh").args(["-c", &line]))?;
+        match printed.lines().map(str::trim).rfind(|line| !line.is_empty()) {
+            Some(ticket) => Ok(vec![ticket.to_owned()]),
+            None => {
+                let reason = "it printed no name for the job".to_owned();
+                Err(QueueError::Command { command: line, reason })
             }
         }
-        Ok(tickets)
     }
 
     fn ask(&self, tickets: &[String]) -> Result<Option<BTreeMap<String, Known>>, QueueError> {
