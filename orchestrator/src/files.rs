@@ -47,7 +47,8 @@ fn beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     // Such files are made for their owner alone; these are meant to be read by whoever may read the folder.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = builder.tempfile_in(folder(path))?;
+    // The name of the file beside it tells a user nothing.
+    let mut file = builder.tempfile_in(folder(path)).map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(content)?;
     Ok(file)
 }

@@ -94,6 +94,14 @@ fn a_backend_must_be_there_and_able() {
 }
 
 #[test]
+fn what_cannot_be_done_names_its_key() {
+    refused(&["hydra.run.dir=${nope}"], &["hydra.run.dir: ", "`nope`"]);
+    refused(&["~notes"], &["cannot be deleted: it is null"]);
+    refused(&["seed=-1"], &["seed: expected a whole number of at least 0, found -1"]);
+    refused(&["watch", "nowhere"], &["nowhere"]);
+}
+
+#[test]
 fn all_problems_come_at_once() {
     let words = ["train.steps=abc", "train.batch=0", "+loss.nope=3", "loss.huber.c=-1", "dataset=cifar10"];
     let ended = refused(&words, &["train.steps: ", "train.batch: ", "loss.nope: ", "loss.huber.c: ", "dataset.dir: "]);
@@ -102,8 +110,13 @@ fn all_problems_come_at_once() {
     let words = ["backend.precision=bf16", "schedule.sigma_min=90", "dataset=cifar10", "dataset.dir=/nowhere"];
     let ended = refused(&words, &["backend.precision: ", "schedule.sigma_m", "dataset.dir: "]);
     assert!(ended.err.matches("error: ").count() >= 3, "{}", ended.err);
-    // A sweep is refused as a whole, before its first job.
-    refused(&["-m", "train.steps=5,0"], &["train.steps: ", "found 0"]);
+    // A sweep is refused as a whole, before its first job, and says which one.
+    refused(&["-m", "train.steps=5,0"], &["in the job `train.steps=0`:", "train.steps: ", "found 0"]);
+    refused(&["-m", "notes=a", "loss=l2,nope"], &["in the job `notes=a loss=nope`:", "nope"]);
+    // Also where it is only looked at.
+    let words = ["-m", "hydra/launcher=local", "hydra.launcher.n_jobs=0", "seed=1,2", "--dry-run"];
+    refused(&words, &["hydra.launcher.n_jobs: expected a whole number of at least 1"]);
+    refused(&["-m", "seed=1,2", "hydra.sweep.dir=${nope}", "--dry-run"], &["hydra.sweep.dir: ", "`nope`"]);
 }
 
 #[test]

@@ -149,9 +149,9 @@ fn points_are_left_out_by_an_expression() {
     ];
     assert_eq!(some.out, lines.map(|line| format!("{line}\n")).concat());
     for (expression, part) in [
-        ("train.lt < 1", "hydra.sweeper.where: undefined value"),
+        ("train.lt < 1", "hydra.sweeper.where: `train.lt` is not there"),
         ("train.lr <", "hydra.sweeper.where: syntax error"),
-        ("nothing", "it names a key that is not there"),
+        ("nothing", "`nothing` is not there"),
     ] {
         let wrong = listed(expression);
         assert_eq!(wrong.code, Some(2), "{wrong:#?}");

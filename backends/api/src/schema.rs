@@ -103,7 +103,6 @@ impl std::fmt::Display for Kind {
         match self {
             Kind::Bool => f.write_str("true or false"),
             Kind::Int { min, max } if *max < i64::MAX as u64 => write!(f, "a whole number from {min} to {max}"),
-            Kind::Int { min: 0, .. } => f.write_str("a whole number"),
             Kind::Int { min, .. } => write!(f, "a whole number of at least {min}"),
             Kind::Float(b) if b.min.is_infinite() => f.write_str("a number"),
             Kind::Float(b) if b.max.is_finite() => write!(f, "a number from {} to {}", b.min, b.max),
@@ -203,7 +202,7 @@ mod tests {
             (FRACTION, "a number from 0 to 1"),
             (at_least(2), "a whole number of at least 2"),
             (Kind::Choice(&["a", "b"]), "one of a, b"),
-            (Kind::List { item: &COUNT, min: 0 }, "a list, each item a whole number"),
+            (Kind::List { item: &COUNT, min: 0 }, "a list, each item a whole number of at least 0"),
         ] {
             assert_eq!(kind.to_string(), text);
         }

@@ -171,6 +171,9 @@ impl Cli {
         if flags.resolve && flags.cfg.is_none() && !flags.help {
             return Err(wrong("--resolve goes with --cfg or --help".to_owned()));
         }
+        if flags.package.is_some() && flags.cfg.is_none() && flags.info.is_none() {
+            return Err(wrong("--package goes with --cfg".to_owned()));
+        }
         let mut words = std::mem::take(&mut flags.words);
         if let Some(text) = words.first().filter(|_| flags.help).and_then(|word| help::of(word)) {
             return Ok(Cli { command: Command::Help(text), overrides: Vec::new(), flags: Flags::default() });
@@ -299,6 +302,7 @@ mod tests {
             ("-cp conf ls r1", "`ls` comes first"),
             ("a=1 b", "`b` is no override"),
             ("--resolve", "--cfg"),
+            ("-p train", "--cfg"),
             ("--cgf job", "did you mean `--cfg`?"),
             ("--lr=3", "without dashes: lr=VALUE"),
         ] {

@@ -47,7 +47,8 @@ pub(super) fn plot(plot: &Plot) -> Result<(), Failure> {
     for chart in &charts {
         let picture = if plot.png { chart.png() } else { chart.svg().map(String::into_bytes) };
         let Some(picture) = picture else { continue };
-        std::fs::create_dir_all(&folder)?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Failure::Look(format!("cannot make {}: {error}", folder.display())))?;
         let name = chart.title.replace(|c: char| !c.is_alphanumeric() && c != '_', "-");
         let path = folder.join(format!("{name}.{}", if plot.png { "png" } else { "svg" }));
         write(&path, &picture)?;
@@ -55,7 +56,8 @@ pub(super) fn plot(plot: &Plot) -> Result<(), Failure> {
         written += 1;
     }
     match written {
-        0 => Err(Failure::Look(format!("{} has no numbers to draw", first.display()))),
+        0 if plot.key.is_empty() => Err(Failure::Look(format!("{} has no numbers to draw", first.display()))),
+        0 => Err(Failure::Look(format!("no run has numbers of {}", plot.key.join(", ")))),
         _ => Ok(()),
     }
 }

@@ -15,6 +15,7 @@ use crate::launch::Share;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
+use crate::screen::warn;
 use crate::sweep::Filter;
 use crate::sweep_dir::Entry;
 use crate::work::Work;
@@ -71,7 +72,8 @@ impl<'a> Maker<'a> {
         let overrides: Vec<String> = self.hydra_overrides.iter().cloned().chain(point).collect();
         let (library, world, config_name) = (self.library, self.world, self.config_name.as_str());
         let job = Some(number);
-        let composed = compose(&Request { library, config_name, overrides: &overrides, mode: Mode::Run, job, world })?;
+        let request = Request { library, config_name, overrides: &overrides, mode: Mode::Run, job, world };
+        let composed = compose(&request).inspect_err(|_| name(&overrides))?;
         let wanted = match &self.filter {
             Some(filter) => filter.accepts(&composed)?,
             None => true,
@@ -84,7 +86,11 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// All that is wrong with the first one that is wrong.
     pub(super) fn typed(&self, jobs: &[Composed]) -> Result<Vec<Work>, Problems> {
-        typed(jobs, self.share, &self.registry)
+        let typed = |jobs: &[Composed]| typed(jobs, self.share, &self.registry);
+        typed(jobs).inspect_err(|_| {
+            let wrong = jobs.iter().find(|job| typed(std::slice::from_ref(*job)).is_err());
+            wrong.iter().for_each(|job| name(&job.task_overrides));
+        })
     }
 
     /// Makes the directories of jobs in that of their sweep, in order. A job that a finished run has done gets that run's.
@@ -105,6 +111,11 @@ impl<'a> Maker<'a> {
         }
         Ok(Placed { sweep, jobs: placed, code: &self.code })
     }
+}
+
+/// Says of which job an error is that follows.
+fn name(words: &[String]) {
+    warn(format_args!("in the job `{}`:", words.join(" ")));
 }
 
 /// Jobs that have an empty directory each.

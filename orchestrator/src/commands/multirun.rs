@@ -13,7 +13,7 @@ use crate::compose::{Composed, Library, Mode, Problems, World};
 use crate::launch;
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
-use crate::screen::answer;
+use crate::screen::{self, answer};
 use crate::sweep::{Choice, Space};
 use crate::sweep_dir::{Entry, Manifest, Recipe, SweepDir};
 
@@ -27,15 +27,19 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let mut problems = Problems::default();
     let launcher = problems.collect_all(launch::Choice::of(&master));
     let sweeper = problems.collect_all(Choice::of(&master));
-    if cli.flags.dry_run {
-        // Also a tree that is written for plugins of Hydra can be looked at.
-        return dry_run(cli, library, world, &master, sweeper);
+    let place = problems.collect(master.text("hydra.sweep.dir"));
+    let is_ours = master.tree.child("backend").is_some();
+    // Also a tree that is written for plugins of Hydra can be looked at.
+    if cli.flags.dry_run && (!is_ours || problems.is_empty()) {
+        return dry_run(cli, library, world, &master, sweeper, is_ours);
     }
-    let (Some(launcher), Some(sweeper)) = (launcher, sweeper) else { return Err(problems.into()) };
+    let (Some(launcher), Some(sweeper), Some(place)) = (launcher, sweeper, place) else {
+        return Err(problems.into());
+    };
     launcher.get_ready();
     let slots = sweeper.search.as_ref().map_or(launcher.slots(), |search| search.slots(launcher.slots()));
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), launcher.share(slots))?;
-    let place = Place::Automatic(PathBuf::from(master.text("hydra.sweep.dir")?));
+    let place = Place::Automatic(PathBuf::from(place));
     let around = Process::of(&mut master)?;
     let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
     if let Some(search) = sweeper.search {
@@ -52,6 +56,9 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let there = wanted.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     let dir = make()?;
     let jobs = frozen(&maker, &grid, &dir).inspect_err(|_| clear(&dir, &there))?;
+    if jobs.is_empty() {
+        screen::warn("warning: no job is left of this sweep");
+    }
     let manifest = Manifest { launcher, search: None, recipe: recipe(cli, library, world), jobs };
     let sweep = SweepDir::create(&dir, &manifest)?;
     let all = sweep.left(false);
@@ -118,10 +125,10 @@ fn dry_run(
     world: &World,
     master: &Composed,
     sweeper: Option<Choice>,
+    typing: bool,
 ) -> Result<(), Failure> {
     let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
     let maker = Maker::new(&cli.flags, library, world, master, filter, launch::Share::default())?;
-    let typing = master.tree.child("backend").is_some();
     if let Some(search) = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref()) {
         let space = Space::of(&master.sweep_words(), library)?;
         let job = search::first(&maker, search, &space)?;
@@ -141,6 +148,9 @@ fn dry_run(
         }
         answer(format_args!("#{number} : {words}\n"))?;
         number += 1;
+    }
+    if number == 0 {
+        screen::warn("warning: no job is left of this sweep");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use tokio::signal::unix::SignalKind;
 
 use super::Failure;
 use super::run::{run_with, told};
+use super::show::open;
 use super::sweep::{around, state, summary, tell_ended, tell_started};
 use crate::files::write_atomically;
 use crate::launch::queue::requeue::requeue;
@@ -57,6 +58,7 @@ pub(super) fn watch(dir: &Path) -> Result<(), Failure> {
         let place = sweep.path().to_owned();
         return around(&place, || watch_sweep(sweep));
     }
+    open(dir)?;
     let read = std::fs::read(dir.join(LAUNCHER)).and_then(|bytes| Ok(serde_json::from_slice::<Choice>(&bytes)?));
     let launcher = read.ok();
     tell(format_args!("{}: Ctrl-C leaves it alone", dir.display()));

@@ -5,6 +5,7 @@ use super::show::open;
 use crate::cli::{Export, Sync, Tracker};
 use crate::export::Metrics;
 use crate::files::write_atomically;
+use crate::recorder::METRICS;
 use crate::screen::tell;
 use crate::track::mlflow::Server;
 use crate::track::wandb;
@@ -35,6 +36,12 @@ pub(super) fn sync(sync: &Sync) -> Result<(), Failure> {
 pub(super) fn export(export: &Export) -> Result<(), Failure> {
     for dir in &export.dirs {
         open(dir)?;
+        let path = dir.join(METRICS);
+        if let Err(error) = std::fs::File::open(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(Failure::Look(format!("cannot read {}: {error}", path.display())));
+        }
     }
     let metrics = Metrics::of(&export.dirs);
     let mut bytes = Vec::new();
@@ -45,5 +52,7 @@ pub(super) fn export(export: &Export) -> Result<(), Failure> {
     };
     let failed = |error: &dyn std::fmt::Display| Failure::Look(format!("{}: {error}", export.out.display()));
     written.map_err(|error| failed(&error))?;
-    write_atomically(&export.out, &bytes).map_err(|error| failed(&error))
+    write_atomically(&export.out, &bytes).map_err(|error| failed(&error))?;
+    tell(export.out.display());
+    Ok(())
 }

@@ -86,7 +86,11 @@ impl Composed {
     /// # Errors
     /// Nothing is there, it is no plain value, or it cannot be resolved.
     pub fn text(&self, path: &str) -> Result<String, Problem> {
-        match self.resolve(path)? {
+        let named = |problem: Problem| match (&problem.key, self.tree.at(path)) {
+            (None, Some(node)) => problem.key(path).trail(&node.trail),
+            _ => problem,
+        };
+        match self.resolve(path).map_err(named)? {
             Some(node) if !node.value.is_container() && !node.value.is_missing() => Ok(python::str(&node.value)),
             Some(node) => {
                 let found = if node.value.is_missing() { "???" } else { node.value.kind() };

@@ -280,7 +280,7 @@ mod tests {
         let found = problems("sede: 1\nloss:\n  kind: huberr\n  gradient_flow: 1\n  huber: {c: -0.03, norm: '???'}\n");
         for wanted in [
             "error: sede: there is no such key\n  --> conf/x.yaml:1\n    |\n  1 | sede: 1\n    | ^^^^\n  hint: did you mean `seed`?",
-            "error: seed: missing; expected a whole number",
+            "error: seed: missing; expected a whole number of at least 0",
             "error: loss.kind: expected one of huber, l2, l1, lpips, edm, found `huberr`\n  --> conf/x.yaml:3",
             "error: loss.gradient_flow: expected true or false, found 1",
             "error: loss.lambda: missing; expected a number of at least 0",

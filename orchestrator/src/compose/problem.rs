@@ -174,6 +174,11 @@ impl Problems {
         result.map_err(|problem| self.0.push(problem)).ok()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Keeps the value of a success, collects all problems of a failure.
     pub fn collect_all<T>(&mut self, result: Result<T, Problems>) -> Option<T> {
         result.map_err(|problems| self.0.extend(problems.0)).ok()

@@ -1,5 +1,6 @@
 //! A chart of lines or points, as SVG, which stands alone or within a page, or as PNG.
 
+use std::ops::RangeInclusive;
 use std::sync::Once;
 
 use epaint_default_fonts::UBUNTU_LIGHT;
@@ -167,12 +168,33 @@ impl Chart {
         }
         if self.series.len() > 1 {
             let mut names = chart.configure_series_labels();
-            names.position(SeriesLabelPosition::UpperRight).background_style(WHITE.mix(0.85));
+            names.position(emptiest(x, y, placed)).background_style(WHITE.mix(0.85));
             names.label_font((FONT, 12)).draw()?;
         }
         root.present()?;
         Ok(())
     }
+}
+
+/// The place at the right or left edge in which the fewest points lie; of several the first one.
+fn emptiest(x: (f64, f64), y: (f64, f64), placed: &[Vec<(f64, f64)>]) -> SeriesLabelPosition {
+    use SeriesLabelPosition::{LowerLeft, LowerRight, MiddleLeft, MiddleRight, UpperLeft, UpperRight};
+    let share = |value: f64, (low, high): (f64, f64)| (value - low) / (high - low);
+    let (right, left) = (0.65..=1.0, 0.0..=0.35);
+    let (upper, middle, lower) = (0.7..=1.0, 0.35..=0.65, 0.0..=0.3);
+    let places = [
+        (&right, &upper, UpperRight),
+        (&left, &upper, UpperLeft),
+        (&right, &lower, LowerRight),
+        (&left, &lower, LowerLeft),
+        (&right, &middle, MiddleRight),
+        (&left, &middle, MiddleLeft),
+    ];
+    let within = |across: &RangeInclusive<f64>, up: &RangeInclusive<f64>| {
+        placed.iter().flatten().filter(|(a, b)| across.contains(&share(*a, x)) && up.contains(&share(*b, y))).count()
+    };
+    let best = places.into_iter().min_by_key(|(across, up, _)| within(across, up));
+    best.map_or(UpperRight, |(_, _, place)| place)
 }
 
 /// The least range that holds all values, widened by a share of it; none without values.

@@ -3,9 +3,9 @@
 //! An expression as in Jinja templates, over the configuration of each job.
 
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, ErrorKind, Expression, UndefinedBehavior, Value};
 
-use crate::compose::{Composed, Problem, Problems, Trail, to_json};
+use crate::compose::{Composed, Node, Problem, Problems, Trail, to_json};
 
 /// Where the expression is written.
 const KEY: &str = "hydra.sweeper.where";
@@ -36,13 +36,31 @@ impl Filter {
     /// # Errors
     /// It names a key that is not there, or compares what cannot be compared.
     pub fn accepts(&self, job: &Composed) -> Result<bool, Problems> {
-        let tree = Value::from(Serde(to_json(&job.job()?)));
-        let compiled = self.environment.compile_expression(&self.expression);
-        let value = compiled.and_then(|expression| expression.eval(tree)).map_err(|error| self.problem(&error))?;
-        if value.is_undefined() {
-            return Err(Problem::new("it names a key that is not there").key(KEY).trail(&self.trail).into());
+        let keys = job.job()?;
+        let compiled = self.environment.compile_expression(&self.expression).map_err(|error| self.problem(&error))?;
+        match compiled.eval(Value::from(Serde(to_json(&keys)))) {
+            Ok(value) if !value.is_undefined() => Ok(value.is_true()),
+            Err(error) if error.kind() != ErrorKind::UndefinedError => Err(self.problem(&error).into()),
+            _ => Err(self.unknown(&compiled, &keys).into()),
         }
-        Ok(value.is_true())
+    }
+
+    /// What an expression names that a configuration lacks.
+    fn unknown(&self, expression: &Expression, keys: &Node) -> Problem {
+        let mut unknown: Vec<String> = expression.undeclared_variables(true).into_iter().collect();
+        unknown.retain(|name| keys.at(name).is_none());
+        unknown.sort();
+        let Some(name) = unknown.first() else {
+            return Problem::new("it names a key that is not there").key(KEY).trail(&self.trail);
+        };
+        let (around, before) = match name.rsplit_once('.') {
+            Some((above, _)) => (keys.at(above), format!("{above}.")),
+            None => (Some(keys), String::new()),
+        };
+        let there = around.and_then(Node::as_map).into_iter().flat_map(|map| map.keys());
+        let there: Vec<String> = there.map(|key| format!("{before}{key}")).collect();
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        Problem::new(format!("`{name}` is not there")).near(name, &there).key(KEY).trail(&self.trail)
     }
 
     fn problem(&self, error: &minijinja::Error) -> Problem {

@@ -213,6 +213,9 @@ fn delete(root: &mut Node, item: &Override, expected: Option<Node>, world: &Worl
         return Err(Problem::new("cannot be deleted: the hydra node always has this key"));
     }
     let Some(current) = select(root, &item.key, world)? else {
+        if root.at(&item.key).is_some() {
+            return Err(Problem::new("cannot be deleted: it is null, which counts as not there").caret(Caret::Key));
+        }
         let names: Vec<String> =
             root.as_map().into_iter().flat_map(|map| map.keys().map(Key::to_string)).filter(|k| k != "hydra").collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
