@@ -93,40 +93,33 @@ impl Owner {
             pid: std::process::id(),
             host: line("/proc/sys/kernel/hostname"),
             boot_id: line("/proc/sys/kernel/random/boot_id"),
-            began: began(&listed(std::process::id())),
+            began: listed(std::process::id()).map(|(_, began)| began),
         })
         .clone()
     }
 
     /// A process that this one has started.
     pub fn child(pid: u32) -> Owner {
-        Owner { pid, began: began(&listed(pid)), ..Owner::here() }
+        Owner { pid, began: listed(pid).map(|(_, began)| began), ..Owner::here() }
     }
 
     /// Whether it was a process of this machine that is no more. Of other machines nothing is known.
     pub fn is_gone(&self) -> bool {
         let here = Owner::here();
         let alive = || {
-            let listed = listed(self.pid);
-            // One that nobody has waited for yet is still there, as a zombie.
-            let works = listed.first().is_some_and(|state| state != "Z");
-            // Its number may be that of another one now.
-            works && self.began.is_none_or(|time| began(&listed) == Some(time))
+            // One that nobody has waited for yet is still there, as a zombie. Its number may be that of another one now.
+            let is_it = |(state, began)| state != 'Z' && self.began.is_none_or(|time| time == began);
+            listed(self.pid).is_some_and(is_it)
         };
         self.host == here.host && (self.boot_id != here.boot_id || !alive())
     }
 }
 
-/// What the kernel lists of a process behind its name, from its state on; nothing of one that is no more.
-fn listed(pid: u32) -> Vec<String> {
-    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = line.rsplit_once(") ").map(|(_, rest)| rest.split_whitespace().map(str::to_owned).collect());
-    fields.unwrap_or_default()
-}
-
-/// When a process began, by what is listed of it: field 22, of which the state is field 3.
-fn began(listed: &[String]) -> Option<u64> {
-    listed.get(19)?.parse().ok()
+/// The state of a process and when it began, fields 3 and 22 of what the kernel lists of it; nothing of one that is no more.
+fn listed(pid: u32) -> Option<(char, u64)> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = line.rsplit_once(") ")?;
+    Some((rest.chars().next()?, rest.split(' ').nth(19)?.parse().ok()?))
 }
 
 impl Status {

@@ -128,13 +128,12 @@ fn program(
         command.current_dir(dir);
     }
     let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console, program.wants_board())?;
-    let started = jiff::Timestamp::now().to_string();
-    machine::record(dir, &started, &[])?;
     let child = pages::starting(|| command.spawn())?;
-    let owner = Owner::child(child.id());
-    let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
+    let (owner, started) = (Owner::child(child.id()), jiff::Timestamp::now().to_string());
     // It is there now: what goes wrong ends it, and does not leave it behind.
-    let mut written = status.write(dir);
+    let recorded = machine::record(dir, &started, &[]);
+    let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
+    let mut written = recorded.and_then(|()| status.write(dir));
     let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
     let end = follow(child, conditions.timeout, asked, || {
         std::mem::replace(&mut written, Ok(())).and_then(|()| output.read())
