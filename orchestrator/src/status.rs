@@ -31,6 +31,14 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [State; 5] = [State::Created, State::Running, State::Done, State::Failed, State::Interrupted];
+
+    /// The one of this word.
+    pub fn of(word: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// The word for it, as in `status.json`.
     pub fn word(self) -> String {
         serde_json::to_value(self).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()

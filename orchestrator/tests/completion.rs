@@ -71,6 +71,12 @@ fn run_directories_are_offered_newest_first() {
     }
     assert_eq!(query(&scratch, "exp resume "), ["outputs/2026-01-02/09-00-00", "outputs/2026-01-01/10-00-00"]);
     assert_eq!(query(&scratch, "exp sample outputs/2026-01-01"), ["outputs/2026-01-01/10-00-00"]);
+    fs::create_dir_all(scratch.path("multirun/mine")).unwrap();
+    fs::write(scratch.path("multirun/mine/sweep.json"), "{}").unwrap();
+    assert_eq!(query(&scratch, "exp plot multi"), ["multirun/mine"]);
+    assert_eq!(query(&scratch, "exp ls --so"), ["--sort"]);
+    assert_eq!(query(&scratch, "exp ls out"), [""; 0]);
+    assert_eq!(query(&scratch, "exp --cfg "), ["all", "hydra", "job"]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ fn runs_are_found_by_what_they_were_and_came_to() {
     let wrong = scratch.exp(&["ls", "params.z=1", "--sort", "fdd"]);
     assert_eq!(wrong.code, Some(2));
     wrong.says(&["params.z: no run has such a key"]);
+    scratch.exp(&["ls", "state=dne"]).says(&["state: no run is `dne`", "did you mean `done`?"]);
 }
 
 /// What was read is kept; whatever happens to the directories or to the copy, the answer is that of the directories.
@@ -77,7 +78,11 @@ fn the_copy_of_what_was_read_never_outlives_the_truth() {
     for file in files() {
         fs::write(file, "no copy").unwrap();
     }
-    assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/a"]);
+    run(&scratch, "c", 2.0, &[]);
+    fs::write(scratch.path("outputs/c/status.json"), "").unwrap();
+    let ended = scratch.ok(&["ls"]);
+    assert_eq!(first_words(&ended), ["outputs/a"]);
+    ended.says(&["warning: outputs/c cannot be read"]);
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn what_is_done_is_not_repeated() {
     };
     sweep("1,2", &[]).says(&["2 jobs: 2 done"]);
     let again = sweep("2,3", &["--skip-done", "notes=again", "tags=[x]"]);
-    again.says(&["2 jobs: 2 done"]);
+    again.says(&["1 of 2 jobs were done before, such as ", "2 jobs: 2 done"]);
     assert_eq!(text(scratch.path("ran")), "1\n2\n3\n");
     sweep("2,3", &["--skip-done"]).says(&["2 jobs: 2 done"]);
     assert_eq!(text(scratch.path("ran")), "1\n2\n3\n", "all of them are done");

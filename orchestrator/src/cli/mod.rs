@@ -8,7 +8,7 @@ pub mod help;
 mod look;
 
 pub use asked::{Cfg, Completion, Info, Shell};
-pub use look::{Diff, Export, Gc, Look, Ls, Man, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
+pub use look::{Diff, Export, Gc, LOOKS, Look, Ls, Man, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,6 @@ use clap::{ArgAction, CommandFactory, Parser};
 use exp_api::spec::Which;
 
 use crate::compose::problem::nearest;
-use look::LOOKS;
 
 /// What a user asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

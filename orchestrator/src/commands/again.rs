@@ -5,6 +5,7 @@ use std::path::Path;
 
 use exp_api::spec::{RunSpec, Source};
 use exp_api::{Job, Task};
+use exp_consistency::checkpoint;
 
 use super::Failure;
 use super::run::{composed, place, run_one};
@@ -85,6 +86,7 @@ fn of_checkpoint(
     let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &spec, &tree, &cli.flags.allow)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
+    checkpoint::named(dir, &source.checkpoint).map_err(Failure::Look)?;
     let (name, task) = job(&spec, source)?;
     let run = RunDir::with_work(&Place::Automatic(dir.join(name)), &Job { task, spec }.into())?;
     run_one(run.path())

@@ -4,15 +4,17 @@
 //! line. The configuration is composed from the words before; if that fails, only groups are offered. An empty answer
 //! lets the shell complete file names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
+use exp_api::Job;
 
 use super::library;
 use super::run::composed;
-use crate::cli::{COMMANDS, Cli, Completion, Flags, Shell};
+use crate::cli::{COMMANDS, Cli, Completion, Flags, LOOKS, Look, Shell};
 use crate::compose::{Composed, Library, Mode, Node, Value, World, to_yaml};
 use crate::screen::answer;
+use crate::sweep_dir::SweepDir;
 
 /// How many run directories are offered, the newest ones.
 const RUNS: usize = 20;
@@ -52,11 +54,16 @@ fn line(world: &World) -> String {
 fn candidates(line: &str, world: &World) -> Vec<String> {
     let mut words: Vec<&str> = line.split_whitespace().skip(1).collect();
     let word = if line.ends_with(char::is_whitespace) { "" } else { words.pop().unwrap_or_default() };
+    let look = words.first().filter(|first| LOOKS.contains(first));
     if word.starts_with('-') {
-        return flags(word);
+        return flags(look, word);
     }
     match words[..] {
-        [.., "resume" | "sample" | "eval"] => return runs(&world.cwd, word),
+        [.., "--cfg" | "-c"] => return ["all", "hydra", "job"].map(str::to_owned).into(),
+        [.., "resume" | "sample" | "eval" | "watch"] => return runs(&world.cwd, word),
+        // Folders, which the shell completes.
+        ["gc" | "ls" | "man" | "ui", ..] => return Vec::new(),
+        _ if look.is_some() => return runs(&world.cwd, word),
         ["data"] if "inspect".starts_with(word) => return vec!["inspect ".to_owned()],
         ["data", ..] => return Vec::new(),
         _ => {}
@@ -79,24 +86,24 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
     found
 }
 
-fn flags(word: &str) -> Vec<String> {
-    let command = Flags::command();
+/// The flags of a command that looks at runs, or those of all others.
+fn flags(look: Option<&&str>, word: &str) -> Vec<String> {
+    let (looks, others) = (Look::command(), Flags::command());
+    let command = look.and_then(|look| looks.find_subcommand(look)).unwrap_or(&others);
     let names = command.get_arguments().filter_map(|flag| flag.get_long()).map(|name| format!("--{name}"));
     names.filter(|name| name.starts_with(word)).collect()
 }
 
-/// The newest run directories below outputs/ that begin like the word.
+/// The newest runs and sweeps in outputs/ and multirun/ and in the folders there that begin like the word.
 fn runs(cwd: &Path, word: &str) -> Vec<String> {
     let below = |path: &Path| -> Vec<_> {
         cwd.join(path).read_dir().into_iter().flatten().flatten().map(|entry| path.join(entry.file_name())).collect()
     };
-    let mut runs: Vec<String> = below(Path::new("outputs"))
-        .iter()
-        .flat_map(|day| below(day))
-        .filter(|run| cwd.join(run).join("spec.json").is_file())
-        .map(|run| run.display().to_string())
-        .filter(|run| run.starts_with(word))
-        .collect();
+    let outer: Vec<PathBuf> = ["outputs", "multirun"].iter().flat_map(|root| below(Path::new(root))).collect();
+    let inner: Vec<PathBuf> = outer.iter().flat_map(|folder| below(folder)).collect();
+    let is_one = |dir: &PathBuf| [Job::FILE, SweepDir::FILE].iter().any(|file| cwd.join(dir).join(file).is_file());
+    let found = outer.into_iter().chain(inner).filter(is_one).map(|run| run.display().to_string());
+    let mut runs: Vec<String> = found.filter(|run| run.starts_with(word)).collect();
     runs.sort_unstable_by(|a, b| b.cmp(a));
     runs.truncate(RUNS);
     runs

@@ -69,6 +69,9 @@ pub(super) fn histories(folders: &[PathBuf], cli: &Cli, library: &Library, world
             Err(_) => {}
         }
     }
+    for dir in &history.unreadable {
+        warn(format_args!("warning: {} cannot be read", dir.display()));
+    }
     Ok(history)
 }
 

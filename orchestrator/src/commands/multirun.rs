@@ -59,6 +59,12 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     if jobs.is_empty() {
         screen::warn("warning: no job is left of this sweep");
     }
+    // Those of finished runs lie elsewhere.
+    let before: Vec<&Entry> = jobs.iter().filter(|job| job.dir.is_absolute()).collect();
+    if let [first, ..] = before[..] {
+        let (count, all) = (before.len(), jobs.len());
+        screen::tell(format_args!("{count} of {all} jobs were done before, such as {}", first.dir.display()));
+    }
     let manifest = Manifest { launcher, search: None, recipe: recipe(cli, library, world), jobs };
     let sweep = SweepDir::create(&dir, &manifest)?;
     let all = sweep.left(false);

@@ -12,6 +12,7 @@ use crate::cli::{Diff, Show};
 use crate::compose::Problem;
 use crate::history::{Detail, flat, text};
 use crate::screen::answer;
+use crate::sweep_dir::SweepDir;
 use crate::table::table;
 
 /// What each process has of its own, whatever the machine.
@@ -82,6 +83,10 @@ pub(super) fn diff(diff: &Diff) -> Result<(), Failure> {
 /// # Errors
 /// There is none.
 pub(super) fn open(dir: &Path) -> Result<Detail, Failure> {
+    if SweepDir::is_one(dir) {
+        let message = format!("{} is a sweep: name one of its runs, which `exp ls {0}` lists", dir.display());
+        return Err(Failure::Look(message));
+    }
     Detail::read(dir).map_err(Failure::Look)
 }
 

@@ -8,6 +8,7 @@ use super::column::{Column, keys};
 use super::find::History;
 use super::run::Run;
 use crate::compose::{Problem, Problems};
+use crate::status::State;
 
 /// A condition on a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +87,15 @@ impl Filter {
 /// The runs that fulfil all conditions.
 ///
 /// # Errors
-/// Keys that no run has, if there are runs.
+/// Keys that no run has, if there are runs; a state that there is not.
 pub fn select<'a>(history: &'a History, filters: &[Filter]) -> Result<Vec<&'a Run>, Problems> {
     known(history, filters.iter().map(|filter| filter.key.as_str()))?;
+    if let Some(wrong) = filters.iter().find(|filter| filter.key == "state" && State::of(&filter.value).is_none()) {
+        let words = State::ALL.map(State::word);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let problem = Problem::new(format!("no run is `{}`", wrong.value)).key("state");
+        return Err(problem.nearest(&wrong.value, words).into());
+    }
     let columns: Vec<(&Filter, Column)> =
         filters.iter().map(|filter| (filter, Column::new(history, &filter.key))).collect();
     let fits = |run: &&Run| columns.iter().all(|(filter, column)| filter.holds(column.value(run).as_ref()));

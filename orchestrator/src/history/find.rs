@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::index::{self, Index, Kept};
 use super::run::{Part, Run};
-use crate::status::State;
+use crate::status::{State, Status};
 
 /// A directory that changed this shortly before it was read may change again without a new time.
 const TICK: u64 = 1_000_000_000;
@@ -23,6 +23,8 @@ pub struct History {
     pub runs: Vec<Run>,
     /// What their configurations consist of.
     pub parts: Vec<Part>,
+    /// Directories of runs, and of others, that cannot be read.
+    pub unreadable: Vec<PathBuf>,
 }
 
 /// A directory that may be a run.
@@ -43,7 +45,7 @@ impl History {
         let Index { runs: kept, mut parts } = before;
         let count = kept.len();
         let mut known: HashMap<PathBuf, Kept> = kept.into_iter().map(|kept| (kept.run.dir.clone(), kept)).collect();
-        let (mut current, mut fresh) = (Vec::new(), Vec::new());
+        let (mut current, mut fresh, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         let mut folders = vec![candidate(root, PathBuf::new())?];
         while !folders.is_empty() {
             let mut unknown = Vec::new();
@@ -58,6 +60,7 @@ impl History {
                 match looked {
                     Looked::Run(kept, config) => fresh.push((*kept, config)),
                     Looked::Folder(inner) => folders.extend(inner),
+                    Looked::Unreadable(dir) => unreadable.push(dir),
                 }
             }
         }
@@ -89,7 +92,7 @@ impl History {
         }
         let place = |dir: &Path| if dir.as_os_str().is_empty() { root.to_owned() } else { root.join(dir) };
         let runs = index.runs.into_iter().map(|Kept { run, .. }| Run { dir: place(&run.dir), ..run }).collect();
-        Ok(History { runs, parts: index.parts })
+        Ok(History { runs, parts: index.parts, unreadable })
     }
 
     /// Both together.
@@ -98,6 +101,7 @@ impl History {
         other.runs.iter_mut().flat_map(|run| &mut run.config).for_each(|number| *number += behind);
         self.parts.append(&mut other.parts);
         self.runs.append(&mut other.runs);
+        self.unreadable.append(&mut other.unreadable);
         self
     }
 }
@@ -122,9 +126,10 @@ fn is_hidden(name: &OsStr) -> bool {
 enum Looked {
     Run(Box<Kept>, Vec<Part>),
     Folder(Vec<Candidate>),
+    Unreadable(PathBuf),
 }
 
-/// Reads a directory: a run, or a folder of others. Hidden folders hold no runs; what cannot be read has none.
+/// Reads a directory: a run, or a folder of others. Hidden folders hold no runs.
 fn look(root: &Path, found: Candidate) -> Looked {
     let path = root.join(&found.dir);
     let now = nanoseconds(SystemTime::now());
@@ -134,7 +139,12 @@ fn look(root: &Path, found: Candidate) -> Looked {
         let run = Run { dir: found.dir, ..run };
         return Looked::Run(Box::new(Kept { changed: if settled { found.changed } else { 0 }, run }), config);
     }
-    let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+    let entries = match fs::read_dir(&path) {
+        Ok(entries) if !path.join(Status::FILE).exists() => entries.flatten(),
+        // Somebody has just taken it away.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Looked::Folder(Vec::new()),
+        _ => return Looked::Unreadable(path),
+    };
     // A link may lead round in a circle.
     let folders =
         entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()) && !is_hidden(&entry.file_name()));

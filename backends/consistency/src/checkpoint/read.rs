@@ -59,23 +59,32 @@ pub fn latest(run: &Path, prefix: &str) -> Result<(Option<Loaded>, Vec<Rejected>
 /// # Errors
 /// There is none, or it is damaged; in words.
 pub fn chosen(run: &Path, which: &Which, prefix: &str) -> Result<(Loaded, Vec<Rejected>), String> {
+    let Some(step) = named(run, which)? else {
+        let (loaded, rejected) = latest(run, prefix).map_err(|error| error.to_string())?;
+        return Ok((loaded.ok_or_else(|| format!("{} has no sound checkpoint", run.display()))?, rejected));
+    };
+    let path = run.join(FOLDER).join(step.to_string());
+    let (manifest, tensors) = load(run, step, prefix).map_err(|reason| format!("{}: {reason}", path.display()))?;
+    Ok((Loaded { path, manifest, tensors }, Vec::new()))
+}
+
+/// The step of the checkpoint that `which` names; none for the last one that is sound. No tensor is read.
+///
+/// # Errors
+/// There is no such one; in words.
+pub fn named(run: &Path, which: &Which) -> Result<Option<u64>, String> {
     let steps = list(run).map_err(|error| error.to_string())?;
-    let none = || format!("{} has no sound checkpoint", run.display());
     let step = match which {
-        Which::Last => {
-            let (loaded, rejected) = latest(run, prefix).map_err(|error| error.to_string())?;
-            return Ok((loaded.ok_or_else(none)?, rejected));
-        }
+        _ if steps.is_empty() => return Err(format!("{} has no checkpoint", run.display())),
+        Which::Last => return Ok(None),
         Which::Step(step) => *step,
         Which::Best(figure) => best(run, &steps, figure.as_deref())?,
     };
-    let path = run.join(FOLDER).join(step.to_string());
     if !steps.contains(&step) {
         let there: Vec<String> = steps.iter().map(u64::to_string).collect();
         return Err(format!("{} has no checkpoint of step {step}; there are {}", run.display(), there.join(", ")));
     }
-    let (manifest, tensors) = load(run, step, prefix).map_err(|reason| format!("{}: {reason}", path.display()))?;
-    Ok((Loaded { path, manifest, tensors }, Vec::new()))
+    Ok(Some(step))
 }
 
 /// The step with the lowest figure.
