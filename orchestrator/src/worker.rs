@@ -68,7 +68,7 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
     let work = || {
         machine::record(dir, &started, &backend.devices()).map_err(failed(dir.join(ENVIRONMENT)))?;
         let (compute, board) = (&job.spec.backend, job.spec.track.tensorboard);
-        let gpus = Gpus::of(compute.devices.as_deref().unwrap_or(std::slice::from_ref(&compute.device)));
+        let gpus = Gpus::of(compute.working());
         let recorder = Recorder::open(dir, screen, again, board, gpus);
         let mut recorder = recorder.map_err(failed(dir.to_owned()))?;
         // No checkpoint is of use without it.

@@ -1,12 +1,11 @@
 //! What the orchestrator sees of burn.
 
 use std::collections::BTreeSet;
-use std::num::NonZero;
 use std::path::Path;
 
 use exp_api::spec::{Precision, RunSpec};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
-use exp_consistency::train::{self, Replicas};
+use exp_consistency::train::{self, Replicas, available_threads};
 
 use crate::BurnEngine;
 
@@ -28,8 +27,7 @@ impl Backend for BurnBackend {
     /// One replica on a GPU. On the CPU each is one thread, so threads become replicas as far as the batch feeds them.
     fn resolve(&self, mut spec: RunSpec) -> RunSpec {
         let threads = spec.backend.threads.unwrap_or_else(available_threads);
-        let threads = if spec.backend.device == "cpu" { threads } else { 1 };
-        let devices = spec.backend.devices.take().unwrap_or_else(|| train::one_a_thread(&spec, threads));
+        let devices = spec.backend.devices.take().unwrap_or_else(|| train::usual_devices(&spec, threads));
         spec.backend.threads = Some(devices.len() as u64);
         spec.backend.devices = Some(devices);
         spec
@@ -40,11 +38,8 @@ impl Backend for BurnBackend {
         if spec.backend.fast_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
             problems.push(Problem::new("backend.fast_paths", "expected null or []: the burn backend has none"));
         }
-        let device = &spec.backend.device;
-        let devices: BTreeSet<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
-        let named = devices.into_iter().map(|name| ("backend.devices", name));
         let mut others = BTreeSet::new();
-        for (key, name) in named.chain([("backend.device", device)]) {
+        for (key, name) in train::named_devices(spec) {
             // Its kernels for GPUs multiply in tf32, and cannot be told not to.
             let own = if name == "cpu" { Precision::F32 } else { Precision::Tf32 };
             match BurnEngine::open(name) {
@@ -60,12 +55,7 @@ impl Backend for BurnBackend {
     }
 
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
-        let devices = job.spec.backend.devices.clone().unwrap_or_else(|| vec![job.spec.backend.device.clone()]);
-        let replicas = Replicas::open(&devices, BurnEngine::open)?;
+        let replicas = Replicas::open(job.spec.backend.working(), BurnEngine::open)?;
         train::run(&replicas, dir, job, events, stop)
     }
-}
-
-fn available_threads() -> u64 {
-    std::thread::available_parallelism().map_or(1, NonZero::get) as u64
 }

@@ -1,12 +1,11 @@
 //! What the orchestrator sees of tch.
 
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use exp_api::spec::{FastPath, Precision, RunSpec};
 use exp_api::{Backend, BackendError, DeviceInfo, EventSink, Job, Problem, Report, Stop};
-use exp_consistency::train::{self, Replicas};
+use exp_consistency::train::{self, Replicas, available_threads};
 
 use crate::device::{self, OpenError};
 use crate::{TchEngine, paths, shim};
@@ -40,11 +39,10 @@ impl Backend for TchBackend {
     fn resolve(&self, mut spec: RunSpec) -> RunSpec {
         let threads = *spec.backend.threads.get_or_insert_with(available_threads);
         if spec.backend.devices.is_none() {
-            let on_cpu = spec.backend.device == "cpu";
-            spec.backend.devices = Some(train::one_a_thread(&spec, if on_cpu { threads } else { 1 }));
+            spec.backend.devices = Some(train::usual_devices(&spec, threads));
         }
         if let Ok(device) = device::open(first(&spec)) {
-            let replicas = count(&spec);
+            let replicas = spec.backend.working().len();
             spec.backend.fast_paths.get_or_insert_with(|| paths::usual(device, replicas));
         }
         spec
@@ -52,15 +50,10 @@ impl Backend for TchBackend {
 
     fn check(&self, spec: &RunSpec) -> Vec<Problem> {
         let mut problems = train::check(spec);
-        let device = &spec.backend.device;
         if let Ok(opened) = device::open(first(spec)) {
             problems.extend(unavailable(spec, opened));
         }
-        let mut named: Vec<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
-        named.sort();
-        named.dedup();
-        let named = named.into_iter().map(|name| ("backend.devices", name));
-        for (key, name) in named.chain([("backend.device", device)]) {
+        for (key, name) in train::named_devices(spec) {
             if let Err(error) = device::open(name) {
                 problems.push(Problem::new(key, error.to_string()));
             }
@@ -76,22 +69,12 @@ impl Backend for TchBackend {
 }
 
 fn uses_gpus(spec: &RunSpec) -> bool {
-    named(spec).any(|device| device != "cpu")
-}
-
-/// Every device that does some of the work.
-fn named(spec: &RunSpec) -> impl Iterator<Item = &String> {
-    spec.backend.devices.as_deref().unwrap_or(std::slice::from_ref(&spec.backend.device)).iter()
+    spec.backend.working().iter().any(|device| device != "cpu")
 }
 
 /// The device that holds the state.
 fn first(spec: &RunSpec) -> &str {
-    spec.backend.devices.as_ref().and_then(|devices| devices.first()).unwrap_or(&spec.backend.device)
-}
-
-/// How many replicas there are.
-fn count(spec: &RunSpec) -> usize {
-    spec.backend.devices.as_ref().map_or(1, Vec::len)
+    spec.backend.working().first().unwrap_or(&spec.backend.device)
 }
 
 /// What is asked for that the device does not have.
@@ -101,12 +84,12 @@ fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
         let message = format!("`{}` needs a GPU: `{}` is none", path.word(), first(spec));
         problems.push(Problem::new("backend.fast_paths", message));
     }
-    let replicas = count(spec);
+    let replicas = spec.backend.working().len();
     if replicas > 1 && spec.backend.fast_paths.iter().flatten().any(|path| *path == FastPath::Graph) {
         let message = format!("`graph` records the steps of one replica: backend.devices has {replicas}");
         problems.push(Problem::new("backend.fast_paths", message));
     }
-    if spec.backend.precision == Precision::Tf32 && named(spec).any(|name| name == "cpu") {
+    if spec.backend.precision == Precision::Tf32 && spec.backend.working().iter().any(|name| name == "cpu") {
         problems.push(Problem::new("backend.precision", "`tf32` is a format of GPUs; the CPU has f32 and bf16"));
     }
     problems
@@ -118,18 +101,14 @@ fn unavailable(spec: &RunSpec, device: tch::Device) -> Vec<Problem> {
 /// A device that cannot be opened.
 pub fn replicas(spec: &RunSpec) -> Result<Replicas<TchEngine>, BackendError> {
     let backend = &spec.backend;
-    let devices = backend.devices.clone().unwrap_or_else(|| vec![backend.device.clone()]);
+    let devices = backend.working();
     let threads = backend.threads.unwrap_or_else(available_threads) as usize;
     let share = threads / devices.len().max(1);
     shim::settings(backend.precision == Precision::Tf32, backend.deterministic, devices.len() == 1)
         .map_err(|error| BackendError::Device(error.to_string()))?;
     let paths = backend.fast_paths.as_deref().unwrap_or_default();
-    Replicas::open(&devices, |name| {
+    Replicas::open(devices, |name| {
         let engine = TchEngine::open(name, share)?;
         Ok::<_, OpenError>(engine.with_precision(backend.precision).with_fast_paths(paths))
     })
-}
-
-fn available_threads() -> u64 {
-    std::thread::available_parallelism().map_or(1, NonZero::get) as u64
 }

@@ -53,3 +53,10 @@ group! {
         fast_paths: Option<Vec<FastPath>> => Kind::List { item: &Kind::Choice(FastPath::WORDS), min: 0 }, nullable;
     }
 }
+
+impl BackendSpec {
+    /// The devices that do the work, a replica each.
+    pub fn working(&self) -> &[String] {
+        self.devices.as_deref().unwrap_or(std::slice::from_ref(&self.device))
+    }
+}

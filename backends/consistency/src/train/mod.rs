@@ -23,4 +23,4 @@ mod step;
 mod trainer;
 
 pub use job::{check, run};
-pub use replicas::{Replicas, one_a_thread};
+pub use replicas::{Replicas, available_threads, named_devices, usual_devices};

@@ -4,6 +4,8 @@
 //! their number, never of which one is faster.
 
 use std::any::Any;
+use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -16,11 +18,24 @@ use crate::params::Params;
 /// Fewest images worth a replica of their own.
 const SHARE: u64 = 4;
 
-/// `backend.devices` on a CPU of so many threads: one replica a thread, as far as a pass feeds them. Half a batch on each of two
-/// cores is faster than each operation on both, whose parts wait for each other.
-pub fn one_a_thread(spec: &RunSpec, threads: u64) -> Vec<String> {
+/// `backend.devices` of a machine of so many threads. On a GPU one replica; on the CPU one a thread, as far as a pass feeds them:
+/// half a batch on each of two cores is faster than each operation on both, whose parts wait for each other.
+pub fn usual_devices(spec: &RunSpec, threads: u64) -> Vec<String> {
     let pass = spec.train.micro_batch.unwrap_or(spec.train.batch).min(spec.train.batch);
-    vec![spec.backend.device.clone(); threads.min(pass / SHARE).max(1) as usize]
+    let count = if spec.backend.device == "cpu" { threads.min(pass / SHARE).max(1) } else { 1 };
+    vec![spec.backend.device.clone(); count as usize]
+}
+
+/// The devices that a spec names, each once, with the key that names it.
+pub fn named_devices(spec: &RunSpec) -> impl Iterator<Item = (&'static str, &String)> {
+    let device = &spec.backend.device;
+    let others: BTreeSet<&String> = spec.backend.devices.iter().flatten().filter(|name| *name != device).collect();
+    others.into_iter().map(|name| ("backend.devices", name)).chain([("backend.device", device)])
+}
+
+/// How many threads the machine has for this process.
+pub fn available_threads() -> u64 {
+    std::thread::available_parallelism().map_or(1, NonZero::get) as u64
 }
 
 /// One engine a device; the first one holds the state.

@@ -28,8 +28,7 @@ pub(super) fn state<E: Engine>(
     dir: &Path,
 ) -> Result<Start<E::T>, BackendError> {
     let (loaded, rejected) = checkpoint::latest(dir, "").map_err(failed)?;
-    let passed_over = rejected.iter().map(ToString::to_string);
-    let passed_over = passed_over.collect();
+    let passed_over = rejected.iter().map(ToString::to_string).collect();
     match loaded {
         Some(loaded) => {
             let (step, measured) =
