@@ -11,16 +11,18 @@ const seen = { errors: [] };
 async function still(route) {
   const response = await route.fetch();
   const list = await response.json();
-  list.runs.forEach((run, at) => {
-    Object.assign(run, { started: `2026-01-01T00:00:0${at}Z`, seconds: 1 });
+  const dirs = list.runs.map((run) => run.dir).sort();
+  for (const run of list.runs) {
+    // The newest has the first name.
+    Object.assign(run, { started: `2026-01-01T00:00:0${9 - dirs.indexOf(run.dir)}Z`, seconds: 1 });
     if ("fd_pixel" in run.figures) run.figures.fd_pixel = 1;
-  });
+  }
   await route.fulfill({ response, json: list });
 }
 
 async function open(options) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, timezoneId: "UTC", ...options });
-  await page.route("**/api/runs", still);
+  await page.route(/\/api\/runs\b/, still);
   page.on("pageerror", (error) => seen.errors.push(String(error)));
   page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
   page.on("request", (request) => request.url().startsWith(url) || request.url().startsWith("data:") || seen.errors.push(request.url()));
@@ -30,6 +32,7 @@ async function open(options) {
 }
 
 const rows = (page) => page.$$eval(".runs tbody tr[data-state] .of-dir", (cells) => cells.map((cell) => cell.textContent));
+const dates = (page) => page.$$eval(".runs tbody tr[data-state] .of-date", (cells) => cells.map((cell) => cell.textContent));
 const count = (page) => page.textContent(".chooser .quiet");
 
 const page = await open({ colorScheme: "light" });
@@ -74,6 +77,7 @@ await page.screenshot({ path: `${folder}/run-light.png`, fullPage: true });
 
 const dark = await open({ colorScheme: "dark" });
 await dark.screenshot({ path: `${folder}/list-dark.png` });
+seen.dates = await dates(dark);
 seen.ground = await dark.$eval("body", (body) => getComputedStyle(body).backgroundColor);
 const phone = await open({ viewport: { width: 390, height: 780 } });
 await phone.screenshot({ path: `${folder}/list-phone.png` });
