@@ -1,6 +1,5 @@
 //! What the orchestrator sees of burn.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use exp_api::spec::{Precision, RunSpec};
@@ -38,19 +37,12 @@ impl Backend for BurnBackend {
         if spec.backend.fast_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
             problems.push(Problem::new("backend.fast_paths", "expected null or []: the burn backend has none"));
         }
-        let mut others = BTreeSet::new();
-        for (key, name) in train::named_devices(spec) {
-            // Its kernels for GPUs multiply in tf32, and cannot be told not to.
-            let own = if name == "cpu" { Precision::F32 } else { Precision::Tf32 };
-            match BurnEngine::open(name) {
-                Err(error) => problems.push(Problem::new(key, error.to_string())),
-                Ok(_) if spec.backend.precision != own => {
-                    others.insert(format!("expected {}: the burn backend has no other on `{name}`", own.word()));
-                }
-                Ok(_) => {}
-            }
+        if spec.backend.precision != Precision::F32 {
+            problems.push(Problem::new("backend.precision", "expected f32: the burn backend has no other"));
         }
-        problems.extend(others.into_iter().map(|message| Problem::new("backend.precision", message)));
+        for (key, name) in train::named_devices(spec) {
+            problems.extend(BurnEngine::open(name).err().map(|error| Problem::new(key, error.to_string())));
+        }
         problems
     }
 

@@ -85,7 +85,7 @@ impl Engine for BurnEngine {
 
     fn update(&self, rule: &Update, slot: &Slot<BurnTensor>, gradient: &BurnTensor) -> Slot<BurnTensor> {
         let old = [&slot.param, &slot.ema, &slot.m, &slot.v, gradient].map(|tensor| &tensor.0);
-        match kernels::update(rule, old) {
+        match kernels::update(rule, old).or_else(|| gpu::update(rule, old)) {
             Some(new) => {
                 let [param, ema, m, v] = new.map(BurnTensor);
                 Slot { param, ema, m, v }

@@ -4,6 +4,10 @@
 
 mod backend;
 mod engine;
+#[cfg(feature = "cuda")]
+mod gpu;
+#[cfg(not(feature = "cuda"))]
+#[path = "no_gpu.rs"]
 mod gpu;
 mod kernels;
 mod tensor;

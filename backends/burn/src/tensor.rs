@@ -7,9 +7,9 @@ use burn::backend::ops::{ActivationOps, ConvOptions, FloatTensorOps, ModuleOps};
 use burn::backend::{
     AutodiffBackend, Dispatch, DispatchAutodiffContext, DispatchTensor, Shape, Slice, TensorData, TensorMetadata,
 };
-use exp_consistency::tensor::{NormSilu, Tensor, reference};
+use exp_consistency::tensor::{Key, Mask, NormSilu, Tensor, reference};
 
-use crate::kernels;
+use crate::{gpu, kernels};
 
 /// An `f32` tensor on one of burn's devices.
 #[derive(Debug, Clone)]
@@ -107,11 +107,18 @@ impl Tensor for BurnTensor {
     }
 
     fn sum(&self, axes: &[usize]) -> Self {
-        self.map(|x| axes.iter().fold(x, |x, &axis| Dispatch::float_sum_dim(x, axis)))
+        match gpu::sum(&self.0, axes) {
+            Some(sum) => BurnTensor(sum),
+            None => self.map(|x| axes.iter().fold(x, |x, &axis| Dispatch::float_sum_dim(x, axis))),
+        }
     }
 
     fn mean(&self, axes: &[usize]) -> Self {
-        self.map(|x| axes.iter().fold(x, |x, &axis| Dispatch::float_mean_dim(x, axis)))
+        let shape = self.shape();
+        match gpu::sum(&self.0, axes) {
+            Some(sum) => BurnTensor(sum).scale(1.0 / axes.iter().map(|&axis| shape[axis]).product::<usize>() as f64),
+            None => self.map(|x| axes.iter().fold(x, |x, &axis| Dispatch::float_mean_dim(x, axis))),
+        }
     }
 
     fn softmax(&self) -> Self {
@@ -138,11 +145,17 @@ impl Tensor for BurnTensor {
     }
 
     fn matmul(&self, other: &Self) -> Self {
-        self.join(other, Dispatch::float_matmul)
+        match gpu::matmul(&self.0, &other.0) {
+            Some(product) => BurnTensor(product),
+            None => self.join(other, Dispatch::float_matmul),
+        }
     }
 
     fn conv2d(&self, kernel: &Self, bias: Option<&Self>, stride: usize, padding: usize) -> Self {
-        if let Some(out) = kernels::conv2d(&self.0, &kernel.0, bias.map(|bias| &bias.0), stride, padding) {
+        let own = bias.map(|bias| &bias.0);
+        let own = kernels::conv2d(&self.0, &kernel.0, own, stride, padding)
+            .or_else(|| gpu::conv2d(&self.0, &kernel.0, own, stride, padding));
+        if let Some(out) = own {
             return BurnTensor(out);
         }
         let bias = bias.map(|bias| bias.0.clone());
@@ -158,20 +171,46 @@ impl Tensor for BurnTensor {
     }
 
     fn group_norm(&self, groups: usize, scale: &Self, bias: &Self, eps: f64) -> Self {
-        match kernels::group_norm(&self.0, groups, &scale.0, &bias.0, eps, false) {
-            Some(out) => BurnTensor(out),
+        match normalised(self, groups, scale, bias, eps, false) {
+            Some(out) => out,
             None => reference::group_norm(self, groups, scale, bias, eps),
         }
     }
 
+    fn dropout(&self, rate: f64, key: Key) -> Self {
+        if rate == 0.0 {
+            return self.clone();
+        }
+        let (shape, mask) = (self.shape(), Mask::new(rate, key));
+        self.mul(&match gpu::mask(&without_tape(self.0.clone()), &mask) {
+            Some(factors) => BurnTensor(factors),
+            None => self.constant(&shape, &mask.factors(shape.iter().product())),
+        })
+    }
+
     fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {
         let (x, &NormSilu { groups, scale, bias, eps, .. }) = (norm.shifted(self), norm);
-        let active = match kernels::group_norm(&x.0, groups, &scale.0, &bias.0, eps, true) {
-            Some(out) => BurnTensor(out),
+        let active = match normalised(&x, groups, scale, bias, eps, true) {
+            Some(out) => out,
             None => reference::group_norm(&x, groups, scale, bias, eps).silu(),
         };
         [self.clone(), norm.dropped(&active)]
     }
+}
+
+/// Group normalisation, then SiLU if asked for, by a kernel of the device's; none where it has none.
+fn normalised(
+    x: &BurnTensor,
+    groups: usize,
+    scale: &BurnTensor,
+    bias: &BurnTensor,
+    eps: f64,
+    silu: bool,
+) -> Option<BurnTensor> {
+    let (x, scale, bias) = (&x.0, &scale.0, &bias.0);
+    kernels::group_norm(x, groups, scale, bias, eps, silu)
+        .or_else(|| gpu::group_norm(x, groups, scale, bias, eps, silu))
+        .map(BurnTensor)
 }
 
 /// The same values with no tape.

@@ -6,11 +6,11 @@
 //! [`crate::conformance`] holds it equal.
 
 mod key;
+mod mask;
 pub mod reference;
 
 pub use key::Key;
-
-use crate::rng::{Draw, Purpose};
+pub use mask::Mask;
 
 /// An n-dimensional array of `f32` on some device, possibly recorded on a tape.
 pub trait Tensor: Clone + Send + Sync + 'static {
@@ -204,11 +204,7 @@ pub trait Tensor: Clone + Send + Sync + 'static {
             return self.clone();
         }
         let shape = self.shape();
-        let kept = (1.0 / (1.0 - rate)) as f32;
-        let mut stream = Draw::new(key.number(), Purpose::Dropout, 0).image(0);
-        let mask: Vec<f32> =
-            (0..shape.iter().product()).map(|_| if stream.uniform() < rate { 0.0 } else { kept }).collect();
-        self.mul(&self.constant(&shape, &mask))
+        self.mul(&self.constant(&shape, &Mask::new(rate, key).factors(shape.iter().product())))
     }
 }
 

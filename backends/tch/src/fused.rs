@@ -1,11 +1,10 @@
 //! Where the kernels of our own stand in for operations of libtorch.
 
-use exp_consistency::tensor::{LineMap, NormSilu};
+use exp_consistency::tensor::{LineMap, Mask, NormSilu};
 
 use crate::failure::done;
 use crate::handle::Handle;
-use crate::mask::numbers;
-use crate::shim::{self, Mask};
+use crate::shim::{self, NO_MASK};
 use crate::tensor::{TchTensor, upload};
 
 impl TchTensor {
@@ -48,7 +47,7 @@ impl TchTensor {
             (shift, None) => shift,
         };
         let (scale, bias) = (norm.scale.get(), norm.bias.get());
-        let mask = norm.dropout.map_or(Mask::NONE, |(rate, key)| numbers(key, rate));
+        let mask = norm.dropout.map_or(NO_MASK, |(rate, key)| Mask::new(rate, key));
         let (shift, scale, bias) = (shift.as_ref(), &scale, &bias);
         let norm = shim::Norm { shift, scale, bias, groups: norm.groups, eps: norm.eps, silu, mask };
         let [trunk, branch] = done(shim::norm(&x, &norm));

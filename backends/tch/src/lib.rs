@@ -9,7 +9,6 @@ mod engine;
 mod failure;
 mod fused;
 mod handle;
-mod mask;
 mod paths;
 mod recorded;
 mod resident;

@@ -7,12 +7,11 @@
 //! bf16, and the rest follows: a product with a bf16 operand is computed in bf16, sums and means come out in f32, and
 //! anything that meets an f32 value becomes f32, as preconditioning and losses do.
 
-use exp_consistency::tensor::{Key, LineMap, NormSilu, Tensor, image_shape, reference};
+use exp_consistency::tensor::{Key, LineMap, Mask, NormSilu, Tensor, image_shape, reference};
 use tch::{Device, Kind, TchError};
 
 use crate::failure::done;
 use crate::handle::Handle;
-use crate::mask::{mask, numbers};
 use crate::paths::Paths;
 use crate::shim;
 
@@ -291,9 +290,9 @@ impl Tensor for TchTensor {
         }
         let shape = self.shape();
         self.map(|x| match x.device() {
-            Device::Cuda(_) => x.f_mul(&shim::mask(x, numbers(key, rate))?),
+            Device::Cuda(_) => x.f_mul(&shim::mask(x, Mask::new(rate, key))?),
             _ => {
-                let mask = upload(&shape, &mask(key, shape.iter().product(), rate), x.device());
+                let mask = upload(&shape, &Mask::new(rate, key).factors(shape.iter().product()), x.device());
                 x.f_mul(&mask.f_to_kind(x.kind())?)
             }
         })

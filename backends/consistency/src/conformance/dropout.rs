@@ -1,15 +1,15 @@
-//! What any engine's dropout promises, whatever generator draws its masks.
+//! What any engine's dropout promises.
 
 use super::gradients::params;
 use super::values::{close, same};
 use crate::engine::Engine;
-use crate::tensor::{Key, Tensor};
+use crate::tensor::{Key, Mask, Tensor};
 
 const SHAPE: [usize; 4] = [2, 3, 17, 41];
 const LEN: usize = 2 * 3 * 17 * 41;
 const RATE: f64 = 0.3;
 
-/// The mask is a pure function of (key, shape); kept values are divided by the share that is kept.
+/// The mask is that of [`Mask`], a pure function of (key, shape); kept values are divided by the share that is kept.
 pub(super) fn masks<E: Engine>(engine: &E) -> Result<(), String> {
     let ones = engine.upload(&SHAPE, &[1.0; LEN]);
     let ramp: Vec<f32> = (0..LEN).map(|i| 1.0 + i as f32).collect();
@@ -27,6 +27,7 @@ pub(super) fn masks<E: Engine>(engine: &E) -> Result<(), String> {
     let bounds: Vec<f64> = expected.iter().map(|value| 3e-7 * value).collect();
     close(&x.dropout(RATE, Key::new(11)).to_host(), &expected, &bounds)?;
     same(&ones.dropout(RATE, Key::new(11)).to_host(), &mask)?;
+    same(&mask, &Mask::new(RATE, Key::new(11)).factors(LEN))?;
     same(&x.dropout(0.0, Key::new(11)).to_host(), &ramp)?;
 
     // Two keys agree on a value with probability 0.7^2 + 0.3^2.

@@ -2,7 +2,7 @@
 
 use std::ptr::{null, null_mut};
 
-use exp_consistency::tensor::Key;
+use exp_consistency::tensor::{Key, Mask};
 use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
 
@@ -49,18 +49,8 @@ pub(crate) fn has_kernels(x: &Tensor, groups: usize) -> Result<bool, TchError> {
     call(|error| unsafe { exp_tch_has_kernels(x.as_ptr(), groups as i64, error) })
 }
 
-/// A mask of dropout in numbers: its key, below what 32 bits drop, and the factor of what is kept.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Mask {
-    pub(crate) key: Key,
-    pub(crate) bound: u64,
-    pub(crate) kept: f32,
-}
-
-impl Mask {
-    /// For [`norm`], which then drops nothing.
-    pub(crate) const NONE: Mask = Mask { key: Key { drawn: 0, place: 0 }, bound: 0, kept: 0.0 };
-}
+/// For [`norm`], which then drops nothing.
+pub(crate) const NO_MASK: Mask = Mask { key: Key { drawn: 0, place: 0 }, bound: 0, kept: 0.0 };
 
 /// What [`norm`] does around a group normalisation.
 #[derive(Debug, Clone, Copy)]

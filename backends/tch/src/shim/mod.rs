@@ -9,7 +9,7 @@
 mod images;
 mod record;
 
-pub(crate) use images::{Mask, Norm, add_scaled, along_lines, has_kernels, mask, norm};
+pub(crate) use images::{NO_MASK, Norm, add_scaled, along_lines, has_kernels, mask, norm};
 pub(crate) use record::Recording;
 
 use std::ffi::{CStr, c_char, c_int};

@@ -1,18 +1,27 @@
-//! GPUs by name, in builds that have them.
+//! GPUs by name, and the operations for which burn alone takes few threads, or rounds to tf32.
+//!
+//! [`on_tape`] joins operations to burn's tape; each other module is one of them. Each call answers `None` for tensors
+//! that are not on a GPU.
 
-use burn::backend::DispatchDevice;
+mod conv;
+mod mask;
+mod norm;
+mod on_tape;
+mod product;
+mod step;
+mod sum;
 
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::{CudaDevice, Dispatch, DispatchDevice, TensorData};
+
+pub(crate) use self::{conv::conv2d, mask::mask, norm::group_norm, product::matmul, step::update, sum::sum};
 use crate::OpenError;
 
 /// The GPU of this name, once it has computed something.
 ///
 /// # Errors
-/// This build has none, there is none of this number, or its driver fails.
-#[cfg(feature = "cuda")]
+/// There is none of this number, or its driver fails.
 pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
-    use burn::backend::ops::FloatTensorOps;
-    use burn::backend::{CudaDevice, Dispatch, TensorData};
-
     let index = match name {
         "cuda" => Some(0),
         other => other.strip_prefix("cuda:").and_then(|index| index.parse().ok()),
@@ -29,10 +38,4 @@ pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
         OpenError::NoGpu(name.to_owned(), words.unwrap_or_else(|| "its driver failed".to_owned()))
     })
-}
-
-/// This build has none.
-#[cfg(not(feature = "cuda"))]
-pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
-    Err(OpenError::NoDevice(name.to_owned()))
 }

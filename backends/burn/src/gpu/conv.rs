@@ -1,0 +1,115 @@
+//! Convolution as a product with patches of the image, in `f32`: odd square kernels, stride 1, an output as large as its
+//! input.
+//!
+//! Left to itself, burn convolves with a thread for each few outputs and no memory shared between them; its gradient of a
+//! kernel is a convolution whose kernel is the whole image. The patches are made anew for the gradient: kept on the tape,
+//! they would take nine times the memory of the image.
+
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::{Cube, DispatchTensor, Shape, Slice, TensorMetadata};
+use burn::tensor::FloatDType;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::on_tape::{Operation, record};
+use super::product::product;
+use super::sum::sum_of;
+
+/// Convolution with stride 1 and "same" zero padding, `[n,c,h,w]` x `[o,c,k,k]` + `[o]`; none where a tensor is not on a GPU,
+/// and for other strides and paddings.
+pub(crate) fn conv2d(
+    x: &DispatchTensor,
+    kernel: &DispatchTensor,
+    bias: Option<&DispatchTensor>,
+    stride: usize,
+    padding: usize,
+) -> Option<DispatchTensor> {
+    let taps = kernel.shape();
+    if stride != 1 || taps[2] != taps[3] || taps[2] != 2 * padding + 1 {
+        return None;
+    }
+    match bias {
+        Some(bias) => record(Convolution, [x, kernel, bias]),
+        None => record(PlainConvolution, [x, kernel]),
+    }
+}
+
+/// `[n,c,h,w]` as `[n,k*k*c,h*w]`: for each pixel what each tap of a kernel sees of each channel.
+fn patches(x: CubeTensor, k: usize) -> CubeTensor {
+    let [n, c, h, w] = x.shape().dims();
+    if k == 1 {
+        return Cube::float_reshape(x, Shape::from([n, c, h * w]));
+    }
+    let window = |y: usize, x: usize| [Slice::full(), Slice::full(), Slice::from(y..y + h), Slice::from(x..x + w)];
+    let zeros = Cube::float_zeros(Shape::from([n, c, h + k - 1, w + k - 1]), &x.device, FloatDType::F32);
+    let padded = Cube::float_slice_assign(zeros, &window(k / 2, k / 2), x);
+    let taps = (0..k * k).map(|tap| Cube::float_slice(padded.clone(), &window(tap / k, tap % k)));
+    Cube::float_reshape(Cube::float_cat(taps.collect(), 1), Shape::from([n, k * k * c, h * w]))
+}
+
+/// `[o,c,k,k]` as `[n,o,k*k*c]`, in memory once for all images.
+fn rows(kernel: CubeTensor, n: usize) -> CubeTensor {
+    let [o, c, k, _] = kernel.shape().dims();
+    let rows = Cube::float_reshape(Cube::float_permute(kernel, &[0, 2, 3, 1]), Shape::from([1, o, k * k * c]));
+    Cube::float_expand(rows, Shape::from([n, o, k * k * c]))
+}
+
+fn convolved(x: CubeTensor, kernel: CubeTensor) -> CubeTensor {
+    let ([n, _, h, w], [o, _, k, _]) = (x.shape().dims(), kernel.shape().dims());
+    Cube::float_reshape(product(rows(kernel, n), patches(x, k)), Shape::from([n, o, h, w]))
+}
+
+/// The output's gradient under the kernel turned by half a turn.
+fn input_gradient(gradient: CubeTensor, kernel: CubeTensor) -> CubeTensor {
+    convolved(gradient, Cube::float_permute(Cube::float_flip(kernel, &[2, 3]), &[1, 0, 2, 3]))
+}
+
+/// The product of the output's gradient with the patches, added up over images.
+fn kernel_gradient(x: CubeTensor, gradient: CubeTensor, k: usize) -> CubeTensor {
+    let ([n, c, h, w], [_, o, _, _]) = (x.shape().dims(), gradient.shape().dims());
+    let gradient = Cube::float_reshape(gradient, Shape::from([n, o, h * w]));
+    let each = product(gradient, Cube::float_transpose(patches(x, k)));
+    Cube::float_permute(Cube::float_reshape(sum_of(each, &[0]), Shape::from([o, k, k, c])), &[0, 3, 1, 2])
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PlainConvolution;
+
+impl Operation<2> for PlainConvolution {
+    fn forward(&self, [x, kernel]: [CubeTensor; 2]) -> CubeTensor {
+        convolved(x, kernel)
+    }
+
+    fn backward(
+        &self,
+        [x, kernel]: [CubeTensor; 2],
+        gradient: CubeTensor,
+        wanted: [bool; 2],
+    ) -> [Option<CubeTensor>; 2] {
+        let [_, _, k, _] = kernel.shape().dims();
+        [
+            wanted[0].then(|| input_gradient(gradient.clone(), kernel)),
+            wanted[1].then(|| kernel_gradient(x, gradient, k)),
+        ]
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Convolution;
+
+impl Operation<3> for Convolution {
+    fn forward(&self, [x, kernel, bias]: [CubeTensor; 3]) -> CubeTensor {
+        let [o] = bias.shape().dims();
+        Cube::float_add(convolved(x, kernel), Cube::float_reshape(bias, Shape::from([1, o, 1, 1])))
+    }
+
+    fn backward(
+        &self,
+        [x, kernel, bias]: [CubeTensor; 3],
+        gradient: CubeTensor,
+        wanted: [bool; 3],
+    ) -> [Option<CubeTensor>; 3] {
+        let of_bias = wanted[2].then(|| Cube::float_reshape(sum_of(gradient.clone(), &[0, 2, 3]), bias.shape()));
+        let [of_x, of_kernel] = PlainConvolution.backward([x, kernel], gradient, [wanted[0], wanted[1]]);
+        [of_x, of_kernel, of_bias]
+    }
+}

@@ -1,0 +1,72 @@
+//! The optimiser's update on a GPU: one pass over each parameter instead of a dozen.
+
+use burn::backend::{DType, DispatchTensor, TensorMetadata};
+use burn_cubecl::cubecl;
+use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use exp_consistency::engine::Update;
+
+use super::on_tape::{all, as_plain, plain};
+
+/// One optimiser update on tensors of a GPU without a tape: parameter, average, first and second moment, gradient in; the first
+/// four out.
+pub(crate) fn update(rule: &Update, old: [&DispatchTensor; 5]) -> Option<[DispatchTensor; 4]> {
+    let old = all(old.map(as_plain))?.map(into_contiguous);
+    let (shape, client, device) = (old[0].shape(), old[0].client.clone(), old[0].device.clone());
+    let len = shape.num_elements();
+    let new = || empty_device_contiguous_dtype(client.clone(), device.clone(), shape.clone(), DType::F32);
+    let new = [new(), new(), new(), new()];
+    let threads = CubeDim::new(&client, len);
+    let blocks = calculate_cube_count_elemwise(&client, len, threads);
+    let [param, ema, m, v, gradient] = old.map(|tensor| tensor.into_buffer_arg());
+    let [to_param, to_ema, to_m, to_v] = new.clone().map(|tensor| tensor.into_buffer_arg());
+    let [b1, b2, lr, eps, keep] = [rule.b1, rule.b2, rule.lr, rule.eps, rule.ema].map(|k| k as f32);
+    let [c1, c2, give] = [1.0 - rule.b1, 1.0 - rule.b2, 1.0 - rule.ema].map(|k| k as f32);
+    let rate = (rule.m_hat * rule.adapt.unwrap_or(1.0)) as f32;
+    let (v_hat, adapt) = (rule.v_hat as f32, u32::from(rule.adapt.is_some()));
+    updated::launch(
+        &client, blocks, threads, param, ema, m, v, gradient, to_param, to_ema, to_m, to_v, b1, c1, b2, c2, rate,
+        v_hat, eps, adapt, lr, keep, give,
+    );
+    Some(new.map(plain))
+}
+
+/// The formula of [`Update`], at one place of each tensor; without `adapt` it divides by nothing.
+#[cube(launch)]
+fn updated(
+    param: &[f32],
+    ema: &[f32],
+    m: &[f32],
+    v: &[f32],
+    gradient: &[f32],
+    to_param: &mut [f32],
+    to_ema: &mut [f32],
+    to_m: &mut [f32],
+    to_v: &mut [f32],
+    b1: f32,
+    c1: f32,
+    b2: f32,
+    c2: f32,
+    rate: f32,
+    v_hat: f32,
+    eps: f32,
+    adapt: u32,
+    lr: f32,
+    keep: f32,
+    give: f32,
+) {
+    if ABSOLUTE_POS >= param.len() {
+        terminate!();
+    }
+    let g = gradient[ABSOLUTE_POS];
+    let first = m[ABSOLUTE_POS] * b1 + g * c1;
+    let second = v[ABSOLUTE_POS] * b2 + g * g * c2;
+    let size = if adapt == 1u32 { (second * v_hat).sqrt() + eps } else { 1.0f32 };
+    let new = param[ABSOLUTE_POS] - first * rate / size * lr;
+    to_m[ABSOLUTE_POS] = first;
+    to_v[ABSOLUTE_POS] = second;
+    to_param[ABSOLUTE_POS] = new;
+    to_ema[ABSOLUTE_POS] = ema[ABSOLUTE_POS] * keep + new * give;
+}
