@@ -28,7 +28,7 @@ fn factors(out: &mut [f32], start: u64, bound: u64, kept: f32) {
     }
     let pair = (ABSOLUTE_POS / 2) as u64;
     let bits = split_mix(start + pair * 0x9e37_79b9_7f4a_7c15u64);
-    let half = if ABSOLUTE_POS % 2 == 0 { bits >> 32u64 } else { bits & 0xffff_ffffu64 };
+    let half = if ABSOLUTE_POS % 2 == 1 { bits & 0xffff_ffffu64 } else { bits >> 32u64 };
     out[ABSOLUTE_POS] = if half < bound { 0.0f32 } else { kept };
 }
 
