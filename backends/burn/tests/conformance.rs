@@ -3,11 +3,12 @@
 #[path = "support/device.rs"]
 mod device;
 
+use exp_burn::BurnEngine;
 use exp_consistency::conformance;
 
 #[test]
 fn the_engine_conforms() {
-    let [engine, other] = [(); 2].map(|()| device::engine());
+    let [engine, other] = [(); 2].map(|()| BurnEngine::open(&device::device()).expect("the device is there"));
     let outcomes = conformance::run(&engine, &other);
     for outcome in &outcomes {
         let word = if outcome.faults.is_empty() { "ok     " } else { "FAILED " };

@@ -5,6 +5,7 @@ mod device;
 
 use std::path::{Path, PathBuf};
 
+use exp_burn::BurnEngine;
 use exp_consistency::engine::Engine;
 use exp_consistency::golden;
 
@@ -13,7 +14,7 @@ use exp_consistency::golden;
 fn golden_cases_hold() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let dir = std::env::var_os("EXP_GOLDEN_DIR").map_or(own, PathBuf::from);
-    let engine = device::engine();
+    let engine = BurnEngine::open(&device::device()).expect("the device is there");
     let summary = engine.scope(|| golden::run(&engine, &dir));
     assert!(summary.all_passed() && summary.total > 0);
 }

@@ -5,6 +5,8 @@ use exp_api::{Backend, Job};
 use exp_burn::BurnBackend;
 use serde_json::json;
 
+#[path = "support/device.rs"]
+mod device;
 #[path = "support/kept.rs"]
 mod kept;
 #[path = "support/worker.rs"]
@@ -37,7 +39,7 @@ fn job() -> Job {
     });
     let spec = json!({
         "seed": 42,
-        "backend": {"name": "burn", "device": "cpu", "devices": null, "threads": 2, "precision": "f32",
+        "backend": {"name": "burn", "device": device::device(), "devices": null, "threads": 2, "precision": "f32",
             "deterministic": false, "fast_paths": null},
         "dataset": {"name": "digits8", "flip": false},
         "model": {"precondition": "cm", "torso": torso, "head": head},
