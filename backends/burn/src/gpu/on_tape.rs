@@ -1,5 +1,8 @@
 //! Operations on tensors of a GPU, recorded on burn's tape where an input is.
 
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
@@ -13,7 +16,7 @@ use burn_cubecl::tensor::CubeTensor;
 type Taped = FloatTensor<Autodiff<Cube>>;
 
 /// An operation of N inputs.
-pub(super) trait Operation<const N: usize>: Clone + std::fmt::Debug + Send + 'static {
+pub(super) trait Operation<const N: usize>: Clone + Debug + Send + 'static {
     /// The output.
     fn forward(&self, inputs: [CubeTensor; N]) -> CubeTensor;
 
@@ -35,8 +38,7 @@ pub(super) fn record<const N: usize>(
     let plains = std::array::from_fn(|i| tapes[i].primitive().clone());
     let nodes = std::array::from_fn(|i| tapes[i].node());
     let (state, out) = ((operation.clone(), plains.clone()), operation.forward(plains));
-    let out: Taped = match OnTape(std::marker::PhantomData).prepare::<NoCheckpointing>(nodes).compute_bound().stateful()
-    {
+    let out: Taped = match OnTape(PhantomData).prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish(state, out),
         OpsKind::UnTracked(prepared) => prepared.finish(out),
     };
@@ -46,7 +48,7 @@ pub(super) fn record<const N: usize>(
 
 /// An operation's place on the tape.
 #[derive(Debug)]
-struct OnTape<O>(std::marker::PhantomData<O>);
+struct OnTape<O>(PhantomData<O>);
 
 impl<const N: usize, O: Operation<N>> Backward<Cube, N> for OnTape<O> {
     type State = (O, [CubeTensor; N]);
