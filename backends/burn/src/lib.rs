@@ -10,6 +10,7 @@ mod gpu;
 #[path = "no_gpu.rs"]
 mod gpu;
 mod kernels;
+mod on_tape;
 mod tensor;
 
 pub use backend::BurnBackend;

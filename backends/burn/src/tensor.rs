@@ -7,7 +7,7 @@ use burn::backend::ops::{ActivationOps, ConvOptions, FloatTensorOps, ModuleOps};
 use burn::backend::{
     AutodiffBackend, Dispatch, DispatchAutodiffContext, DispatchTensor, Shape, Slice, TensorData, TensorMetadata,
 };
-use exp_consistency::tensor::{Key, Mask, NormSilu, Tensor, reference};
+use exp_consistency::tensor::{Mask, NormSilu, Tensor, reference};
 
 use crate::{gpu, kernels};
 
@@ -177,15 +177,11 @@ impl Tensor for BurnTensor {
         }
     }
 
-    fn dropout(&self, rate: f64, key: Key) -> Self {
-        if rate == 0.0 {
-            return self.clone();
-        }
-        let (shape, mask) = (self.shape(), Mask::new(rate, key));
-        self.mul(&match gpu::mask(&without_tape(self.0.clone()), &mask) {
+    fn factors(&self, mask: &Mask) -> Self {
+        match gpu::mask(&without_tape(self.0.clone()), mask) {
             Some(factors) => BurnTensor(factors),
-            None => self.constant(&shape, &mask.factors(shape.iter().product())),
-        })
+            None => reference::factors(self, mask),
+        }
     }
 
     fn parted(&self, norm: &NormSilu<Self>) -> [Self; 2] {

@@ -203,8 +203,12 @@ pub trait Tensor: Clone + Send + Sync + 'static {
         if rate == 0.0 {
             return self.clone();
         }
-        let shape = self.shape();
-        self.mul(&self.constant(&shape, &Mask::new(rate, key).factors(shape.iter().product())))
+        self.mul(&self.factors(&Mask::new(rate, key)))
+    }
+
+    /// The factors of a dropout mask for this tensor, a constant.
+    fn factors(&self, mask: &Mask) -> Self {
+        reference::factors(self, mask)
     }
 }
 

@@ -10,9 +10,9 @@ use burn::backend::{Cube, DispatchTensor, Shape, Slice, TensorMetadata};
 use burn::tensor::FloatDType;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::on_tape::{Operation, record};
 use super::product::product;
 use super::sum::sum_of;
+use crate::on_tape::{Operation, record};
 
 /// Convolution with stride 1 and "same" zero padding, `[n,c,h,w]` x `[o,c,k,k]` + `[o]`; none where a tensor is not on a GPU,
 /// and for other strides and paddings.
@@ -74,17 +74,15 @@ fn kernel_gradient(x: CubeTensor, gradient: CubeTensor, k: usize) -> CubeTensor 
 #[derive(Debug, Clone, Copy)]
 struct PlainConvolution;
 
-impl Operation<2> for PlainConvolution {
-    fn forward(&self, [x, kernel]: [CubeTensor; 2]) -> CubeTensor {
-        convolved(x, kernel)
+impl Operation<Cube, 2> for PlainConvolution {
+    type Kept = [CubeTensor; 2];
+
+    fn forward(&self, inputs: [CubeTensor; 2]) -> (CubeTensor, Self::Kept) {
+        let [x, kernel] = inputs.clone();
+        (convolved(x, kernel), inputs)
     }
 
-    fn backward(
-        &self,
-        [x, kernel]: [CubeTensor; 2],
-        gradient: CubeTensor,
-        wanted: [bool; 2],
-    ) -> [Option<CubeTensor>; 2] {
+    fn backward(&self, [x, kernel]: Self::Kept, gradient: CubeTensor, wanted: [bool; 2]) -> [Option<CubeTensor>; 2] {
         let [_, _, k, _] = kernel.shape().dims();
         [
             wanted[0].then(|| input_gradient(gradient.clone(), kernel)),
@@ -96,15 +94,19 @@ impl Operation<2> for PlainConvolution {
 #[derive(Debug, Clone, Copy)]
 struct Convolution;
 
-impl Operation<3> for Convolution {
-    fn forward(&self, [x, kernel, bias]: [CubeTensor; 3]) -> CubeTensor {
+impl Operation<Cube, 3> for Convolution {
+    type Kept = [CubeTensor; 3];
+
+    fn forward(&self, inputs: [CubeTensor; 3]) -> (CubeTensor, Self::Kept) {
+        let [x, kernel, bias] = inputs.clone();
         let [o] = bias.shape().dims();
-        Cube::float_add(convolved(x, kernel), Cube::float_reshape(bias, Shape::from([1, o, 1, 1])))
+        let bias = Cube::float_reshape(bias, Shape::from([1, o, 1, 1]));
+        (Cube::float_add(convolved(x, kernel), bias), inputs)
     }
 
     fn backward(
         &self,
-        [x, kernel, bias]: [CubeTensor; 3],
+        [x, kernel, bias]: Self::Kept,
         gradient: CubeTensor,
         wanted: [bool; 3],
     ) -> [Option<CubeTensor>; 3] {

@@ -1,21 +1,33 @@
 //! GPUs by name, and the operations for which burn alone takes few threads, or rounds to tf32.
 //!
-//! [`on_tape`] joins operations to burn's tape; each other module is one of them. Each call answers `None` for tensors
-//! that are not on a GPU.
+//! Each module is one of them. Each call answers `None` for tensors that are not on a GPU.
 
 mod conv;
 mod mask;
 mod norm;
-mod on_tape;
 mod product;
 mod step;
 mod sum;
 
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{CudaDevice, Dispatch, DispatchDevice, TensorData};
+use burn::backend::{BackendTensor, Cube, CudaDevice, Dispatch, DispatchDevice, DispatchTensorKind, TensorData};
 
 pub(crate) use self::{conv::conv2d, mask::mask, norm::group_norm, product::matmul, step::update, sum::sum};
 use crate::OpenError;
+use crate::on_tape::Dispatched;
+
+impl Dispatched for Cube {
+    fn kind(tensor: BackendTensor<Cube>) -> DispatchTensorKind {
+        DispatchTensorKind::Cube(tensor)
+    }
+
+    fn of(kind: &DispatchTensorKind) -> Option<&BackendTensor<Cube>> {
+        match kind {
+            DispatchTensorKind::Cube(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+}
 
 /// The GPU of this name, once it has computed something.
 ///

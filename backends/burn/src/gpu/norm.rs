@@ -4,8 +4,8 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Cube, DispatchTensor, Shape, TensorMetadata};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::on_tape::{Operation, record};
 use super::sum::sum_of;
+use crate::on_tape::{Operation, record};
 
 /// Group normalisation of `[n,c,h,w]` by `[c]` and `[c]`, then SiLU if asked for; none where a tensor is not on a GPU.
 pub(crate) fn group_norm(
@@ -66,19 +66,23 @@ fn sigmoid(x: CubeTensor) -> CubeTensor {
     Cube::float_recip(Cube::float_add_scalar(Cube::float_exp(Cube::float_neg(x)), 1.0.into()))
 }
 
-impl Operation<3> for Normalisation {
-    fn forward(&self, [x, scale, bias]: [CubeTensor; 3]) -> CubeTensor {
+impl Operation<Cube, 3> for Normalisation {
+    type Kept = [CubeTensor; 3];
+
+    fn forward(&self, inputs: [CubeTensor; 3]) -> (CubeTensor, Self::Kept) {
+        let [x, scale, bias] = inputs.clone();
         let shape = x.shape();
         let normalised = Cube::float_reshape(self.normalised(x).0, shape);
         let out = Normalisation::scaled(normalised, scale, bias);
-        if self.silu { Cube::float_mul(out.clone(), sigmoid(out)) } else { out }
+        let out = if self.silu { Cube::float_mul(out.clone(), sigmoid(out)) } else { out };
+        (out, inputs)
     }
 
     /// Wu & He (2018), section 3, differentiated: with y the normalised values and g the gradient times `scale`, that of x is
     /// (g - mean g - y mean(g y)) over the deviation, the means over groups.
     fn backward(
         &self,
-        [x, scale, bias]: [CubeTensor; 3],
+        [x, scale, bias]: Self::Kept,
         gradient: CubeTensor,
         wanted: [bool; 3],
     ) -> [Option<CubeTensor>; 3] {

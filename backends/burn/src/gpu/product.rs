@@ -14,7 +14,7 @@ use cubek::matmul::multi_level;
 use cubek::matmul::strategy::Strategy;
 use cubek::std::InputBinding;
 
-use super::on_tape::{Operation, record};
+use crate::on_tape::{Operation, record};
 
 /// As [`exp_consistency::tensor::Tensor::matmul`]; none where a tensor is not on a GPU.
 pub(crate) fn matmul(lhs: &DispatchTensor, rhs: &DispatchTensor) -> Option<DispatchTensor> {
@@ -36,17 +36,15 @@ pub(super) fn product(lhs: CubeTensor, rhs: CubeTensor) -> CubeTensor {
 #[derive(Debug, Clone, Copy)]
 struct Product;
 
-impl Operation<2> for Product {
-    fn forward(&self, [lhs, rhs]: [CubeTensor; 2]) -> CubeTensor {
-        product(lhs, rhs)
+impl Operation<Cube, 2> for Product {
+    type Kept = [CubeTensor; 2];
+
+    fn forward(&self, inputs: [CubeTensor; 2]) -> (CubeTensor, Self::Kept) {
+        let [lhs, rhs] = inputs.clone();
+        (product(lhs, rhs), inputs)
     }
 
-    fn backward(
-        &self,
-        [lhs, rhs]: [CubeTensor; 2],
-        gradient: CubeTensor,
-        wanted: [bool; 2],
-    ) -> [Option<CubeTensor>; 2] {
+    fn backward(&self, [lhs, rhs]: Self::Kept, gradient: CubeTensor, wanted: [bool; 2]) -> [Option<CubeTensor>; 2] {
         [
             wanted[0].then(|| product(gradient.clone(), Cube::float_transpose(rhs))),
             wanted[1].then(|| product(Cube::float_transpose(lhs), gradient)),

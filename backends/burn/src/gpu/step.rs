@@ -1,6 +1,6 @@
 //! The optimiser's update on a GPU: one pass over each parameter instead of a dozen.
 
-use burn::backend::{DType, DispatchTensor, TensorMetadata};
+use burn::backend::{Cube, DType, DispatchTensor, TensorMetadata};
 use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::*;
@@ -8,12 +8,13 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use exp_consistency::engine::Update;
 
-use super::on_tape::{all, as_plain, plain};
+use crate::kernels::step::Numbers;
+use crate::on_tape::{all, as_plain, plain};
 
 /// One optimiser update on tensors of a GPU without a tape: parameter, average, first and second moment, gradient in; the first
 /// four out.
 pub(crate) fn update(rule: &Update, old: [&DispatchTensor; 5]) -> Option<[DispatchTensor; 4]> {
-    let old = all(old.map(as_plain))?.map(into_contiguous);
+    let old = all(old.map(as_plain::<Cube>))?.map(into_contiguous);
     let (shape, client, device) = (old[0].shape(), old[0].client.clone(), old[0].device.clone());
     let len = shape.num_elements();
     let new = || empty_device_contiguous_dtype(client.clone(), device.clone(), shape.clone(), DType::F32);
@@ -22,15 +23,33 @@ pub(crate) fn update(rule: &Update, old: [&DispatchTensor; 5]) -> Option<[Dispat
     let blocks = calculate_cube_count_elemwise(&client, len, threads);
     let [param, ema, m, v, gradient] = old.map(|tensor| tensor.into_buffer_arg());
     let [to_param, to_ema, to_m, to_v] = new.clone().map(|tensor| tensor.into_buffer_arg());
-    let [b1, b2, lr, eps, keep] = [rule.b1, rule.b2, rule.lr, rule.eps, rule.ema].map(|k| k as f32);
-    let [c1, c2, give] = [1.0 - rule.b1, 1.0 - rule.b2, 1.0 - rule.ema].map(|k| k as f32);
-    let rate = (rule.m_hat * rule.adapt.unwrap_or(1.0)) as f32;
-    let (v_hat, adapt) = (rule.v_hat as f32, u32::from(rule.adapt.is_some()));
+    let Numbers { b1, c1, b2, c2, rate, v_hat, eps, adapt, lr, keep, give } = Numbers::of(rule);
     updated::launch(
-        &client, blocks, threads, param, ema, m, v, gradient, to_param, to_ema, to_m, to_v, b1, c1, b2, c2, rate,
-        v_hat, eps, adapt, lr, keep, give,
+        &client,
+        blocks,
+        threads,
+        param,
+        ema,
+        m,
+        v,
+        gradient,
+        to_param,
+        to_ema,
+        to_m,
+        to_v,
+        b1,
+        c1,
+        b2,
+        c2,
+        rate,
+        v_hat,
+        eps,
+        u32::from(adapt),
+        lr,
+        keep,
+        give,
     );
-    Some(new.map(plain))
+    Some(new.map(plain::<Cube>))
 }
 
 /// The formula of [`Update`], at one place of each tensor; without `adapt` it divides by nothing.

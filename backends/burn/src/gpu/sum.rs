@@ -4,7 +4,7 @@
 //! threads makes each value, always in the same order.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Cube, DispatchTensor, TensorMetadata};
+use burn::backend::{Cube, DispatchTensor, Shape, TensorMetadata};
 use burn_cubecl::kernel::reduce::{KernelReduceStrategy, reduce_dims};
 use burn_cubecl::tensor::CubeTensor;
 use cubek::reduce::components::instructions::ReduceOperationConfig;
@@ -12,7 +12,7 @@ use cubek::reduce::launch::{ReduceStrategy, RoutineStrategy, VectorizationStrate
 use cubek::reduce::routines::BlueprintStrategy;
 use cubek::reduce::routines::cube::CubeStrategy;
 
-use super::on_tape::{Operation, record};
+use crate::on_tape::{Operation, record};
 
 /// As [`exp_consistency::tensor::Tensor::sum`]; none where the tensor is not on a GPU.
 pub(crate) fn sum(x: &DispatchTensor, axes: &[usize]) -> Option<DispatchTensor> {
@@ -33,12 +33,15 @@ pub(super) fn sum_of(x: CubeTensor, axes: &[usize]) -> CubeTensor {
 #[derive(Debug, Clone)]
 struct Sum(Vec<usize>);
 
-impl Operation<1> for Sum {
-    fn forward(&self, [x]: [CubeTensor; 1]) -> CubeTensor {
-        sum_of(x, &self.0)
+impl Operation<Cube, 1> for Sum {
+    type Kept = Shape;
+
+    fn forward(&self, [x]: [CubeTensor; 1]) -> (CubeTensor, Shape) {
+        let shape = x.shape();
+        (sum_of(x, &self.0), shape)
     }
 
-    fn backward(&self, [x]: [CubeTensor; 1], gradient: CubeTensor, _: [bool; 1]) -> [Option<CubeTensor>; 1] {
-        [Some(Cube::float_expand(gradient, x.shape()))]
+    fn backward(&self, shape: Shape, gradient: CubeTensor, _: [bool; 1]) -> [Option<CubeTensor>; 1] {
+        [Some(Cube::float_expand(gradient, shape))]
     }
 }

@@ -12,14 +12,39 @@ pub(crate) struct Old<'a> {
     pub gradient: &'a [f32],
 }
 
+/// The numbers of an update as kernels take them: `c` and `give` are the shares that the new value gets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    pub b1: f32,
+    pub c1: f32,
+    pub b2: f32,
+    pub c2: f32,
+    /// Factor of the first moment in the direction.
+    pub rate: f32,
+    pub v_hat: f32,
+    pub eps: f32,
+    /// Whether the direction is divided by the root of the second moment.
+    pub adapt: bool,
+    pub lr: f32,
+    pub keep: f32,
+    pub give: f32,
+}
+
+impl Numbers {
+    /// Those of a rule.
+    pub(crate) fn of(rule: &Update) -> Numbers {
+        let [b1, b2, lr, eps, keep, v_hat] =
+            [rule.b1, rule.b2, rule.lr, rule.eps, rule.ema, rule.v_hat].map(|k| k as f32);
+        let [c1, c2, give] = [1.0 - rule.b1, 1.0 - rule.b2, 1.0 - rule.ema].map(|k| k as f32);
+        let rate = (rule.m_hat * rule.adapt.unwrap_or(1.0)) as f32;
+        Numbers { b1, c1, b2, c2, rate, v_hat, eps, adapt: rule.adapt.is_some(), lr, keep, give }
+    }
+}
+
 /// The new parameter, average, first and second moment; the formula is that of [`Update`].
 pub(crate) fn update(rule: &Update, old: Old) -> [Vec<f32>; 4] {
     let n = old.param.len();
-    let [b1, b2, lr, eps, keep] = [rule.b1, rule.b2, rule.lr, rule.eps, rule.ema].map(|k| k as f32);
-    let [c1, c2, give] = [1.0 - rule.b1, 1.0 - rule.b2, 1.0 - rule.ema].map(|k| k as f32);
-    let step = (rule.m_hat * rule.adapt.unwrap_or(1.0)) as f32;
-    let v_hat = rule.v_hat as f32;
-    let adapt = rule.adapt.is_some();
+    let Numbers { b1, c1, b2, c2, rate, v_hat, eps, adapt, lr, keep, give } = Numbers::of(rule);
     let mut new = [(); 4].map(|()| vec![0.0; n]);
     let [param, ema, m, v] = &mut new;
     let outputs = param.iter_mut().zip(ema).zip(m).zip(v);
@@ -27,7 +52,7 @@ pub(crate) fn update(rule: &Update, old: Old) -> [Vec<f32>; 4] {
     for ((((param, ema), m), v), ((((p0, e0), m0), v0), g)) in outputs.zip(inputs) {
         *m = m0 * b1 + g * c1;
         *v = v0 * b2 + g * g * c2;
-        let direction = *m * step / if adapt { (*v * v_hat).sqrt() + eps } else { 1.0 };
+        let direction = *m * rate / if adapt { (*v * v_hat).sqrt() + eps } else { 1.0 };
         *param = p0 - direction * lr;
         *ema = e0 * keep + *param * give;
     }

@@ -1,6 +1,6 @@
 //! Composites in terms of primitives, for engines whose own kernel does not apply to every case.
 
-use super::{LineMap, NormSilu, Tensor, image_shape};
+use super::{LineMap, Mask, NormSilu, Tensor, image_shape};
 
 /// [`Tensor::sum_squares_of`].
 pub fn sum_squares_of<T: Tensor>(parts: &[&T]) -> T {
@@ -32,6 +32,12 @@ pub fn layer_norm<T: Tensor>(x: &T, scale: &T, bias: &T, eps: f64) -> T {
     let centred = x.sub(&x.mean(&[1]));
     let deviation = centred.square().mean(&[1]).offset(eps).sqrt();
     centred.div(&deviation).mul(&scale.reshape(&along)).add(&bias.reshape(&along))
+}
+
+/// [`Tensor::factors`].
+pub fn factors<T: Tensor>(x: &T, mask: &Mask) -> T {
+    let shape = x.shape();
+    x.constant(&shape, &mask.factors(shape.iter().product()))
 }
 
 /// [`Tensor::along_lines`].

@@ -1,21 +1,27 @@
-//! The kernels as operations on burn's CPU tensors, recorded on the tape where an input is.
+//! The kernels as operations on burn's CPU tensors.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{
-    Autodiff, AutodiffBackend, BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, Flex,
-    TensorData, TensorMetadata,
-};
+use burn::backend::{BackendTensor, DispatchTensor, DispatchTensorKind, Flex, TensorData, TensorMetadata};
 use exp_consistency::engine::Update;
 
 use super::{conv, norm, step};
+use crate::on_tape::{Dispatched, Operation, all, as_plain, plain, record};
 
 type Plain = FloatTensor<Flex>;
-type Taped = FloatTensor<Autodiff<Flex>>;
+
+impl Dispatched for Flex {
+    fn kind(tensor: BackendTensor<Flex>) -> DispatchTensorKind {
+        DispatchTensorKind::Flex(tensor)
+    }
+
+    fn of(kind: &DispatchTensorKind) -> Option<&BackendTensor<Flex>> {
+        match kind {
+            DispatchTensorKind::Flex(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+}
 
 /// Convolution with stride 1 and "same" zero padding: `[n,c,h,w]` x `[o,c,k,k]` + `[o]`, k of 1 or 3.
 pub(crate) fn conv2d(
@@ -33,8 +39,8 @@ pub(crate) fn conv2d(
     }
     let shape = [g.n, g.o, g.h, g.w];
     match bias {
-        Some(bias) => record(Convolution(g), [x, kernel, bias], shape),
-        None => record(PlainConvolution(g), [x, kernel], shape),
+        Some(bias) => record(OnSlices(Convolution(g), shape), [x, kernel, bias]),
+        None => record(OnSlices(PlainConvolution(g), shape), [x, kernel]),
     }
 }
 
@@ -50,26 +56,23 @@ pub(crate) fn group_norm(
     let shape = x.shape();
     let area = shape[2] * shape[3];
     let g = norm::Geometry { n: shape[0], c: shape[1], area, groups, eps: eps as f32, silu };
-    record(Normalisation(g), [x, scale, bias], [shape[0], shape[1], shape[2], shape[3]])
+    record(OnSlices(Normalisation(g), [shape[0], shape[1], shape[2], shape[3]]), [x, scale, bias])
 }
 
 /// Sum of squares of a CPU tensor without a tape, as `[1]`.
 pub(crate) fn sum_squares(x: &DispatchTensor) -> Option<DispatchTensor> {
-    let x = contiguous(as_plain(x)?);
-    Some(plain(tensor(vec![step::sum_squares(values(&x))], &[1])))
+    let x = contiguous(as_plain::<Flex>(x)?);
+    Some(plain::<Flex>(tensor(vec![step::sum_squares(values(&x))], &[1])))
 }
 
 /// One optimiser update on CPU tensors without a tape: parameter, average, first and second moment, gradient in; the
 /// first four out.
 pub(crate) fn update(rule: &Update, old: [&DispatchTensor; 5]) -> Option<[DispatchTensor; 4]> {
-    let mut inputs = Vec::with_capacity(5);
-    for tensor in old {
-        inputs.push(contiguous(as_plain(tensor)?));
-    }
+    let inputs = all(old.map(as_plain::<Flex>))?.map(contiguous);
     let [param, ema, m, v, gradient] = std::array::from_fn(|i| values(&inputs[i]));
     let new = step::update(rule, step::Old { param, ema, m, v, gradient });
     let shape = old[0].shape();
-    Some(new.map(|values| plain(tensor(values, &shape))))
+    Some(new.map(|values| plain::<Flex>(tensor(values, &shape))))
 }
 
 /// An operation of N inputs on slices.
@@ -90,79 +93,24 @@ trait Kernel<const N: usize>: Copy + std::fmt::Debug + Send + 'static {
     ) -> [Option<Vec<f32>>; N];
 }
 
-/// Runs a kernel whose output has this shape; none where an input is not on the CPU.
-fn record<const N: usize, K: Kernel<N>>(
-    kernel: K,
-    inputs: [&DispatchTensor; N],
-    shape: [usize; 4],
-) -> Option<DispatchTensor> {
-    let taped = inputs.iter().any(|input| input.autodiff != DispatchAutodiffContext::Disabled);
-    if !taped {
-        let mut known = Vec::with_capacity(N);
-        for input in inputs {
-            known.push(contiguous(as_plain(input)?));
-        }
-        let (out, _) = kernel.forward(std::array::from_fn(|i| values(&known[i])));
-        return Some(plain(tensor(out, &shape)));
+/// A kernel as an operation on tensors, and the shape of its output.
+#[derive(Debug, Clone, Copy)]
+struct OnSlices<K>(K, [usize; 4]);
+
+impl<const N: usize, K: Kernel<N>> Operation<Flex, N> for OnSlices<K> {
+    type Kept = ([Plain; N], K::Kept);
+
+    fn forward(&self, inputs: [Plain; N]) -> (Plain, Self::Kept) {
+        let inputs = inputs.map(contiguous);
+        let (out, kept) = self.0.forward(std::array::from_fn(|i| values(&inputs[i])));
+        (tensor(out, &self.1), (inputs, kept))
     }
-    let mut tapes = Vec::with_capacity(N);
-    for input in inputs {
-        tapes.push(as_taped(input)?);
-    }
-    let context = inputs.iter().map(|input| input.autodiff).find(|c| *c != DispatchAutodiffContext::Disabled)?;
-    let plain: Vec<Plain> = tapes.iter().map(|tape| contiguous(tape.primitive().clone())).collect();
-    let (out, kept) = kernel.forward(std::array::from_fn(|i| values(&plain[i])));
-    let out = tensor(out, &shape);
-    let nodes = std::array::from_fn(|i| tapes[i].node());
-    let out: Taped = match OnTape(kernel).prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish((plain, kept), out),
-        OpsKind::UnTracked(prepared) => prepared.finish(out),
-    };
-    let kind = DispatchTensorKind::Autodiff(Box::new(DispatchTensorKind::Flex(BackendTensor::Autodiff(out))));
-    Some(DispatchTensor { kind, autodiff: context })
-}
 
-/// A kernel's place on the tape.
-#[derive(Debug)]
-struct OnTape<K>(K);
-
-impl<const N: usize, K: Kernel<N>> Backward<Flex, N> for OnTape<K> {
-    type State = (Vec<Plain>, K::Kept);
-
-    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let (inputs, kept) = ops.state;
-        let gradient = contiguous(grads.consume::<Flex>(&ops.node));
-        let wanted = std::array::from_fn(|i| ops.parents[i].is_some());
+    fn backward(&self, (inputs, kept): Self::Kept, gradient: Plain, wanted: [bool; N]) -> [Option<Plain>; N] {
+        let gradient = contiguous(gradient);
         let slices = std::array::from_fn(|i| values(&inputs[i]));
-        let found = self.0.backward(slices, &kept, values(&gradient), wanted);
-        for ((parent, input), found) in ops.parents.into_iter().zip(&inputs).zip(found) {
-            if let (Some(parent), Some(found)) = (parent, found) {
-                grads.register::<Flex>(parent.id, tensor(found, &input.shape()));
-            }
-        }
-    }
-}
-
-fn plain(tensor: Plain) -> DispatchTensor {
-    let kind = DispatchTensorKind::Flex(BackendTensor::Float(tensor));
-    DispatchTensor { kind, autodiff: DispatchAutodiffContext::Disabled }
-}
-
-fn as_plain(input: &DispatchTensor) -> Option<Plain> {
-    match &input.kind {
-        DispatchTensorKind::Flex(BackendTensor::Float(tensor)) => Some(tensor.clone()),
-        _ => None,
-    }
-}
-
-/// The tensor on the tape; one without a tape joins as a constant.
-fn as_taped(input: &DispatchTensor) -> Option<Taped> {
-    match &input.kind {
-        DispatchTensorKind::Autodiff(inner) => match &**inner {
-            DispatchTensorKind::Flex(BackendTensor::Autodiff(tensor)) => Some(tensor.clone()),
-            _ => None,
-        },
-        _ => as_plain(input).map(<Autodiff<Flex> as AutodiffBackend>::from_inner),
+        let mut found = self.0.backward(slices, &kept, values(&gradient), wanted);
+        std::array::from_fn(|i| found[i].take().map(|found| tensor(found, &inputs[i].shape())))
     }
 }
 
