@@ -61,7 +61,10 @@ impl Command {
             }
         }
         let argv = problems.collect(argv(tree, cwd));
-        let config = to_json(tree).as_object().cloned().unwrap_or_default();
+        let config = match to_json(tree) {
+            Json::Object(config) => config,
+            _ => Map::new(),
+        };
         let command = Command { argv: argv.unwrap_or_default(), cwd: cwd.to_owned(), config };
         problems.or_ok(command)
     }

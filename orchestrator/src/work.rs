@@ -1,5 +1,6 @@
 //! What is to be done in a run directory: the content of `spec.json`.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use exp_api::Job;
@@ -20,8 +21,8 @@ pub enum Work {
 /// `spec.json` of a program.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CommandFile {
-    command: Command,
+struct CommandFile<'a> {
+    command: Cow<'a, Command>,
 }
 
 impl Work {
@@ -36,7 +37,7 @@ impl Work {
             std::fs::read_to_string(&file).map_err(|source| JobFileError::Read { path: path.clone(), source })?;
         // A job begins with its task: a program alone begins with the word.
         let read = match text.trim_start_matches(['{', ' ', '\n']).starts_with("\"command\"") {
-            true => serde_json::from_str(&text).map(|CommandFile { command }| Work::Command(command)),
+            true => serde_json::from_str(&text).map(|CommandFile { command }| Work::Command(command.into_owned())),
             false => serde_json::from_str(&text).map(|job| Work::Job(Box::new(job))),
         };
         read.map_err(|source| JobFileError::Parse { path, source })
@@ -50,7 +51,7 @@ impl Work {
         match self {
             Work::Job(job) => job.to_text(),
             Work::Command(command) => {
-                serde_json::to_string_pretty(&CommandFile { command: command.clone() }).map(|text| text + "\n")
+                serde_json::to_string_pretty(&CommandFile { command: Cow::Borrowed(command) }).map(|text| text + "\n")
             }
         }
     }

@@ -1,14 +1,14 @@
 //! A composed configuration, and the views that `--cfg` prints.
 
-use indexmap::IndexMap;
+use std::sync::Arc;
 
-use super::defaults::{Branch, Load};
 use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
 use super::node::{self, Key, Node, Value};
 use super::problem::{Problem, Problems, Warning};
 use super::python;
+use super::stack::Stack;
 use super::world::World;
 
 /// A composed configuration. Interpolations stay in the tree until they are asked for.
@@ -16,12 +16,8 @@ use super::world::World;
 pub struct Composed {
     /// The job's configuration and the `hydra` node.
     pub tree: Node,
-    /// What asked for what.
-    pub defaults: Vec<Branch>,
-    /// The files it was made of, in the order of merging.
-    pub loads: Vec<Load>,
-    /// The option of every group; `None` for a group with nothing chosen.
-    pub choices: IndexMap<String, Option<String>>,
+    /// The files it was made of.
+    pub stack: Arc<Stack>,
     /// The overrides of the job, as typed.
     pub task_overrides: Vec<String>,
     /// The overrides of the `hydra` node, as typed.

@@ -12,6 +12,7 @@ use super::node::{Node, Value};
 use super::origin::{Origin, Source};
 use super::problem::{Problem, Warning};
 use super::search::{Place, SearchPath};
+use super::stack::Stacks;
 use super::yaml;
 
 /// How much of a file is searched for its header, in characters.
@@ -69,12 +70,13 @@ pub struct Library {
     read: Mutex<Read>,
     /// The places that a configuration added last, and the library with them.
     extended: Mutex<Option<(Vec<PathBuf>, Arc<Library>)>>,
+    pub(super) stacks: Stacks,
 }
 
 impl Library {
     /// A library that has read nothing yet.
     pub fn new(search: SearchPath) -> Self {
-        Self { search, read: Mutex::default(), extended: Mutex::default() }
+        Self { search, read: Mutex::default(), extended: Mutex::default(), stacks: Stacks::default() }
     }
 
     /// The library with the directories that a configuration adds. All jobs of a sweep add the same and share it.

@@ -120,7 +120,7 @@ fn walk(node: &mut Node, path: &str, problems: &mut Problems) {
         problems.0.push(problem.key(shown).trail(&node.trail));
         return;
     };
-    for (key, child) in map {
+    for (key, child) in map.iter_mut() {
         let path = format!("{prefix}{key}");
         if is_declared(&path) {
             walk(child, &path, problems);

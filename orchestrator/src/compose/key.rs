@@ -62,7 +62,10 @@ impl From<&str> for Key {
 
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&python::str(&self.to_value()))
+        match self {
+            Self::Str(text) => f.write_str(text),
+            other => f.write_str(&python::str(&other.to_value())),
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! | find | [`search`], [`fragment`], `yaml` | name -> file in parts, every value with its line |
 //! | parse | [`overrides`] | word -> [`Override`] |
 //! | select | [`defaults`] | defaults lists and choices -> files in order, with their packages |
-//! | stack | `merge` | files -> one tree |
+//! | stack | `stack`, `merge` | files -> one tree |
 //! | edit | `overrides::apply` | `a=1`, `+a=1`, `~a` -> the tree changed |
 //! | finish | `hydra_node` | the `hydra` node checked and filled in |
 //! | ask | [`composed`], `interpolate`, `emit` | path -> value; tree -> YAML |
@@ -34,6 +34,7 @@ mod interpolate;
 mod json;
 mod key;
 mod lexeme;
+mod map;
 mod merge;
 pub mod node;
 pub mod origin;
@@ -47,6 +48,7 @@ mod request;
 mod scalar;
 pub mod search;
 pub mod secret;
+mod stack;
 pub mod sweep;
 mod world;
 mod yaml;
@@ -63,5 +65,6 @@ pub use problem::{Problem, Problems};
 pub use python::{float as float_text, str as text};
 pub use request::{Mode, Request, compose};
 pub use search::{Place, SearchPath};
+pub use stack::Stack;
 pub use world::World;
 pub use yaml::load as load_yaml;

@@ -3,9 +3,8 @@
 //! Owns the data type and plain navigation. Interpolations are still ordinary strings here
 //! (`interpolate` gives them meaning), and so is `???`, the mark of a value that must be set.
 
-use indexmap::IndexMap;
-
 pub use super::key::Key;
+pub use super::map::Map;
 use super::origin::{Origin, Trail};
 
 /// The text of a value that must be given before use.
@@ -40,9 +39,6 @@ pub enum Value {
     /// A map in insertion order.
     Map(Map),
 }
-
-/// A map in insertion order.
-pub type Map = IndexMap<Key, Node>;
 
 impl Value {
     /// Text as a value.
@@ -180,13 +176,18 @@ impl Node {
         1 + self.children().map(Node::depth).max().unwrap_or(0)
     }
 
+    /// Whether a text in it holds an interpolation, escaped or not.
+    pub fn has_interpolations(&self) -> bool {
+        self.value.is_interpolated() || self.children().any(Node::has_interpolations)
+    }
+
     fn children(&self) -> impl Iterator<Item = &Node> {
         let (items, map) = match &self.value {
             Value::List(items) => (Some(items), None),
             Value::Map(map) => (None, Some(map)),
             _ => (None, None),
         };
-        items.into_iter().flatten().chain(map.into_iter().flat_map(Map::values))
+        items.into_iter().flatten().chain(map.into_iter().flat_map(|map| map.values()))
     }
 
     /// Puts this node under a dotted path of otherwise empty maps.

@@ -4,18 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::composed::Composed;
-use super::defaults::{self, Load, Selection};
+use super::defaults::Choices;
 use super::fragment::Library;
 use super::hydra_node;
-use super::merge::{self, Keys};
 use super::node::{Key, Map, Node, Value};
 use super::overrides::{self, Kind, Override, Parsed, SweepValues};
 use super::problem::{Caret, Problem, Problems, Warning, nearest};
 use super::search::{Place, SearchPath, Source};
+use super::stack::Stack;
 use super::world::World;
-
-/// How many values a configuration may hold.
-const MAX_NODES: usize = 1_000_000;
 
 /// What a composition is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,22 +52,16 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
     let (extended, mut warnings) = extended_search(request, &overrides)?;
     let library = extended.as_deref().unwrap_or(request.library);
     let open = request.mode == Mode::Multirun;
-    let selected = defaults::select(library, request.config_name, overrides.clone(), request.world, open);
-    // What is odd in a defaults list is likely to be why the lists do not go together.
-    let selected = selected.map_err(|mut problems| {
-        problems.0.extend(library.warnings().into_iter().map(|warning| warning.0));
-        problems
-    })?;
+    let (choices, values) = Choices::new(&library.search, overrides.clone())?;
+    let stack = Stack::of(library, request.config_name, choices, open, request.world)?;
     warnings.extend(library.warnings());
-    let mut tree = stack(library, &selected.loads, request.world)?;
-    overrides::apply(&mut tree, &selected.values, request.world).map_err(|problems| near_groups(problems, library))?;
-    finish_hydra(&mut tree, request, library, &overrides, &selected)?;
+    let mut tree = stack.tree.clone();
+    overrides::apply(&mut tree, &values, request.world).map_err(|problems| near_groups(problems, library))?;
+    finish_hydra(&mut tree, request, library, &overrides, &stack)?;
     let words = |hydra| overrides.iter().filter(|o| o.is_hydra() == hydra).map(|o| o.text.to_string()).collect();
     Ok(Composed {
         tree,
-        defaults: selected.tree,
-        loads: selected.loads,
-        choices: selected.choices,
+        stack,
         task_overrides: words(false),
         hydra_overrides: words(true),
         warnings,
@@ -171,36 +162,13 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
     Ok((Some(request.library.and(provider, dirs)), warnings))
 }
 
-/// Merges the files in order, each under its package.
-fn stack(library: &Library, loads: &[Load], world: &World) -> Result<Node, Problem> {
-    let mut tree = Node::empty_map();
-    for load in loads {
-        let Some(fragment) = library.load(&load.path)? else {
-            return Err(Problem::new(format!("there is no `{}`", load.path)).origin(&load.origin));
-        };
-        let over =
-            merge::embed(fragment.body.clone(), &load.package).map_err(|problem| problem.origin(&load.origin))?;
-        let own = load.primary || load.path == "hydra/config";
-        if let Some(path) = over.at("hydra.searchpath").filter(|node| !own && node.value != Value::Null) {
-            return Err(Problem::new("only the primary configuration may extend the search path")
-                .key("hydra.searchpath")
-                .trail(&path.trail));
-        }
-        merge::merge(&mut tree, &[], over, world, Keys::Open)?;
-        if tree.size() > MAX_NODES {
-            return Err(Problem::new(format!("more than {MAX_NODES} values")).origin(&load.origin));
-        }
-    }
-    Ok(tree)
-}
-
 /// Checks the `hydra` node and writes what is known only now.
 fn finish_hydra(
     tree: &mut Node,
     request: &Request,
     library: &Library,
     overrides: &[Override],
-    selected: &Selection,
+    stack: &Stack,
 ) -> Result<(), Problems> {
     let Some(hydra) = tree.child_mut("hydra") else { return Ok(()) };
     hydra_node::check(hydra)?;
@@ -211,7 +179,7 @@ fn finish_hydra(
     };
     set(hydra, "overrides.hydra", words(true));
     set(hydra, "overrides.task", words(false));
-    let choices = selected.choices.iter().map(|(key, option)| (key.as_str(), option.as_deref()));
+    let choices = stack.choices.iter().map(|(key, option)| (key.as_str(), option.as_deref()));
     set(hydra, "runtime.choices", hydra_node::table(choices));
     copy_env(hydra, request.world)?;
     set(hydra, "runtime.version", Value::str(hydra_node::VERSION));

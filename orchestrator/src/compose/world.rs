@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The world as it was when the program started.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct World {
     /// The environment variables; each job of a sweep has them.
     pub env: Arc<BTreeMap<String, String>>,

@@ -5,6 +5,7 @@
 //! deletion must have met its entry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -20,8 +21,8 @@ use crate::compose::search::SearchPath;
 pub struct Choices {
     /// Entries that `+group=option` adds to the primary list.
     pub appended: Vec<Item>,
-    /// The overrides that set values, in order.
-    pub values: Vec<Override>,
+    /// The overrides that choose, in order.
+    pub words: Vec<Arc<str>>,
     /// The option of each group met so far.
     pub known: IndexMap<String, Option<String>>,
     decided: IndexMap<String, Decided>,
@@ -47,23 +48,24 @@ struct Deleted {
 }
 
 impl Choices {
-    /// Sorts overrides into choices of groups and values.
+    /// Sorts overrides into choices of groups and those that set values.
     ///
     /// # Errors
     /// All overrides that are neither.
-    pub fn new(search: &SearchPath, overrides: Vec<Override>) -> Result<Self, Problems> {
-        let mut choices = Self::default();
+    pub fn new(search: &SearchPath, overrides: Vec<Override>) -> Result<(Self, Vec<Override>), Problems> {
+        let (mut choices, mut values) = (Self::default(), Vec::new());
         let mut problems = Problems::default();
         for item in overrides.into_iter().filter(|item| item.sweep().is_none()) {
             let is_map = matches!(item.element(), Some(Element::Map(_)));
             if is_map || !search.is_group(&item.key) {
-                choices.values.push(item);
+                values.push(item);
                 continue;
             }
             let done = choices.choose(&item).map_err(|p| p.key(item.full_key()).origin(&item.origin()));
             problems.collect(done);
+            choices.words.push(item.text);
         }
-        problems.or_ok(choices)
+        problems.or_ok((choices, values))
     }
 
     fn choose(&mut self, item: &Override) -> Result<(), Problem> {

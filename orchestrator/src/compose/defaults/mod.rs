@@ -13,14 +13,13 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
+pub use choices::Choices;
 pub use item::Item;
 
-use choices::Choices;
 use tree::{Expander, Tree};
 
 use super::fragment::Library;
 use super::origin::{Origin, Trail};
-use super::overrides::Override;
 use super::problem::{Problem, Problems};
 use super::world::World;
 
@@ -71,22 +70,19 @@ pub struct Selection {
     pub loads: Vec<Load>,
     /// The option of every group; `None` for a group with nothing chosen.
     pub choices: IndexMap<String, Option<String>>,
-    /// The overrides that set values.
-    pub values: Vec<Override>,
 }
 
 /// Works out what to load.
 ///
 /// # Errors
-/// Files that are not there, entries that contradict each other, overrides that meet nothing.
+/// Files that are not there, entries that contradict each other, choices that meet nothing.
 pub fn select(
     library: &Library,
     primary: &str,
-    overrides: Vec<Override>,
+    choices: Choices,
     world: &World,
     skip_missing: bool,
 ) -> Result<Selection, Problems> {
-    let choices = Choices::new(&library.search, overrides)?;
     let mut expander = Expander::new(library, world, choices, skip_missing);
     let roots = expander.roots(primary)?;
     let mut flat = Flat::default();
@@ -94,9 +90,8 @@ pub fn select(
         flat.add(root, None)?;
     }
     expander.choices.all_used()?;
-    let Choices { known, values, .. } = expander.choices;
     let tree = roots.iter().map(Branch::of).collect();
-    Ok(Selection { tree, loads: flat.loads, choices: known, values })
+    Ok(Selection { tree, loads: flat.loads, choices: expander.choices.known })
 }
 
 #[derive(Default)]

@@ -8,6 +8,8 @@ mod origins;
 mod scalar;
 mod style;
 
+use std::borrow::Cow;
+
 use super::node::{Key, Map, Node, Value};
 use super::{base64, python};
 
@@ -170,7 +172,8 @@ impl Writer {
             self.line_break();
         }
         if self.column < indent {
-            self.write(&" ".repeat(indent - self.column));
+            self.out.extend(std::iter::repeat_n(' ', indent - self.column));
+            self.column = indent;
             self.blank = true;
         }
     }
@@ -179,10 +182,10 @@ impl Writer {
 /// Whether a key fits before its colon.
 fn is_simple(key: &Key) -> bool {
     let (text, tag) = match key {
-        Key::Str(text) => (text.clone(), "!!str"),
-        Key::Int(n) => (n.to_string(), "!!int"),
-        Key::Float(x) => (float(*x), "!!float"),
-        Key::Bool(flag) => (flag.to_string(), "!!bool"),
+        Key::Str(text) => (Cow::Borrowed(text.as_str()), "!!str"),
+        Key::Int(n) => (n.to_string().into(), "!!int"),
+        Key::Float(x) => (float(*x).into(), "!!float"),
+        Key::Bool(flag) => (flag.to_string().into(), "!!bool"),
         Key::Bytes(_) => return false,
     };
     let breaks = text.contains(['\n', '\u{85}', '\u{2028}', '\u{2029}']);

@@ -55,6 +55,10 @@ impl Resolver<'_> {
         node: &Node,
         mut each: impl FnMut(&[Key], &Node) -> Result<Node, Problem>,
     ) -> Result<Node, Problem> {
+        // Of the root, not everything may be in sight.
+        if !place.is_empty() && !node.has_interpolations() {
+            return Ok(node.clone());
+        }
         let mut below = |key: Key, child: &Node| {
             let mut place = place.to_vec();
             place.push(key);
@@ -62,13 +66,9 @@ impl Resolver<'_> {
         };
         let value = match &node.value {
             Value::Map(entries) => {
-                let mut map = Map::with_capacity(entries.len());
-                for (key, child) in entries {
-                    if !place.is_empty() || self.scope.sees(key) {
-                        map.insert(key.clone(), below(key.clone(), child)?);
-                    }
-                }
-                Value::Map(map)
+                let seen = entries.iter().filter(|(key, _)| !place.is_empty() || self.scope.sees(key));
+                let copied = seen.map(|(key, child)| Ok((key.clone(), below(key.clone(), child)?)));
+                Value::Map(copied.collect::<Result<Map, Problem>>()?)
             }
             Value::List(items) => {
                 let items = items.iter().enumerate();

@@ -1,6 +1,5 @@
 //! Lists and maps: their tags, merge keys and duplicate keys.
 
-use indexmap::IndexMap;
 use saphyr_parser::{Event, Marker, ScalarStyle, Tag};
 
 use super::loader::Loader;
@@ -90,7 +89,7 @@ impl Loader<'_> {
             return Ok((Value::Map(own), size));
         }
         // Merged keys stand first, the mapping's own win.
-        let mut map: Map = IndexMap::new();
+        let mut map = Map::new();
         for (key, node) in merged.into_iter().chain(own) {
             map.insert(key, node);
         }

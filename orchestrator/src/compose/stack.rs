@@ -1,0 +1,167 @@
+//! The files that choices lead to, laid over one another. Jobs of a sweep that choose the same options have one stack, and
+//! differ in the values that are then set.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indexmap::IndexMap;
+
+use super::defaults::{self, Branch, Choices, Load};
+use super::fragment::Library;
+use super::merge::{self, Keys};
+use super::node::{Node, Value};
+use super::problem::{Problem, Problems};
+use super::world::World;
+
+/// How many values a configuration may hold.
+const MAX_NODES: usize = 1_000_000;
+/// How many stacks a library keeps: sweeps may go over many options.
+const KEPT: usize = 32;
+
+/// Files in their order, and the tree that they make.
+#[derive(Debug)]
+pub struct Stack {
+    /// What asked for what: the built-in file and the primary one.
+    pub defaults: Vec<Branch>,
+    /// The files, in the order in which they are merged.
+    pub loads: Vec<Load>,
+    /// The option of every group; `None` for a group with nothing chosen.
+    pub choices: IndexMap<String, Option<String>>,
+    /// The files merged, each under its package.
+    pub tree: Node,
+}
+
+/// What a stack of a library depends on.
+#[derive(PartialEq)]
+struct Asked {
+    config_name: String,
+    /// The overrides that choose options.
+    words: Vec<Arc<str>>,
+    open: bool,
+    world: World,
+}
+
+/// The stacks that were asked for last.
+#[derive(Default)]
+pub(super) struct Stacks(Mutex<VecDeque<(Asked, Arc<Stack>)>>);
+
+impl Stack {
+    /// The stack of a primary configuration and of `choices`; of an `open` one, a group may be without an option.
+    ///
+    /// # Errors
+    /// Files that are not there or do not go together, entries that contradict each other, choices that meet nothing.
+    pub fn of(
+        library: &Library,
+        config_name: &str,
+        choices: Choices,
+        open: bool,
+        world: &World,
+    ) -> Result<Arc<Stack>, Problems> {
+        let words = choices.words.clone();
+        let asked = Asked { config_name: config_name.to_owned(), words, open, world: world.clone() };
+        let kept = || library.stacks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = kept().iter().find(|(known, _)| *known == asked) {
+            return Ok(Arc::clone(known));
+        }
+        let selected = defaults::select(library, config_name, choices, world, open);
+        // What is odd in a defaults list is likely to be why the lists do not go together.
+        let selected = selected.map_err(|mut problems| {
+            problems.0.extend(library.warnings().into_iter().map(|warning| warning.0));
+            problems
+        })?;
+        let tree = merged(library, &selected.loads, world)?;
+        let (defaults, loads, choices) = (selected.tree, selected.loads, selected.choices);
+        let stack = Arc::new(Stack { defaults, loads, choices, tree });
+        let mut kept = kept();
+        kept.truncate(KEPT - 1);
+        kept.push_front((asked, Arc::clone(&stack)));
+        Ok(stack)
+    }
+}
+
+/// Merges the files in order, each under its package.
+fn merged(library: &Library, loads: &[Load], world: &World) -> Result<Node, Problem> {
+    let mut tree = Node::empty_map();
+    for load in loads {
+        let Some(fragment) = library.load(&load.path)? else {
+            return Err(Problem::new(format!("there is no `{}`", load.path)).origin(&load.origin));
+        };
+        let over =
+            merge::embed(fragment.body.clone(), &load.package).map_err(|problem| problem.origin(&load.origin))?;
+        let own = load.primary || load.path == "hydra/config";
+        if let Some(path) = over.at("hydra.searchpath").filter(|node| !own && node.value != Value::Null) {
+            return Err(Problem::new("only the primary configuration may extend the search path")
+                .key("hydra.searchpath")
+                .trail(&path.trail));
+        }
+        merge::merge(&mut tree, &[], over, world, Keys::Open)?;
+        if tree.size() > MAX_NODES {
+            return Err(Problem::new(format!("more than {MAX_NODES} values")).origin(&load.origin));
+        }
+    }
+    Ok(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::{Mode, Part, Place, Request, SearchPath, View, compose};
+
+    const FILES: &[(&str, &str)] = &[
+        ("config.yaml", "defaults: [g: a, h@x: '${oc.env:V}', _self_]\nn: {m: 1}"),
+        ("g/a.yaml", "v: a\nlist: [1]"),
+        ("g/b.yaml", "v: b"),
+        ("h/a.yaml", "w: a"),
+        ("h/b.yaml", "w: b\nu: ${n}"),
+        ("other.yaml", "defaults: [g: b]\nn: 2"),
+    ];
+
+    fn world(v: &str) -> World {
+        World {
+            env: std::collections::BTreeMap::from([("V".to_owned(), v.to_owned())]).into(),
+            now: "2024-01-02T03:04:05[UTC]".parse().expect("an instant"),
+            cwd: "/".into(),
+            job_name: "exp".to_owned(),
+        }
+    }
+
+    fn library() -> Library {
+        Library::new(SearchPath::new(Place::Embedded(FILES)))
+    }
+
+    /// All that a request comes to, in words.
+    fn answer(library: &Library, config_name: &str, words: &[&str], world: &World) -> String {
+        let overrides: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        let request = Request { library, config_name, overrides: &overrides, mode: Mode::Run, job: None, world };
+        let view = View { part: Part::All, origins: true, ..View::default() };
+        match compose(&request) {
+            Ok(composed) => format!("{}{:?}", composed.print(&view).expect("text"), composed.stack),
+            Err(problems) => problems.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_what_would_be_made() {
+        let kept = library();
+        let [first, second] = [world("a"), world("b")];
+        let requests: &[(&str, &[&str], &World)] = &[
+            ("config", &[], &first),
+            ("config", &["n.m=2", "x.w=c"], &first),
+            ("config", &["+x.w.deep=1"], &first),
+            ("config", &["~n"], &first),
+            ("config", &["g=b", "x.u.m=3"], &second),
+            ("config", &["g=b"], &first),
+            ("config", &["+g@y=a", "y.list=[2]"], &first),
+            ("config", &["g=c"], &first),
+            ("config", &["g=c"], &first),
+            ("config", &["~g"], &first),
+            ("config", &[], &second),
+            ("other", &[], &first),
+        ];
+        // Twice, so that every one of them finds what the others left.
+        for (name, words, world) in requests.iter().chain(requests) {
+            assert_eq!(answer(&kept, name, words, world), answer(&library(), name, words, world), "{name} {words:?}");
+        }
+        assert!(kept.stacks.0.lock().expect("stacks").len() < requests.len(), "requests that share a stack have one");
+    }
+}
