@@ -6,10 +6,10 @@
 //! they would take nine times the memory of the image.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Cube, DispatchTensor, Shape, Slice, TensorMetadata};
-use burn::tensor::FloatDType;
+use burn::backend::{Cube, DispatchTensor, Shape, TensorMetadata};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::patches::patches;
 use super::product::product;
 use super::sum::sum_of;
 use crate::on_tape::{Operation, record};
@@ -31,19 +31,6 @@ pub(crate) fn conv2d(
         Some(bias) => record(Convolution, [x, kernel, bias]),
         None => record(PlainConvolution, [x, kernel]),
     }
-}
-
-/// `[n,c,h,w]` as `[n,k*k*c,h*w]`: for each pixel what each tap of a kernel sees of each channel.
-fn patches(x: CubeTensor, k: usize) -> CubeTensor {
-    let [n, c, h, w] = x.shape().dims();
-    if k == 1 {
-        return Cube::float_reshape(x, Shape::from([n, c, h * w]));
-    }
-    let window = |y: usize, x: usize| [Slice::full(), Slice::full(), Slice::from(y..y + h), Slice::from(x..x + w)];
-    let zeros = Cube::float_zeros(Shape::from([n, c, h + k - 1, w + k - 1]), &x.device, FloatDType::F32);
-    let padded = Cube::float_slice_assign(zeros, &window(k / 2, k / 2), x);
-    let taps = (0..k * k).map(|tap| Cube::float_slice(padded.clone(), &window(tap / k, tap % k)));
-    Cube::float_reshape(Cube::float_cat(taps.collect(), 1), Shape::from([n, k * k * c, h * w]))
 }
 
 /// `[o,c,k,k]` as `[n,o,k*k*c]`, in memory once for all images.

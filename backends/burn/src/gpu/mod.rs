@@ -5,6 +5,7 @@
 mod conv;
 mod mask;
 mod norm;
+mod patches;
 mod product;
 mod step;
 mod sum;
