@@ -1,7 +1,12 @@
-//! Group normalisation, then SiLU where asked for, with sums by many threads; its gradient keeps the image alone.
+//! Group normalisation, then SiLU where asked for, in a few passes; its gradient keeps the image alone.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Cube, DispatchTensor, Shape, TensorMetadata};
+use burn::backend::{Cube, DType, DispatchTensor, Shape, TensorMetadata};
+use burn_cubecl::cubecl;
+use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn_cubecl::cubecl::prelude::*;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::sum::sum_of;
@@ -26,88 +31,259 @@ struct Normalisation {
     silu: bool,
 }
 
-impl Normalisation {
-    /// `[n,c,h,w]` as `[n,groups,values]`.
-    fn grouped(self, x: CubeTensor) -> CubeTensor {
-        let [n, c, h, w] = x.shape().dims();
-        Cube::float_reshape(x, Shape::from([n, self.groups, c / self.groups * h * w]))
+/// An image, and what its groups come to.
+struct Grouped {
+    /// `[n,c,h,w]`, rows after one another.
+    x: CubeTensor,
+    /// The sums of groups, and of the squares of what differs from their means: `[n,groups,1]`.
+    total: CubeTensor,
+    squares: CubeTensor,
+    /// Values of a channel, channels, values of a group, and one over these.
+    pixels: usize,
+    channels: usize,
+    values: usize,
+    share: f32,
+}
+
+impl Grouped {
+    fn new(x: CubeTensor, groups: usize) -> Self {
+        let [n, channels, h, w] = x.shape().dims();
+        let (pixels, values) = (h * w, channels / groups * h * w);
+        let (x, share) = (into_contiguous(x), (1.0 / values as f64) as f32);
+        let sum = |x: CubeTensor| sum_of(Cube::float_reshape(x, Shape::from([n, groups, values])), &[2]);
+        let total = sum(x.clone());
+        let apart = like(&x);
+        let (blocks, threads) = one_for_each(&x);
+        let [image, sums, out] = [&x, &total, &apart].map(|tensor| tensor.clone().into_buffer_arg());
+        squared::launch(&x.client, blocks, threads, image, sums, out, values, share);
+        Self { squares: sum(apart), x, total, pixels, channels, values, share }
     }
 
-    /// Values less their group's mean, over its standard deviation; and one over that deviation: `[n,groups,values]` and
-    /// `[n,groups,1]`.
-    fn normalised(self, x: CubeTensor) -> (CubeTensor, CubeTensor) {
-        let x = self.grouped(x);
-        let centred = Cube::float_sub(x.clone(), mean(x));
-        let variance = mean(Cube::float_mul(centred.clone(), centred.clone()));
-        let scale = Cube::float_recip(Cube::float_sqrt(Cube::float_add_scalar(variance, self.eps.into())));
-        (Cube::float_mul(centred, scale.clone()), scale)
-    }
-
-    /// The output before SiLU.
-    fn scaled(normalised: CubeTensor, scale: CubeTensor, bias: CubeTensor) -> CubeTensor {
-        Cube::float_add(Cube::float_mul(normalised, along_channels(scale)), along_channels(bias))
+    /// The image, the sums and the squares as arguments of a kernel.
+    fn arguments(&self) -> [BufferArg; 3] {
+        [&self.x, &self.total, &self.squares].map(|tensor| tensor.clone().into_buffer_arg())
     }
 }
 
-/// Means of groups.
-fn mean(x: CubeTensor) -> CubeTensor {
-    let [_, _, values] = x.shape().dims();
-    Cube::float_mul_scalar(sum_of(x, &[2]), (1.0 / values as f64).into())
+/// A tensor of the same shape, with nothing in it yet.
+fn like(x: &CubeTensor) -> CubeTensor {
+    empty_device_contiguous_dtype(x.client.clone(), x.device.clone(), x.shape(), DType::F32)
 }
 
-/// `[c]` as `[1,c,1,1]`.
-fn along_channels(values: CubeTensor) -> CubeTensor {
-    let [c] = values.shape().dims();
-    Cube::float_reshape(values, Shape::from([1, c, 1, 1]))
-}
-
-/// 1/(1+exp(-x)).
-fn sigmoid(x: CubeTensor) -> CubeTensor {
-    Cube::float_recip(Cube::float_add_scalar(Cube::float_exp(Cube::float_neg(x)), 1.0.into()))
+/// A thread for each value of a tensor.
+fn one_for_each(x: &CubeTensor) -> (CubeCount, CubeDim) {
+    let len = x.shape().num_elements();
+    let threads = CubeDim::new(&x.client, len);
+    (calculate_cube_count_elemwise(&x.client, len, threads), threads)
 }
 
 impl Operation<Cube, 3> for Normalisation {
     type Kept = [CubeTensor; 3];
 
     fn forward(&self, inputs: [CubeTensor; 3]) -> (CubeTensor, Self::Kept) {
-        let [x, scale, bias] = inputs.clone();
-        let shape = x.shape();
-        let normalised = Cube::float_reshape(self.normalised(x).0, shape);
-        let out = Normalisation::scaled(normalised, scale, bias);
-        let out = if self.silu { Cube::float_mul(out.clone(), sigmoid(out)) } else { out };
+        let [x, scale, bias] = inputs.clone().map(into_contiguous);
+        let of = Grouped::new(x, self.groups);
+        let out = like(&of.x);
+        let (blocks, threads) = one_for_each(&of.x);
+        let [x, total, squares] = of.arguments();
+        let [scale, bias, to] = [scale, bias, out.clone()].map(CubeTensor::into_buffer_arg);
+        let (eps, silu) = (self.eps as f32, u32::from(self.silu));
+        let Grouped { pixels, channels, values, share, .. } = of;
+        normalised::launch(
+            &out.client,
+            blocks,
+            threads,
+            x,
+            total,
+            squares,
+            scale,
+            bias,
+            to,
+            pixels,
+            channels,
+            values,
+            share,
+            eps,
+            silu,
+        );
         (out, inputs)
     }
 
-    /// Wu & He (2018), section 3, differentiated: with y the normalised values and g the gradient times `scale`, that of x is
-    /// (g - mean g - y mean(g y)) over the deviation, the means over groups.
+    /// Wu & He (2018), section 3, differentiated: with y the normalised values and g the gradient before `scale`, that of x is
+    /// (g scale - mean (g scale) - y mean(g scale y)) over the deviation, the means over groups.
     fn backward(
         &self,
         [x, scale, bias]: Self::Kept,
         gradient: CubeTensor,
         wanted: [bool; 3],
     ) -> [Option<CubeTensor>; 3] {
-        let (shape, channels) = (x.shape(), bias.shape());
-        let (y, over_deviation) = self.normalised(x);
-        let image = Cube::float_reshape(y.clone(), shape.clone());
-        let gradient = if self.silu {
-            let out = Normalisation::scaled(image.clone(), scale.clone(), bias);
-            let s = sigmoid(out.clone());
-            // The slope of SiLU is s (1 + out (1 - s)).
-            let rest = Cube::float_add_scalar(Cube::float_neg(s.clone()), 1.0.into());
-            let slope = Cube::float_mul(s, Cube::float_add_scalar(Cube::float_mul(out, rest), 1.0.into()));
-            Cube::float_mul(gradient, slope)
-        } else {
-            gradient
-        };
-        let summed = |values| Cube::float_reshape(sum_of(values, &[0, 2, 3]), channels.clone());
-        let of_scale = wanted[1].then(|| summed(Cube::float_mul(gradient.clone(), image)));
-        let of_bias = wanted[2].then(|| summed(gradient.clone()));
+        let [n, c, _, _] = x.shape().dims();
+        let [gradient, scale, bias] = [gradient, scale, bias].map(into_contiguous);
+        let of = Grouped::new(x, self.groups);
+        let (g, gy) = (like(&of.x), like(&of.x));
+        let (blocks, threads) = one_for_each(&of.x);
+        let [x, total, squares] = of.arguments();
+        let [gradient, factors, shifts] = [gradient, scale.clone(), bias].map(CubeTensor::into_buffer_arg);
+        let [to_g, to_gy] = [g.clone(), gy.clone()].map(CubeTensor::into_buffer_arg);
+        let (eps, silu) = (self.eps as f32, u32::from(self.silu));
+        let Grouped { pixels, channels, values, share, .. } = of;
+        sloped::launch(
+            &g.client,
+            blocks.clone(),
+            threads,
+            x,
+            total,
+            squares,
+            factors,
+            shifts,
+            gradient,
+            to_g,
+            to_gy,
+            pixels,
+            channels,
+            values,
+            share,
+            eps,
+            silu,
+        );
+        // Sums of channels first: the parameters' gradients and the means over groups both are made of them.
+        let sums = [g.clone(), gy].map(|values| sum_of(Cube::float_reshape(values, Shape::from([n, c, pixels])), &[2]));
+        let summed = |sums: &CubeTensor| Cube::float_reshape(sum_of(sums.clone(), &[0]), Shape::from([c]));
+        let of_scale = wanted[1].then(|| summed(&sums[1]));
+        let of_bias = wanted[2].then(|| summed(&sums[0]));
         let of_x = wanted[0].then(|| {
-            let g = self.grouped(Cube::float_mul(gradient, along_channels(scale)));
-            let along = Cube::float_mul(y.clone(), mean(Cube::float_mul(g.clone(), y)));
-            let rest = Cube::float_sub(Cube::float_sub(g.clone(), mean(g)), along);
-            Cube::float_reshape(Cube::float_mul(rest, over_deviation), shape)
+            let along = Cube::float_reshape(scale.clone(), Shape::from([1, c, 1]));
+            let [of_g, of_gy] = sums.map(|sums| {
+                let scaled = Cube::float_mul(sums, along.clone());
+                sum_of(Cube::float_reshape(scaled, Shape::from([n, self.groups, c / self.groups])), &[2])
+            });
+            let out = like(&of.x);
+            let [x, total, squares] = of.arguments();
+            let [g, scale, of_g, of_gy, to] = [g, scale, of_g, of_gy, out.clone()].map(CubeTensor::into_buffer_arg);
+            centred::launch(
+                &out.client,
+                blocks,
+                threads,
+                x,
+                total,
+                squares,
+                g,
+                scale,
+                of_g,
+                of_gy,
+                to,
+                pixels,
+                channels,
+                values,
+                share,
+                eps,
+            );
+            out
         });
         [of_x, of_scale, of_bias]
     }
+}
+
+/// Squares of what differs from the mean of its group.
+#[cube(launch)]
+fn squared(x: &[f32], total: &[f32], out: &mut [f32], values: usize, share: f32) {
+    if ABSOLUTE_POS >= out.len() {
+        terminate!();
+    }
+    let apart = x[ABSOLUTE_POS] - total[ABSOLUTE_POS / values] * share;
+    out[ABSOLUTE_POS] = apart * apart;
+}
+
+#[cube(launch)]
+fn normalised(
+    x: &[f32],
+    total: &[f32],
+    squares: &[f32],
+    scale: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+    pixels: usize,
+    channels: usize,
+    values: usize,
+    share: f32,
+    eps: f32,
+    silu: u32,
+) {
+    if ABSOLUTE_POS >= out.len() {
+        terminate!();
+    }
+    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
+    let y = (x[ABSOLUTE_POS] - total[group] * share) * over_deviation(squares[group], share, eps);
+    let value = y * scale[channel] + bias[channel];
+    out[ABSOLUTE_POS] = if silu == 1u32 { value * sigmoid(value) } else { value };
+}
+
+/// The gradient before SiLU, and its product with the normalised values.
+#[cube(launch)]
+fn sloped(
+    x: &[f32],
+    total: &[f32],
+    squares: &[f32],
+    scale: &[f32],
+    bias: &[f32],
+    gradient: &[f32],
+    to_g: &mut [f32],
+    to_gy: &mut [f32],
+    pixels: usize,
+    channels: usize,
+    values: usize,
+    share: f32,
+    eps: f32,
+    silu: u32,
+) {
+    if ABSOLUTE_POS >= to_g.len() {
+        terminate!();
+    }
+    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
+    let y = (x[ABSOLUTE_POS] - total[group] * share) * over_deviation(squares[group], share, eps);
+    let value = y * scale[channel] + bias[channel];
+    let s = sigmoid(value);
+    // The slope of SiLU is s (1 + value (1 - s)).
+    let slope = if silu == 1u32 { s * (1.0f32 + value * (1.0f32 - s)) } else { 1.0f32 };
+    let g = gradient[ABSOLUTE_POS] * slope;
+    to_g[ABSOLUTE_POS] = g;
+    to_gy[ABSOLUTE_POS] = g * y;
+}
+
+/// The gradient of the image, from that of the scaled values and its sums over groups.
+#[cube(launch)]
+fn centred(
+    x: &[f32],
+    total: &[f32],
+    squares: &[f32],
+    g: &[f32],
+    scale: &[f32],
+    of_g: &[f32],
+    of_gy: &[f32],
+    out: &mut [f32],
+    pixels: usize,
+    channels: usize,
+    values: usize,
+    share: f32,
+    eps: f32,
+) {
+    if ABSOLUTE_POS >= out.len() {
+        terminate!();
+    }
+    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
+    let over = over_deviation(squares[group], share, eps);
+    let y = (x[ABSOLUTE_POS] - total[group] * share) * over;
+    let rest = g[ABSOLUTE_POS] * scale[channel] - of_g[group] * share - y * of_gy[group] * share;
+    out[ABSOLUTE_POS] = rest * over;
+}
+
+/// One over the standard deviation of a group.
+#[cube]
+fn over_deviation(squares: f32, share: f32, eps: f32) -> f32 {
+    1.0f32 / (squares * share + eps).sqrt()
+}
+
+#[cube]
+fn sigmoid(x: f32) -> f32 {
+    1.0f32 / (1.0f32 + (-x).exp())
 }
