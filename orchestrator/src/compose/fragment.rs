@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::defaults::Item;
 use super::node::{Node, Value};
 use super::origin::{Origin, Source};
-use super::problem::{Problem, Warning};
+use super::problem::{Problem, Problems, Warning};
 use super::search::{Place, SearchPath};
 use super::stack::Stacks;
 use super::yaml;
@@ -99,6 +99,12 @@ impl Library {
     /// What is odd in the files read so far.
     pub fn warnings(&self) -> Vec<Warning> {
         self.read().files.values().flatten().flat_map(|fragment| fragment.warnings.clone()).collect()
+    }
+
+    /// Problems of defaults lists, with what is odd in the files read so far: that is likely to be why.
+    pub(super) fn explain(&self, mut problems: Problems) -> Problems {
+        problems.0.extend(self.warnings().into_iter().map(|warning| warning.0));
+        problems
     }
 
     /// Reads all files that can be read, so that what happens to them later changes nothing.

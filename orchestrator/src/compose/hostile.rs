@@ -92,6 +92,12 @@ fn interpolations_cannot_explode() {
     unresolvable(&doubling("'##'"), "grows beyond");
     unresolvable(&doubling("['#', '#']"), "without end");
     unresolvable("a: {b: '${oc.select:a}', c: '${oc.select:a}'}", "itself");
+    let references = "'${big}', ".repeat(2000);
+    let numbers = "0, ".repeat(2000);
+    let keys: String = (0..2000).map(|n| format!("a{n}: 1, ")).collect();
+    for big in [format!("[{numbers}]"), format!("{{{keys}}}")] {
+        unresolvable(&format!("big: {big}\nall: [{references}]"), "without end");
+    }
     let many: String = (0..2000).map(|n| format!("k{n}: {{x: 1}}\n")).collect();
     let base: String = (0..2000).map(|n| format!("k{n}: ${{big}}\n")).collect();
     let base = format!("big: {{{}}}\n{base}", (0..500).map(|n| format!("a{n}: 1, ")).collect::<String>());

@@ -1,5 +1,5 @@
 //! The maps of a tree. A copy costs nothing: it is the same map until one of the two is changed, which copies that one map
-//! and none below it. The jobs of a sweep differ in a few values and share the rest.
+//! with its plain values and lists, and no map below it. The jobs of a sweep differ in a few values and share the rest.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;

@@ -52,7 +52,8 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
     let (extended, mut warnings) = extended_search(request, &overrides)?;
     let library = extended.as_deref().unwrap_or(request.library);
     let open = request.mode == Mode::Multirun;
-    let (choices, values) = Choices::new(&library.search, overrides.clone())?;
+    let sorted = Choices::sort(&library.search, overrides.clone());
+    let (choices, values) = sorted.map_err(|problems| library.explain(problems))?;
     let stack = Stack::of(library, request.config_name, choices, open, request.world)?;
     warnings.extend(library.warnings());
     let mut tree = stack.tree.clone();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexmap::IndexMap;
 
-use super::defaults::{self, Branch, Choices, Load};
+use super::defaults::{self, Branch, Choices, Load, Selection};
 use super::fragment::Library;
 use super::merge::{self, Keys};
 use super::node::{Node, Value};
@@ -15,8 +15,9 @@ use super::world::World;
 
 /// How many values a configuration may hold.
 const MAX_NODES: usize = 1_000_000;
-/// How many stacks a library keeps: sweeps may go over many options.
+/// How many stacks a library keeps, and of how many values: sweeps may go over many options, and trees may be large.
 const KEPT: usize = 32;
+const KEPT_NODES: usize = 100_000;
 
 /// Files in their order, and the tree that they make.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ struct Asked {
     world: World,
 }
 
-/// The stacks that were asked for last.
+/// The stacks that were made last.
 #[derive(Default)]
 pub(super) struct Stacks(Mutex<VecDeque<(Asked, Arc<Stack>)>>);
 
@@ -64,17 +65,14 @@ impl Stack {
             return Ok(Arc::clone(known));
         }
         let selected = defaults::select(library, config_name, choices, world, open);
-        // What is odd in a defaults list is likely to be why the lists do not go together.
-        let selected = selected.map_err(|mut problems| {
-            problems.0.extend(library.warnings().into_iter().map(|warning| warning.0));
-            problems
-        })?;
-        let tree = merged(library, &selected.loads, world)?;
-        let (defaults, loads, choices) = (selected.tree, selected.loads, selected.choices);
+        let Selection { defaults, loads, choices } = selected.map_err(|problems| library.explain(problems))?;
+        let tree = merged(library, &loads, world)?;
         let stack = Arc::new(Stack { defaults, loads, choices, tree });
         let mut kept = kept();
-        kept.truncate(KEPT - 1);
         kept.push_front((asked, Arc::clone(&stack)));
+        while kept.len() > KEPT || kept.iter().map(|(_, stack)| stack.tree.size()).sum::<usize>() > KEPT_NODES {
+            kept.pop_back();
+        }
         Ok(stack)
     }
 }
@@ -113,7 +111,7 @@ mod tests {
         ("g/b.yaml", "v: b"),
         ("h/a.yaml", "w: a"),
         ("h/b.yaml", "w: b\nu: ${n}"),
-        ("other.yaml", "defaults: [g: b]\nn: 2"),
+        ("odd.yaml", "defaults: [optinal g: b]\nn: 2"),
     ];
 
     fn world(v: &str) -> World {
@@ -132,17 +130,22 @@ mod tests {
     /// All that a request comes to, in words.
     fn answer(library: &Library, config_name: &str, words: &[&str], world: &World) -> String {
         let overrides: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        let request = Request { library, config_name, overrides: &overrides, mode: Mode::Run, job: None, world };
+        let mode = if words.iter().any(|word| word.contains(',')) { Mode::Multirun } else { Mode::Run };
+        let request = Request { library, config_name, overrides: &overrides, mode, job: None, world };
         let view = View { part: Part::All, origins: true, ..View::default() };
         match compose(&request) {
-            Ok(composed) => format!("{}{:?}", composed.print(&view).expect("text"), composed.stack),
+            Ok(composed) => {
+                let text = composed.print(&view).expect("text");
+                format!("{text}{:?}{:?}", composed.stack, composed.warnings)
+            }
             Err(problems) => problems.to_string(),
         }
     }
 
     #[test]
     fn what_is_kept_is_what_would_be_made() {
-        let kept = library();
+        // A library warns of every file that it has read, so the odd one has a library of its own.
+        let [kept, odd] = [library(), library()];
         let [first, second] = [world("a"), world("b")];
         let requests: &[(&str, &[&str], &World)] = &[
             ("config", &[], &first),
@@ -156,11 +159,17 @@ mod tests {
             ("config", &["g=c"], &first),
             ("config", &["~g"], &first),
             ("config", &[], &second),
-            ("other", &[], &first),
+            ("config", &["++g=b"], &first),
+            ("config", &["g=a,b", "n.m=1"], &first),
+            ("config", &["g=a,b", "n.m=1,2"], &first),
+            ("odd", &[], &first),
+            ("odd", &["n=3"], &first),
+            ("odd", &["++g=b"], &first),
         ];
         // Twice, so that every one of them finds what the others left.
         for (name, words, world) in requests.iter().chain(requests) {
-            assert_eq!(answer(&kept, name, words, world), answer(&library(), name, words, world), "{name} {words:?}");
+            let kept = if *name == "odd" { &odd } else { &kept };
+            assert!(answer(kept, name, words, world) == answer(&library(), name, words, world), "{name} {words:?}");
         }
         assert!(kept.stacks.0.lock().expect("stacks").len() < requests.len(), "requests that share a stack have one");
     }

@@ -52,7 +52,7 @@ impl Choices {
     ///
     /// # Errors
     /// All overrides that are neither.
-    pub fn new(search: &SearchPath, overrides: Vec<Override>) -> Result<(Self, Vec<Override>), Problems> {
+    pub fn sort(search: &SearchPath, overrides: Vec<Override>) -> Result<(Self, Vec<Override>), Problems> {
         let (mut choices, mut values) = (Self::default(), Vec::new());
         let mut problems = Problems::default();
         for item in overrides.into_iter().filter(|item| item.sweep().is_none()) {

@@ -64,8 +64,8 @@ impl Branch {
 /// The outcome of choosing.
 #[derive(Debug)]
 pub struct Selection {
-    /// What asks for what: the built-in file and the primary one.
-    pub tree: Vec<Branch>,
+    /// What asked for what: the built-in file and the primary one.
+    pub defaults: Vec<Branch>,
     /// The files, in the order in which they are merged.
     pub loads: Vec<Load>,
     /// The option of every group; `None` for a group with nothing chosen.
@@ -90,8 +90,8 @@ pub fn select(
         flat.add(root, None)?;
     }
     expander.choices.all_used()?;
-    let tree = roots.iter().map(Branch::of).collect();
-    Ok(Selection { tree, loads: flat.loads, choices: expander.choices.known })
+    let defaults = roots.iter().map(Branch::of).collect();
+    Ok(Selection { defaults, loads: flat.loads, choices: expander.choices.known })
 }
 
 #[derive(Default)]

@@ -18,7 +18,7 @@ impl Resolver<'_> {
 
     /// A node with all that is below it resolved.
     pub(super) fn copy(&self, place: &[Key], node: &Node) -> Result<Node, Problem> {
-        self.step()?;
+        self.steps(1)?;
         let made = |value| Ok(Node { value, trail: node.trail.clone() });
         match &node.value {
             Value::Map(_) | Value::List(_) => {
@@ -57,7 +57,7 @@ impl Resolver<'_> {
     ) -> Result<Node, Problem> {
         // Of the root, not everything may be in sight.
         if !place.is_empty() && !node.has_interpolations() {
-            return Ok(node.clone());
+            return self.steps(node.size()).map(|()| node.clone());
         }
         let mut below = |key: Key, child: &Node| {
             let mut place = place.to_vec();

@@ -145,7 +145,7 @@ impl<'a> Resolver<'a> {
                     match &child.value {
                         value if value.is_missing() => return Err(Failure::Missing),
                         Value::Str(text) if child.value.is_interpolated() => {
-                            self.step()?;
+                            self.steps(1)?;
                             self.text(text, &place)?
                         }
                         _ => Target::Place(place, child),

@@ -203,9 +203,9 @@ impl<'a> Resolver<'a> {
         first.starts_with(&self.work.within.borrow()) && precedes(self.root, first, second)
     }
 
-    /// Counts a piece of work, as long as there are not too many.
-    pub(super) fn step(&self) -> Result<(), Problem> {
-        self.work.steps.set(self.work.steps.get() + 1);
+    /// Counts pieces of work, as long as there are not too many.
+    pub(super) fn steps(&self, count: usize) -> Result<(), Problem> {
+        self.work.steps.set(self.work.steps.get() + count);
         if self.work.steps.get() > MAX_STEPS {
             return Err(Problem::new("the interpolations expand without end"));
         }

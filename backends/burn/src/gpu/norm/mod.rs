@@ -1,13 +1,16 @@
 //! Group normalisation, then SiLU where asked for, in a few passes; its gradient keeps the image alone.
 
+mod passes;
+
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Cube, DType, DispatchTensor, Shape, TensorMetadata};
-use burn_cubecl::cubecl;
 use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+
+use passes::{centred, normalised, sloped, squared};
 
 use super::sum::sum_of;
 use crate::on_tape::{Operation, record};
@@ -182,108 +185,4 @@ impl Operation<Cube, 3> for Normalisation {
         });
         [of_x, of_scale, of_bias]
     }
-}
-
-/// Squares of what differs from the mean of its group.
-#[cube(launch)]
-fn squared(x: &[f32], total: &[f32], out: &mut [f32], values: usize, share: f32) {
-    if ABSOLUTE_POS >= out.len() {
-        terminate!();
-    }
-    let apart = x[ABSOLUTE_POS] - total[ABSOLUTE_POS / values] * share;
-    out[ABSOLUTE_POS] = apart * apart;
-}
-
-#[cube(launch)]
-fn normalised(
-    x: &[f32],
-    total: &[f32],
-    squares: &[f32],
-    scale: &[f32],
-    bias: &[f32],
-    out: &mut [f32],
-    pixels: usize,
-    channels: usize,
-    values: usize,
-    share: f32,
-    eps: f32,
-    silu: u32,
-) {
-    if ABSOLUTE_POS >= out.len() {
-        terminate!();
-    }
-    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
-    let y = (x[ABSOLUTE_POS] - total[group] * share) * over_deviation(squares[group], share, eps);
-    let value = y * scale[channel] + bias[channel];
-    out[ABSOLUTE_POS] = if silu == 1u32 { value * sigmoid(value) } else { value };
-}
-
-/// The gradient before SiLU, and its product with the normalised values.
-#[cube(launch)]
-fn sloped(
-    x: &[f32],
-    total: &[f32],
-    squares: &[f32],
-    scale: &[f32],
-    bias: &[f32],
-    gradient: &[f32],
-    to_g: &mut [f32],
-    to_gy: &mut [f32],
-    pixels: usize,
-    channels: usize,
-    values: usize,
-    share: f32,
-    eps: f32,
-    silu: u32,
-) {
-    if ABSOLUTE_POS >= to_g.len() {
-        terminate!();
-    }
-    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
-    let y = (x[ABSOLUTE_POS] - total[group] * share) * over_deviation(squares[group], share, eps);
-    let value = y * scale[channel] + bias[channel];
-    let s = sigmoid(value);
-    // The slope of SiLU is s (1 + value (1 - s)).
-    let slope = if silu == 1u32 { s * (1.0f32 + value * (1.0f32 - s)) } else { 1.0f32 };
-    let g = gradient[ABSOLUTE_POS] * slope;
-    to_g[ABSOLUTE_POS] = g;
-    to_gy[ABSOLUTE_POS] = g * y;
-}
-
-/// The gradient of the image, from that of the scaled values and its sums over groups.
-#[cube(launch)]
-fn centred(
-    x: &[f32],
-    total: &[f32],
-    squares: &[f32],
-    g: &[f32],
-    scale: &[f32],
-    of_g: &[f32],
-    of_gy: &[f32],
-    out: &mut [f32],
-    pixels: usize,
-    channels: usize,
-    values: usize,
-    share: f32,
-    eps: f32,
-) {
-    if ABSOLUTE_POS >= out.len() {
-        terminate!();
-    }
-    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
-    let over = over_deviation(squares[group], share, eps);
-    let y = (x[ABSOLUTE_POS] - total[group] * share) * over;
-    let rest = g[ABSOLUTE_POS] * scale[channel] - of_g[group] * share - y * of_gy[group] * share;
-    out[ABSOLUTE_POS] = rest * over;
-}
-
-/// One over the standard deviation of a group.
-#[cube]
-fn over_deviation(squares: f32, share: f32, eps: f32) -> f32 {
-    1.0f32 / (squares * share + eps).sqrt()
-}
-
-#[cube]
-fn sigmoid(x: f32) -> f32 {
-    1.0f32 / (1.0f32 + (-x).exp())
 }
