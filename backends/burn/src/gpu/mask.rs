@@ -1,23 +1,19 @@
 //! Dropout masks drawn by the GPU itself: those of [`Mask::factors`].
 
-use burn::backend::{Cube, DType, DispatchTensor, TensorMetadata};
+use burn::backend::{Cube, DispatchTensor};
 use burn_cubecl::cubecl;
-use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::*;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use exp_consistency::tensor::Mask;
 
+use super::{like, one_for_each};
 use crate::on_tape::{as_plain, plain};
 
 /// The mask's factors in the shape of a tensor without a tape; none where that is not on a GPU.
 pub(crate) fn mask(x: &DispatchTensor, mask: &Mask) -> Option<DispatchTensor> {
     let x = as_plain::<Cube>(x)?;
-    let (shape, client) = (x.shape(), x.client.clone());
-    let len = shape.num_elements();
-    let out = empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape, DType::F32);
-    let threads = CubeDim::new(&client, len);
-    let blocks = calculate_cube_count_elemwise(&client, len, threads);
-    factors::launch(&client, blocks, threads, out.clone().into_buffer_arg(), mask.start(), mask.bound, mask.kept);
+    let out = like(&x);
+    let (blocks, threads) = one_for_each(&out);
+    factors::launch(&out.client, blocks, threads, out.clone().into_buffer_arg(), mask.start(), mask.bound, mask.kept);
     Some(plain::<Cube>(out))
 }
 

@@ -11,7 +11,13 @@ mod step;
 mod sum;
 
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{BackendTensor, Cube, CudaDevice, Dispatch, DispatchDevice, DispatchTensorKind, TensorData};
+use burn::backend::{
+    BackendTensor, Cube, CudaDevice, DType, Dispatch, DispatchDevice, DispatchTensorKind, TensorData, TensorMetadata,
+};
+use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn_cubecl::cubecl::prelude::{CubeCount, CubeDim};
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
 
 pub(crate) use self::{conv::conv2d, mask::mask, norm::group_norm, product::matmul, step::update, sum::sum};
 use crate::OpenError;
@@ -51,4 +57,16 @@ pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
         let words = words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned()));
         OpenError::NoGpu(name.to_owned(), words.unwrap_or_else(|| "its driver failed".to_owned()))
     })
+}
+
+/// A tensor of the same shape, with nothing in it yet.
+fn like(x: &CubeTensor) -> CubeTensor {
+    empty_device_contiguous_dtype(x.client.clone(), x.device.clone(), x.shape(), DType::F32)
+}
+
+/// A thread for each value of a tensor.
+fn one_for_each(x: &CubeTensor) -> (CubeCount, CubeDim) {
+    let len = x.shape().num_elements();
+    let threads = CubeDim::new(&x.client, len);
+    (calculate_cube_count_elemwise(&x.client, len, threads), threads)
 }

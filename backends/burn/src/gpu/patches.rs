@@ -3,11 +3,12 @@
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Cube, DType, Shape, TensorMetadata};
 use burn_cubecl::cubecl;
-use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+
+use super::one_for_each;
 
 /// `[n,c,h,w]` as `[n,k*k*c,h*w]`: for each pixel what each tap of a kernel sees of each channel, zero beyond the border.
 pub(super) fn patches(x: CubeTensor, k: usize) -> CubeTensor {
@@ -16,12 +17,10 @@ pub(super) fn patches(x: CubeTensor, k: usize) -> CubeTensor {
         return Cube::float_reshape(x, Shape::from([n, c, h * w]));
     }
     let x = into_contiguous(x);
-    let (shape, client) = (Shape::from([n, k * k * c, h * w]), x.client.clone());
-    let len = shape.num_elements();
-    let out = empty_device_contiguous_dtype(client.clone(), x.device.clone(), shape, DType::F32);
-    let threads = CubeDim::new(&client, len);
-    let blocks = calculate_cube_count_elemwise(&client, len, threads);
-    seen::launch(&client, blocks, threads, x.into_buffer_arg(), out.clone().into_buffer_arg(), k, c, h, w);
+    let shape = Shape::from([n, k * k * c, h * w]);
+    let out = empty_device_contiguous_dtype(x.client.clone(), x.device.clone(), shape, DType::F32);
+    let (blocks, threads) = one_for_each(&out);
+    seen::launch(&out.client, blocks, threads, x.into_buffer_arg(), out.clone().into_buffer_arg(), k, c, h, w);
     out
 }
 

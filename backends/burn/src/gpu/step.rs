@@ -1,13 +1,12 @@
 //! The optimiser's update on a GPU: one pass over each parameter instead of a dozen.
 
-use burn::backend::{Cube, DType, DispatchTensor, TensorMetadata};
+use burn::backend::{Cube, DispatchTensor};
 use burn_cubecl::cubecl;
-use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use exp_consistency::engine::Update;
 
+use super::{like, one_for_each};
 use crate::kernels::step::Numbers;
 use crate::on_tape::{all, as_plain, plain};
 
@@ -15,12 +14,8 @@ use crate::on_tape::{all, as_plain, plain};
 /// four out.
 pub(crate) fn update(rule: &Update, old: [&DispatchTensor; 5]) -> Option<[DispatchTensor; 4]> {
     let old = all(old.map(as_plain::<Cube>))?.map(into_contiguous);
-    let (shape, client, device) = (old[0].shape(), old[0].client.clone(), old[0].device.clone());
-    let len = shape.num_elements();
-    let new = || empty_device_contiguous_dtype(client.clone(), device.clone(), shape.clone(), DType::F32);
-    let new = [new(), new(), new(), new()];
-    let threads = CubeDim::new(&client, len);
-    let blocks = calculate_cube_count_elemwise(&client, len, threads);
+    let new = [like(&old[0]), like(&old[0]), like(&old[0]), like(&old[0])];
+    let (client, (blocks, threads)) = (old[0].client.clone(), one_for_each(&old[0]));
     let [param, ema, m, v, gradient] = old.map(|tensor| tensor.into_buffer_arg());
     let [to_param, to_ema, to_m, to_v] = new.clone().map(|tensor| tensor.into_buffer_arg());
     let Numbers { b1, c1, b2, c2, rate, v_hat, eps, adapt, lr, keep, give } = Numbers::of(rule);

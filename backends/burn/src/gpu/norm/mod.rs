@@ -3,16 +3,15 @@
 mod passes;
 
 use burn::backend::ops::FloatTensorOps;
-use burn::backend::{Cube, DType, DispatchTensor, Shape, TensorMetadata};
-use burn_cubecl::cubecl::calculate_cube_count_elemwise;
+use burn::backend::{Cube, DispatchTensor, Shape, TensorMetadata};
 use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
 use passes::{centred, normalised, sloped, squared};
 
 use super::sum::sum_of;
+use super::{like, one_for_each};
 use crate::on_tape::{Operation, record};
 
 /// Group normalisation of `[n,c,h,w]` by `[c]` and `[c]`, then SiLU if asked for; none where a tensor is not on a GPU.
@@ -66,18 +65,6 @@ impl Grouped {
     fn arguments(&self) -> [BufferArg; 3] {
         [&self.x, &self.total, &self.squares].map(|tensor| tensor.clone().into_buffer_arg())
     }
-}
-
-/// A tensor of the same shape, with nothing in it yet.
-fn like(x: &CubeTensor) -> CubeTensor {
-    empty_device_contiguous_dtype(x.client.clone(), x.device.clone(), x.shape(), DType::F32)
-}
-
-/// A thread for each value of a tensor.
-fn one_for_each(x: &CubeTensor) -> (CubeCount, CubeDim) {
-    let len = x.shape().num_elements();
-    let threads = CubeDim::new(&x.client, len);
-    (calculate_cube_count_elemwise(&x.client, len, threads), threads)
 }
 
 impl Operation<Cube, 3> for Normalisation {
