@@ -36,8 +36,13 @@ pub(super) fn doctor(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     let mut found = Vec::new();
     let mut heeded = Vec::new();
     for (group, own) in [("launcher", &LAUNCHERS[..]), ("sweeper", &SWEEPERS)] {
-        let chosen =
-            composed.stack.choices.get(&format!("hydra/{group}")).and_then(Option::as_deref).unwrap_or("basic");
+        let chosen = composed
+            .stack
+            .selected
+            .choices
+            .get(&format!("hydra/{group}"))
+            .and_then(Option::as_deref)
+            .unwrap_or("basic");
         match own.contains(&chosen) {
             true if chosen != "basic" => heeded.push(group),
             true => {}

@@ -13,7 +13,8 @@ pub(super) fn info(cli: &Cli, library: &Library, world: &World) -> Result<(), Fa
     let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
     let whole = || -> Result<String, Failure> {
         let config = composed.print(&View { package: cli.flags.package.clone(), ..View::default() })?;
-        let parts = [search_path(&composed), tree(&composed.stack.defaults), list(&composed.stack.loads)];
+        let parts =
+            [search_path(&composed), tree(&composed.stack.selected.defaults), list(&composed.stack.selected.loads)];
         Ok(format!("{}{}{config}\n", parts.concat(), header("Config", '*')))
     };
     let text = match cli.flags.info.unwrap_or(Info::All) {
@@ -21,8 +22,8 @@ pub(super) fn info(cli: &Cli, library: &Library, world: &World) -> Result<(), Fa
             format!("{}{}{}", header(concat!("exp ", env!("CARGO_PKG_VERSION")), '='), plugins(library), whole()?)
         }
         Info::Config => whole()?,
-        Info::Defaults => list(&composed.stack.loads),
-        Info::DefaultsTree => tree(&composed.stack.defaults),
+        Info::Defaults => list(&composed.stack.selected.loads),
+        Info::DefaultsTree => tree(&composed.stack.selected.defaults),
         Info::Plugins => plugins(library),
         Info::Searchpath => search_path(&composed),
     };

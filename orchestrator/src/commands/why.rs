@@ -17,7 +17,7 @@ const TOLD_READS: usize = 20;
 /// Prints the history of a key or of a group's choice.
 pub(super) fn why(key: &str, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
-    let group = composed.stack.choices.contains_key(key).then(|| choice(&composed, key));
+    let group = composed.stack.selected.choices.contains_key(key).then(|| choice(&composed, key));
     let value = match reachable(&composed.tree, key) {
         Some(found) => Some(value(&composed, key, found)?),
         None => None,
@@ -31,11 +31,11 @@ pub(super) fn why(key: &str, cli: &Cli, library: &Library, world: &World) -> Res
 
 /// Who chose the option of a group.
 fn choice(composed: &Composed, group: &str) -> String {
-    let option = composed.stack.choices.get(group).and_then(Option::as_deref).unwrap_or("null");
+    let option = composed.stack.selected.choices.get(group).and_then(Option::as_deref).unwrap_or("null");
     let name = group.split('@').next().unwrap_or(group);
     let path = format!("{name}/{option}");
     let mut text = format!("{group}: {option}\n");
-    for load in composed.stack.loads.iter().filter(|load| load.path == path) {
+    for load in composed.stack.selected.loads.iter().filter(|load| load.path == path) {
         let _ = writeln!(text, "  chosen by {}", told(&load.origin));
     }
     text
@@ -61,7 +61,7 @@ fn value(composed: &Composed, key: &str, (place, node): (String, &Node)) -> Resu
         return Ok(to_yaml_with_origins(&node.clone().nested(key)));
     }
     let mut text = headline(composed, &place, node);
-    history(&mut text, "", &node.trail, &composed.stack.loads);
+    history(&mut text, "", &node.trail, &composed.stack.selected.loads);
     let reads = if node.value.is_interpolated() { composed.reads(&place) } else { Ok(Vec::new()) };
     let reads = reads.unwrap_or_else(|problem| {
         let _ = writeln!(text, "  it has no value:\n{problem}");
@@ -74,7 +74,7 @@ fn value(composed: &Composed, key: &str, (place, node): (String, &Node)) -> Resu
             None => writeln!(text, "  reads {read}"),
         };
         if let Some(node) = composed.tree.at(read).filter(|node| !node.value.is_container()) {
-            history(&mut text, "  ", &node.trail, &composed.stack.loads);
+            history(&mut text, "  ", &node.trail, &composed.stack.selected.loads);
         }
     }
     Ok(text)
@@ -134,7 +134,7 @@ fn told(origin: &Origin) -> String {
 
 /// A key that is not there, with the nearest one that is.
 fn unknown(composed: &Composed, key: &str) -> Problem {
-    let mut names: Vec<String> = composed.stack.choices.keys().cloned().collect();
+    let mut names: Vec<String> = composed.stack.selected.choices.keys().cloned().collect();
     paths(&composed.tree, "", &mut names);
     let last = key.rsplit('.').next().unwrap_or(key);
     let same_name = names.iter().find(|name| name.rsplit('.').next() == Some(last));

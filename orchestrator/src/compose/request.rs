@@ -180,7 +180,7 @@ fn finish_hydra(
     };
     set(hydra, "overrides.hydra", words(true));
     set(hydra, "overrides.task", words(false));
-    let choices = stack.choices.iter().map(|(key, option)| (key.as_str(), option.as_deref()));
+    let choices = stack.selected.choices.iter().map(|(key, option)| (key.as_str(), option.as_deref()));
     set(hydra, "runtime.choices", hydra_node::table(choices));
     copy_env(hydra, request.world)?;
     set(hydra, "runtime.version", Value::str(hydra_node::VERSION));

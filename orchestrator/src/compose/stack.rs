@@ -4,9 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use indexmap::IndexMap;
-
-use super::defaults::{self, Branch, Choices, Load, Selection};
+use super::defaults::{self, Choices, Load, Selection};
 use super::fragment::Library;
 use super::merge::{self, Keys};
 use super::node::{Node, Value};
@@ -22,14 +20,12 @@ const KEPT_NODES: usize = 100_000;
 /// Files in their order, and the tree that they make.
 #[derive(Debug)]
 pub struct Stack {
-    /// What asked for what: the built-in file and the primary one.
-    pub defaults: Vec<Branch>,
-    /// The files, in the order in which they are merged.
-    pub loads: Vec<Load>,
-    /// The option of every group; `None` for a group with nothing chosen.
-    pub choices: IndexMap<String, Option<String>>,
+    /// The files, and who asked for them.
+    pub selected: Selection,
     /// The files merged, each under its package.
     pub tree: Node,
+    /// How many values the tree holds.
+    size: usize,
 }
 
 /// What a stack of a library depends on.
@@ -65,12 +61,12 @@ impl Stack {
             return Ok(Arc::clone(known));
         }
         let selected = defaults::select(library, config_name, choices, world, open);
-        let Selection { defaults, loads, choices } = selected.map_err(|problems| library.explain(problems))?;
-        let tree = merged(library, &loads, world)?;
-        let stack = Arc::new(Stack { defaults, loads, choices, tree });
+        let selected = selected.map_err(|problems| library.explain(problems))?;
+        let tree = merged(library, &selected.loads, world)?;
+        let stack = Arc::new(Stack { size: tree.size(), selected, tree });
         let mut kept = kept();
         kept.push_front((asked, Arc::clone(&stack)));
-        while kept.len() > KEPT || kept.iter().map(|(_, stack)| stack.tree.size()).sum::<usize>() > KEPT_NODES {
+        while kept.len() > KEPT || kept.iter().map(|(_, stack)| stack.size).sum::<usize>() > KEPT_NODES {
             kept.pop_back();
         }
         Ok(stack)

@@ -34,7 +34,7 @@ pub(super) fn normalised(
         terminate!();
     }
     let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
-    let y = (x[ABSOLUTE_POS] - total[group] * share) * over_deviation(squares[group], share, eps);
+    let y = normal(x[ABSOLUTE_POS], total[group], squares[group], share, eps);
     let value = y * scale[channel] + bias[channel];
     out[ABSOLUTE_POS] = if silu == 1u32 { value * sigmoid(value) } else { value };
 }
@@ -61,7 +61,7 @@ pub(super) fn sloped(
         terminate!();
     }
     let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
-    let y = (x[ABSOLUTE_POS] - total[group] * share) * over_deviation(squares[group], share, eps);
+    let y = normal(x[ABSOLUTE_POS], total[group], squares[group], share, eps);
     let value = y * scale[channel] + bias[channel];
     let s = sigmoid(value);
     // The slope of SiLU is s (1 + value (1 - s)).
@@ -92,10 +92,15 @@ pub(super) fn centred(
         terminate!();
     }
     let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
-    let over = over_deviation(squares[group], share, eps);
-    let y = (x[ABSOLUTE_POS] - total[group] * share) * over;
+    let y = normal(x[ABSOLUTE_POS], total[group], squares[group], share, eps);
     let rest = g[ABSOLUTE_POS] * scale[channel] - of_g[group] * share - y * of_gy[group] * share;
-    out[ABSOLUTE_POS] = rest * over;
+    out[ABSOLUTE_POS] = rest * over_deviation(squares[group], share, eps);
+}
+
+/// A value less the mean of its group, over the group's standard deviation.
+#[cube]
+fn normal(x: f32, total: f32, squares: f32, share: f32, eps: f32) -> f32 {
+    (x - total * share) * over_deviation(squares, share, eps)
 }
 
 /// One over the standard deviation of a group.
