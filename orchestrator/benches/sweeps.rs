@@ -1,6 +1,6 @@
 //! What a job of a sweep costs beside its work: `cargo bench --bench sweeps`.
 //!
-//! Jobs that do nothing, in turns with `xargs` on the same programs; with EXP_HYDRA_PYTHON, the interpreter of an environment with
+//! Jobs that do nothing, in turns with `xargs` on the same programs, and trainings of one step; with EXP_HYDRA_PYTHON, the interpreter of an environment with
 //! hydra-core and hydra-joblib-launcher, also Hydra's own launchers. Memory of a sweep of ten thousand jobs, and how long its
 //! resumption takes to find that nothing is left.
 
@@ -15,12 +15,13 @@ mod sheet;
 
 use sheet::{Sheet, median};
 
-/// Jobs of a sweep, and turns.
+/// Jobs of a sweep, jobs of one that is inline, and turns.
 const JOBS: usize = 200;
+const TINY: usize = 1_000;
 const ROUNDS: usize = 9;
 /// Jobs of the large sweep.
 const MANY: usize = 10_000;
-/// Targets: jobs a second as a share of xargs', jobs a second in one process, memory, seconds of a resumption.
+/// Targets: jobs a second as a share of xargs', jobs a second inline, memory, seconds of a resumption.
 const OF_XARGS: f64 = 0.5;
 const INLINE: f64 = 1_000.0;
 const MIB: f64 = 20.0 + MANY as f64 * 2.0 / 1024.0;
@@ -44,19 +45,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         sheet.figure(&name.replace(' ', "_"), middle);
     };
 
-    let (mut ours, mut theirs, mut shares, mut inline) = (vec![], vec![], vec![], vec![]);
+    let (local, inline, two) = ("hydra/launcher=local", "hydra/launcher=inline", "hydra.launcher.n_jobs=2");
+    let [mut ours, mut theirs, mut shares, mut one_by_one, mut paired, mut trainings] = [const { Vec::new() }; 6];
     for _ in 0..ROUNDS {
-        let local = sweep(root.path(), JOBS, &["hydra/launcher=local", "hydra.launcher.n_jobs=2"])?.0;
+        let local = sweep(root.path(), JOBS, &[local, two])?.0;
         let xargs = timed(Command::new("sh").args(["-c", &format!("seq {JOBS} | xargs -P2 -n1 true")]))?.0;
         ours.push(JOBS as f64 / local);
         theirs.push(JOBS as f64 / xargs);
         shares.push(xargs / local);
-        inline.push(JOBS as f64 / training(root.path())?);
+        one_by_one.push(TINY as f64 / sweep(root.path(), TINY, &[inline])?.0);
+        paired.push(TINY as f64 / sweep(root.path(), TINY, &[inline, two])?.0);
+        trainings.push(JOBS as f64 / training(root.path(), &[inline, two])?);
     }
     add("jobs a second, two slots", "/s", &ours, None);
     add("xargs -P2", "/s", &theirs, None);
     add("share of xargs", "x", &shares, Some((">=", OF_XARGS)));
-    add("trainings of one step a second, inline", "/s", &inline, Some((">=", INLINE)));
+    add("jobs a second, inline", "/s", &one_by_one, None);
+    add("jobs a second, inline, two at a time", "/s", &paired, Some((">=", INLINE)));
+    add("trainings of one step a second, inline, two at a time", "/s", &trainings, None);
 
     if let Ok(python) = std::env::var("EXP_HYDRA_PYTHON") {
         std::fs::write(root.path().join("app.py"), APP)?;
@@ -71,8 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    let place = "hydra.sweep.dir=many";
-    let (_, mib) = sweep(root.path(), MANY, &["hydra/launcher=local", "hydra.launcher.n_jobs=2", place])?;
+    let (_, mib) = sweep(root.path(), MANY, &[local, two, "hydra.sweep.dir=many"])?;
     add("memory over 10000 jobs", "MiB", &[mib], Some(("<=", MIB)));
     let again = |_| -> Result<f64, Box<dyn Error>> { Ok(timed(exp(root.path()).args(["resume", "many"]))?.0) };
     add(
@@ -91,12 +96,12 @@ fn sweep(root: &Path, jobs: usize, more: &[&str]) -> Result<(f64, f64), Box<dyn 
     timed(exp(root).args(["-m", "backend=command", "backend.argv=[\"true\"]", &values]).args(more))
 }
 
-/// Seconds of a sweep of trainings that end after one step, in one process.
-fn training(root: &Path) -> Result<f64, Box<dyn Error>> {
+/// Seconds of a sweep of trainings that end after one step.
+fn training(root: &Path, more: &[&str]) -> Result<f64, Box<dyn Error>> {
     let seeds = format!("seed=range({JOBS})");
     let tiny = ["model.torso.nf=4", "model.torso.ch_mult=[1]", "model.head=null", "loss.lambda=0", "train.batch=1"];
-    let short = ["train.steps=1", "eval.metrics=[]", "sample.n=0", "hydra/launcher=inline"];
-    Ok(timed(exp(root).args(["-m", &seeds]).args(tiny).args(short))?.0)
+    let short = ["train.steps=1", "eval.metrics=[]", "sample.n=0"];
+    Ok(timed(exp(root).args(["-m", &seeds]).args(tiny).args(short).args(more))?.0)
 }
 
 /// Seconds of a command, and the most memory of its process in MiB.

@@ -79,9 +79,11 @@ fn the_death_of_one_is_told_and_does_not_touch_the_others() {
 
 #[test]
 fn as_many_run_at_a_time_as_there_are_slots() {
-    let echo = Echo::new(&[CALM, MOODY]);
-    let ended = sweep(&echo, "left,right", &["hydra/launcher=local", "hydra.launcher.n_jobs=2"]);
-    assert_eq!(ended.code, Some(0), "each waits for the other: {ended:#?}");
+    for launcher in ["local", "inline"] {
+        let (echo, launcher) = (Echo::new(&[CALM, MOODY]), format!("hydra/launcher={launcher}"));
+        let ended = sweep(&echo, "left,right", &[&launcher, "hydra.launcher.n_jobs=2"]);
+        assert_eq!(ended.code, Some(0), "each waits for the other: {ended:#?}");
+    }
     let echo = Echo::new(&[CALM, MOODY]);
     let one = sweep(&echo, "exit,good", &["hydra/launcher=local", "hydra.launcher.fail_fast=true"]);
     assert_eq!(one.code, Some(1));
@@ -177,11 +179,17 @@ fn jobs_outlive_a_sweep_that_is_killed_and_nothing_is_done_twice() {
 
 #[test]
 fn tiny_jobs_need_no_process() {
-    let scratch = Scratch::new();
-    scratch.ok(&tiny(&["-m", "seed=1,2", "hydra/launcher=inline", "hydra.sweep.dir=sweep"])).says(&["2 jobs: 2 done"]);
-    assert_eq!(json(scratch.path("sweep/0/status.json"))["exit"], serde_json::Value::Null);
+    let words = ["-m", "seed=1,2,3", "backend.threads=1", "hydra.sweep.dir=sweep"];
     let apart = Scratch::new();
-    apart.ok(&tiny(&["-m", "seed=1,2", "hydra.sweep.dir=sweep"]));
+    apart.ok(&tiny(&words));
     assert_eq!(json(apart.path("sweep/0/status.json"))["exit"]["code"], 0);
-    assert_same(&scratch.path("sweep/1"), &apart.path("sweep/1"));
+    for n_jobs in [1, 2] {
+        let (scratch, n_jobs) = (Scratch::new(), format!("hydra.launcher.n_jobs={n_jobs}"));
+        let inline = ["hydra/launcher=inline", &n_jobs];
+        scratch.ok(&tiny(&[&words[..], &inline].concat())).says(&["3 jobs: 3 done"]);
+        for job in ["sweep/0", "sweep/1", "sweep/2"] {
+            assert_eq!(json(scratch.path(job).join("status.json"))["exit"], serde_json::Value::Null);
+            assert_same(&scratch.path(job), &apart.path(job));
+        }
+    }
 }

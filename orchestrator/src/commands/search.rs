@@ -67,8 +67,8 @@ pub(super) fn run(
     let place = sweep.path().to_owned();
     around(&place, || {
         let bars = MultiProgress::new();
-        let launcher = sweep.manifest().launcher.launcher(&bars);
         let slots = search.slots(sweep.manifest().launcher.slots());
+        let launcher = sweep.manifest().launcher.launcher(slots, &bars);
         let counts = [
             sweep.len() + search.missing(sweep.len()),
             sweep.count(Some(State::Done)),

@@ -107,8 +107,8 @@ fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
     let place = sweep.path().to_owned();
     around(&place, || {
         let bars = MultiProgress::new();
-        let launcher = sweep.manifest().launcher.launcher(&bars);
         let slots = sweep.manifest().launcher.slots();
+        let launcher = sweep.manifest().launcher.launcher(slots, &bars);
         let counts =
             [sweep.len(), sweep.count(Some(State::Done)), sweep.len() - left.len() - sweep.count(Some(State::Done))];
         let mut listed = Listed { sweep: &mut sweep, left: left.iter().copied().collect(), noted: Ok(()) };

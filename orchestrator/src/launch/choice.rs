@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use exp_api::schema::{Field, Variant};
+use exp_api::schema::Variant;
 use indicatif::MultiProgress;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,11 @@ use crate::compose::{Composed, Key, Node, Problem, Problems, Value, extract, tex
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum Choice {
     /// In the process of the sweep.
-    Inline,
+    Inline {
+        /// Jobs at a time; sweeps that began without the key had one.
+        #[serde(default = "one")]
+        n_jobs: u64,
+    },
     /// Child processes on this machine.
     Local(Local),
     /// Jobs of Slurm.
@@ -27,14 +31,14 @@ pub enum Choice {
 impl Choice {
     /// Makes this process ready to wait for many others, unless it does the jobs itself.
     pub fn get_ready(&self) {
-        if !matches!(self, Choice::Inline) {
+        if !matches!(self, Choice::Inline { .. }) {
             pages::small();
         }
     }
 
     /// The launchers that are here, and their keys.
     pub const VARIANTS: &[Variant] = &[
-        Variant { name: "inline", fields: NONE },
+        Variant { name: "inline", fields: Inline::FIELDS },
         Variant { name: "local", fields: Local::FIELDS },
         Variant { name: "slurm", fields: Slurm::FIELDS },
         Variant { name: "template", fields: Template::FIELDS },
@@ -66,10 +70,11 @@ impl Choice {
         Err(problem.key(format!("{path}._target_")).trail(&target.trail).hint("hydra/launcher=local").into())
     }
 
-    /// The launcher itself, which shows progress among `bars` if its jobs are not processes of their own.
-    pub fn launcher(&self, bars: &MultiProgress) -> Arc<dyn Launcher> {
+    /// The launcher itself, of `jobs` at a time. One after another in this process, they show their progress among `bars`;
+    /// what several say at one time would be nobody's.
+    pub fn launcher(&self, jobs: usize, bars: &MultiProgress) -> Arc<dyn Launcher> {
         match self {
-            Choice::Inline => Arc::new(Inline { screen: Some(bars.clone()) }),
+            Choice::Inline { .. } => Arc::new(Inline { screen: (jobs == 1).then(|| bars.clone()) }),
             Choice::Local(local) => Arc::new(local.clone()),
             Choice::Slurm(slurm) => Arc::new(Queued::new(Arc::new((**slurm).clone()))),
             Choice::Template(template) => Arc::new(Queued::new(Arc::new(template.clone()))),
@@ -79,7 +84,7 @@ impl Choice {
     /// The queue that the jobs are handed in to, if they run elsewhere.
     pub fn queue(&self) -> Option<&dyn Queue> {
         match self {
-            Choice::Inline | Choice::Local(_) => None,
+            Choice::Inline { .. } | Choice::Local(_) => None,
             Choice::Slurm(slurm) => Some(&**slurm),
             Choice::Template(template) => Some(template),
         }
@@ -88,8 +93,9 @@ impl Choice {
     /// Jobs at a time that this process waits for.
     pub fn slots(&self) -> usize {
         match self {
+            Choice::Inline { n_jobs } => usize::try_from(*n_jobs).unwrap_or(usize::MAX),
             Choice::Local(local) => local.slots(),
-            Choice::Inline | Choice::Slurm(_) | Choice::Template(_) => 1,
+            Choice::Slurm(_) | Choice::Template(_) => 1,
         }
     }
 
@@ -99,15 +105,16 @@ impl Choice {
         let threads = match self {
             // Without the flag a job has one processor.
             Choice::Slurm(slurm) => Some(slurm.cpus_per_task.unwrap_or(1)),
-            Choice::Inline | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
+            Choice::Inline { .. } | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
             Choice::Template(_) => None,
         };
         Share { threads, elsewhere: self.queue().is_some() }
     }
 }
 
-/// The keys of a launcher without options.
-const NONE: &[Field] = &[];
+const fn one() -> u64 {
+    1
+}
 
 #[cfg(test)]
 mod tests {
@@ -132,7 +139,7 @@ mod tests {
             shown: false,
         };
         assert_eq!(read(whole), Ok(Choice::Local(options)));
-        assert_eq!(read("{name: inline}"), Ok(Choice::Inline));
+        assert_eq!(read("{name: inline, n_jobs: 2}"), Ok(Choice::Inline { n_jobs: 2 }));
         let wrong = "{name: local, n_jobs: 0, gpus: [], retrys: 1, fail_fast: false, stagger_s: -1}";
         let problems = read(wrong).expect_err("wrong").to_string();
         for part in

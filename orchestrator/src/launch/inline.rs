@@ -1,9 +1,10 @@
-//! Jobs in this process, one after another: for jobs so small that a process would cost more than they do.
+//! Jobs in this process: for jobs so small that a process would cost more than they do.
 
 use std::path::Path;
 use std::time::Duration;
 
 use exp_api::Report;
+use exp_api::schema::{Field, at_least};
 use indicatif::MultiProgress;
 
 use super::child::{self, Conditions};
@@ -17,8 +18,18 @@ use crate::worker::{self, WorkerError};
 /// Does jobs in this process. One that is a program, or whose environment or directory differs from
 /// this one's, gets a process all the same.
 pub struct Inline {
-    /// Where progress is shown; nowhere in a process whose launcher shows the outcome.
+    /// Where progress is shown; nowhere in a process whose launcher shows the outcome, or of jobs that run at one time.
     pub screen: Option<MultiProgress>,
+}
+
+impl Inline {
+    /// Its keys beside `name`.
+    pub const FIELDS: &[Field] = &[Field {
+        name: "n_jobs",
+        kind: at_least(1),
+        nullable: false,
+        doc: "Jobs at a time, each on a thread of its own.",
+    }];
 }
 
 impl Launcher for Inline {
