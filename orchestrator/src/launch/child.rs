@@ -8,7 +8,7 @@ use std::env::current_exe;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -51,117 +51,144 @@ pub struct Conditions {
     pub timeout: Option<Duration>,
 }
 
-/// Does the job of `dir` in a child process, to its end, to what is asked, or to an error, and writes into its status how
-/// the process ended. What the job started and left running ends with it.
-///
-/// # Errors
-/// As [`crate::worker::work`], by what the child wrote down or by how it died.
-pub fn work(
-    dir: &Path,
-    lock: &Lock,
-    process: &Process,
-    conditions: &Conditions,
-    asked: &Asked,
-) -> Result<Report, WorkerError> {
-    let work = Work::open(dir)?;
-    let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
-    let absolute = dir.canonicalize().map_err(failed)?;
-    let status = match work {
-        Work::Job(_) => job(&absolute, lock, process, conditions, asked),
-        Work::Command(program) => self::program(&absolute, &program, lock, process, conditions, asked),
-    };
-    outcome(dir, status.map_err(failed)?)
+/// A run directory that this process has the lock of, and what is to be done there.
+pub struct Held<'a> {
+    dir: &'a Path,
+    lock: Lock,
+    process: Process,
+    /// What is to be done.
+    pub work: Work,
+    /// How the run was left; none if nothing readable says so.
+    pub status: Option<Status>,
 }
 
-/// Does a job of a backend by `exp worker`.
-fn job(dir: &Path, lock: &Lock, process: &Process, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
-    // Its very file, also if another one has taken its place meanwhile.
-    let mut command = Command::new(if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_exe()? });
-    command.arg0("exp").arg("worker").arg(dir).stdin(lock.share()?).stdout(Stdio::null());
-    // In a group of its own, a signal from the terminal reaches it once, through here.
-    command.process_group(0).envs(&process.env_set).envs(conditions.env.iter().cloned());
-    command.env(MARK, if conditions.quiet { QUIET } else { "1" });
-    if process.chdir {
-        command.current_dir(dir);
+impl<'a> Held<'a> {
+    /// Reads what is there. The outcome of a program that ended while nobody watched is written down first: whoever had
+    /// started it was killed.
+    ///
+    /// # Errors
+    /// The directory cannot be read or written, or there is no job in it.
+    pub fn new(dir: &'a Path, lock: Lock) -> Result<Held<'a>, WorkerError> {
+        let (process, work) = (Process::open(dir)?, Work::open(dir)?);
+        let mut held = Held { dir, lock, process, work, status: Status::read(dir) };
+        held.adopt().map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
+        Ok(held)
     }
-    let log = process.logging.file.as_ref().map(|name| dir.join(name));
-    let mut said = 0;
-    if conditions.quiet {
-        command.stderr(Stdio::null());
-        if let Some(path) = &log {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            said = file.metadata()?.len();
-            command.stderr(file);
+
+    /// Whether the job needs a process of its own.
+    pub fn is_apart(&self) -> bool {
+        matches!(self.work, Work::Command(_)) || self.process.is_apart()
+    }
+
+    /// The right to work there.
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// Does the job in a child process, to its end, to what is asked, or to an error, and writes into its status how the
+    /// process ended. What the job started and left running ends with it.
+    ///
+    /// # Errors
+    /// As [`crate::worker::work`], by what the child wrote down or by how it died.
+    pub fn work(&mut self, conditions: &Conditions, asked: &Asked) -> Result<Report, WorkerError> {
+        let failed = |source| WorkerError::Files { path: self.dir.to_owned(), source };
+        let absolute = self.dir.canonicalize().map_err(failed)?;
+        let status = match &self.work {
+            Work::Job(_) => self.job(&absolute, conditions, asked),
+            Work::Command(program) => self.program(&absolute, program, conditions, asked),
+        };
+        let status = status.map_err(failed)?;
+        self.status = Some(status.clone());
+        outcome(self.dir, status)
+    }
+
+    /// Does a job of a backend by `exp worker`.
+    fn job(&self, dir: &Path, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
+        // Its very file, also if another one has taken its place meanwhile.
+        let mut command =
+            Command::new(if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_exe()? });
+        command.arg0("exp").arg("worker").arg(dir).stdin(self.lock.share()?).stdout(Stdio::null());
+        // In a group of its own, a signal from the terminal reaches it once, through here.
+        command.process_group(0);
+        self.furnish(&mut command, dir, conditions);
+        command.env(MARK, if conditions.quiet { QUIET } else { "1" });
+        let log = self.process.logging.file.as_ref().map(|name| dir.join(name));
+        let mut said = 0;
+        if conditions.quiet {
+            command.stderr(Stdio::null());
+            if let Some(path) = &log {
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                said = file.metadata()?.len();
+                command.stderr(file);
+            }
+        }
+        let child = pages::starting(|| command.spawn())?;
+        let owner = Owner::child(child.id());
+        let end = follow(child, conditions.timeout, asked, || Ok(()))?;
+        let written = Status::read(dir).filter(|status| status.owner == owner);
+        let status = written.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
+        settle(dir, status, &end, || log.and_then(|path| last_line(&path, said)))
+    }
+
+    /// Runs a program that is a job, and keeps what it reports.
+    fn program(&self, dir: &Path, program: &Program, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
+        if let Some(lack) = program.lacks() {
+            let ended = Some(jiff::Timestamp::now().to_string());
+            let status = Status { cause: Some(lack), ended, ..Status::here(State::Failed) };
+            return status.write(dir).map(|()| status);
+        }
+        let resumed = self.status.as_ref().is_some_and(|status| status.state != State::Created);
+        let mut command = program.prepare(dir, resumed)?;
+        let log = self.log(dir);
+        let file = OpenOptions::new().create(true).append(true).open(&log)?;
+        let said = file.metadata()?.len();
+        command.stdin(self.lock.share()?).stdout(file.try_clone()?).stderr(file);
+        self.furnish(&mut command, dir, conditions);
+        let shown = !conditions.quiet && self.process.logging.console;
+        let mut output = Output::open(dir, &log, shown, program.wants_board())?;
+        let child = pages::starting(|| command.spawn())?;
+        let (owner, started) = (Owner::child(child.id()), jiff::Timestamp::now().to_string());
+        // It is there now: what goes wrong ends it, and does not leave it behind.
+        let recorded = machine::record(dir, &started, &[]);
+        let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
+        let mut written = recorded.and_then(|()| status.write(dir));
+        let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
+        let end = follow(child, conditions.timeout, asked, || {
+            std::mem::replace(&mut written, Ok(())).and_then(|()| output.read())
+        })?;
+        let status = settle_program(dir, &mut output, status, end, &log, said)?;
+        if let Some(live) = live {
+            live.end();
+        }
+        Ok(status)
+    }
+
+    /// Gives a process the environment and the directory that the job asks for.
+    fn furnish(&self, command: &mut Command, dir: &Path, conditions: &Conditions) {
+        command.envs(&self.process.env_set).envs(conditions.env.iter().cloned());
+        if self.process.chdir {
+            command.current_dir(dir);
         }
     }
-    let child = pages::starting(|| command.spawn())?;
-    let owner = Owner::child(child.id());
-    let end = follow(child, conditions.timeout, asked, || Ok(()))?;
-    let written = Status::read(dir).filter(|status| status.owner == owner);
-    let status = written.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
-    settle(dir, status, &end, || log.and_then(|path| last_line(&path, said)))
-}
 
-/// Runs a program that is a job, and keeps what it reports.
-fn program(
-    dir: &Path,
-    program: &Program,
-    lock: &Lock,
-    process: &Process,
-    conditions: &Conditions,
-    asked: &Asked,
-) -> io::Result<Status> {
-    if let Some(lack) = program.lacks() {
-        let ended = Some(jiff::Timestamp::now().to_string());
-        let status = Status { cause: Some(lack), ended, ..Status::here(State::Failed) };
-        return status.write(dir).map(|()| status);
+    /// The log of a program: its metrics are read from there, so it has one.
+    fn log(&self, dir: &Path) -> PathBuf {
+        dir.join(self.process.logging.file.as_deref().unwrap_or(LOG))
     }
-    let resumed = Status::read(dir).is_some_and(|status| status.state != State::Created);
-    let mut command = program.prepare(dir, resumed)?;
-    // Its metrics are read from the log, so it has one.
-    let log = dir.join(process.logging.file.as_deref().unwrap_or(LOG));
-    let file = OpenOptions::new().create(true).append(true).open(&log)?;
-    let said = file.metadata()?.len();
-    command.stdin(lock.share()?).stdout(file.try_clone()?).stderr(file);
-    command.envs(&process.env_set).envs(conditions.env.iter().cloned());
-    if process.chdir {
-        command.current_dir(dir);
-    }
-    let mut output = Output::open(dir, &log, !conditions.quiet && process.logging.console, program.wants_board())?;
-    let child = pages::starting(|| command.spawn())?;
-    let (owner, started) = (Owner::child(child.id()), jiff::Timestamp::now().to_string());
-    // It is there now: what goes wrong ends it, and does not leave it behind.
-    let recorded = machine::record(dir, &started, &[]);
-    let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
-    let mut written = recorded.and_then(|()| status.write(dir));
-    let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
-    let end = follow(child, conditions.timeout, asked, || {
-        std::mem::replace(&mut written, Ok(())).and_then(|()| output.read())
-    })?;
-    let status = settle_program(dir, &mut output, status, end, &log, said)?;
-    if let Some(live) = live {
-        live.end();
-    }
-    Ok(status)
-}
 
-/// Writes down the outcome of a program that ended while nobody watched: whoever had started it was killed. Gives back the status
-/// of the run.
-///
-/// # Errors
-/// The directory cannot be read or written.
-pub fn adopt(dir: &Path, process: &Process) -> io::Result<Option<Status>> {
-    let before = Status::read(dir);
-    let status = match &before {
-        Some(status) if matches!(status.state, State::Created | State::Running) => status.clone(),
-        _ => return Ok(before),
-    };
-    let Some(code) = command::exit_code(dir) else { return Ok(before) };
-    let log = dir.join(process.logging.file.as_deref().unwrap_or(LOG));
-    let end =
-        End { status: ExitStatus::from_raw(code << 8), peak_rss_mib: None, stopped: false, late: None, done: None };
-    let board = matches!(Work::open(dir), Ok(Work::Command(program)) if program.wants_board());
-    settle_program(dir, &mut Output::open(dir, &log, false, board)?, status, end, &log, 0).map(Some)
+    fn adopt(&mut self) -> io::Result<()> {
+        let unsettled = |status: &&Status| matches!(status.state, State::Created | State::Running);
+        let (Work::Command(program), Some(status)) = (&self.work, self.status.as_ref().filter(unsettled)) else {
+            return Ok(());
+        };
+        let Some(code) = command::exit_code(self.dir) else { return Ok(()) };
+        let log = self.log(self.dir);
+        let end =
+            End { status: ExitStatus::from_raw(code << 8), peak_rss_mib: None, stopped: false, late: None, done: None };
+        let mut output = Output::open(self.dir, &log, false, program.wants_board())?;
+        self.status = Some(settle_program(self.dir, &mut output, status.clone(), end, &log, 0)?);
+        Ok(())
+    }
 }
 
 /// Writes down how a program ended, and its figures.

@@ -7,10 +7,9 @@ use exp_api::Report;
 use exp_api::schema::{Field, at_least};
 use indicatif::MultiProgress;
 
-use super::child::{self, Conditions};
+use super::child::{self, Conditions, Held};
 use super::end;
 use super::{Asked, Launcher, Pace};
-use crate::process::Process;
 use crate::status::{Lock, State};
 use crate::work::Work;
 use crate::worker::{self, WorkerError};
@@ -38,22 +37,18 @@ impl Launcher for Inline {
     }
 
     fn run(&self, dir: &Path, _: usize, asked: &Asked) -> Result<Report, WorkerError> {
-        let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
         if child::is_one() {
-            let lock = Lock::inherited().map_err(failed)?;
+            let lock = Lock::inherited().map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
             return worker::work(dir, &lock, self.screen.as_ref(), &asked.stop);
         }
-        let lock = Lock::take(dir)?;
-        let process = Process::open(dir)?;
-        let program = matches!(Work::open(dir)?, Work::Command(_));
-        let status = child::adopt(dir, &process).map_err(failed)?;
-        if program && status.is_some_and(|status| status.state == State::Done) {
+        let mut held = Held::new(dir, Lock::take(dir)?)?;
+        let done = held.status.as_ref().is_some_and(|status| status.state == State::Done);
+        if done && matches!(held.work, Work::Command(_)) {
             return end::told(dir);
         }
-        if program || process.is_apart() {
-            let conditions = Conditions { quiet: self.screen.is_none(), ..Conditions::default() };
-            return child::work(dir, &lock, &process, &conditions, asked);
+        if held.is_apart() {
+            return held.work(&Conditions { quiet: self.screen.is_none(), ..Conditions::default() }, asked);
         }
-        worker::work(dir, &lock, self.screen.as_ref(), &asked.stop)
+        worker::work(dir, held.lock(), self.screen.as_ref(), &asked.stop)
     }
 }

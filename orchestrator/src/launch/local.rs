@@ -8,10 +8,9 @@ use exp_api::{Report, Stop};
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
-use super::child::{self, Conditions};
+use super::child::{Conditions, Held};
 use super::end;
 use super::{Asked, Launcher, Pace};
-use crate::process::Process;
 use crate::status::{Lock, LockError, Owner, State, Status};
 use crate::worker::WorkerError;
 
@@ -71,24 +70,22 @@ impl Launcher for Local {
     }
 
     fn run(&self, dir: &Path, slot: usize, asked: &Asked) -> Result<Report, WorkerError> {
-        let failed = |source| WorkerError::Files { path: dir.to_owned(), source };
         let (lock, adopted) = hold(dir, &asked.stop)?;
-        let process = Process::open(dir)?;
-        let status = child::adopt(dir, &process).map_err(failed)?;
+        let mut held = Held::new(dir, lock)?;
         // A process that outlived the sweep that had started it may have brought the job to its end.
-        match status.map(|status| status.state) {
+        match held.status.as_ref().map(|status| status.state) {
             Some(State::Done) => return end::told(dir),
             Some(State::Failed) if adopted => return end::told(dir),
             Some(State::Interrupted) if asked.stop.asked() => return end::told(dir),
             _ => {}
         }
         let conditions = self.conditions(slot);
-        let mut outcome = child::work(dir, &lock, &process, &conditions, asked);
+        let mut outcome = held.work(&conditions, asked);
         for _ in 0..self.retries {
             if outcome.is_ok() || asked.stop.asked() {
                 break;
             }
-            outcome = child::work(dir, &lock, &process, &conditions, asked);
+            outcome = held.work(&conditions, asked);
         }
         outcome
     }
