@@ -1,8 +1,8 @@
 //! What a job of a sweep costs beside its work: `cargo bench --bench sweeps`.
 //!
-//! Jobs that do nothing, in turns with `xargs` on the same programs, and trainings of one step; with EXP_HYDRA_PYTHON, the interpreter of an environment with
-//! hydra-core and hydra-joblib-launcher, also Hydra's own launchers. Memory of a sweep of ten thousand jobs, and how long its
-//! resumption takes to find that nothing is left.
+//! Jobs that do nothing, in turns with `xargs` on the same programs, and trainings of one step; with EXP_HYDRA_PYTHON, the
+//! interpreter of an environment with hydra-core and hydra-joblib-launcher, also Hydra's own launchers. Memory of a sweep of
+//! ten thousand jobs, and how long its resumption takes to find that nothing is left.
 
 use std::error::Error;
 use std::path::Path;

@@ -2,7 +2,8 @@
 //!
 //! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it. Several of one step,
 //! one after another, are one row. One whose step lies before the last one's begins anew from there, as after a resumption. An
-//! object without `step` holds final figures, those of `report.json`. All other lines are for a person.
+//! object without `step` holds final figures, those of `report.json`. All other lines are for a person. NaN and Infinity, which
+//! Python writes and JSON does not know, are numbers.
 //!
 //! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched.
 
@@ -17,6 +18,9 @@ use crate::recorder::METRICS;
 use crate::rows::Rows;
 use crate::screen;
 use crate::track::tensorboard::Board;
+
+/// What Python writes for numbers that are none, or not finite: a loss that came to one of them is no number to compare.
+const NO_NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
 
 /// The longest line that is looked at.
 const LONGEST: usize = 1 << 20;
@@ -98,6 +102,16 @@ impl Output {
         }
     }
 
+    /// Reads what is new of a program that has ended: what it said last is a line also without an end.
+    ///
+    /// # Errors
+    /// As [`Output::read`].
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.read()?;
+        let line = std::mem::take(&mut self.begun);
+        if line.is_empty() { Ok(()) } else { self.line(&line) }
+    }
+
     /// Notes what the program came to.
     pub fn close(&mut self, well: bool) {
         self.board.iter_mut().for_each(|board| board.end(self.step, well, &self.figures));
@@ -118,10 +132,16 @@ impl Output {
         if !line.starts_with(b"{") {
             return Ok(());
         }
-        let Ok(row) = serde_json::from_slice::<Map<String, Value>>(line) else { return Ok(()) };
+        let row = serde_json::from_slice(line).or_else(|_| serde_json::from_slice(&quoted(line)));
+        let row: Map<String, Value> = match row {
+            Ok(row) => row,
+            Err(_) => return Ok(()),
+        };
+        let number =
+            |value: &Value| value.as_f64().or_else(|| NO_NUMBERS.contains(&value.as_str()?).then_some(f64::NAN));
         let numbers = row.iter().filter(|(name, _)| *name != "step");
         let numbers: Vec<(String, f64)> =
-            numbers.filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect();
+            numbers.filter_map(|(name, value)| Some((name.clone(), number(value)?))).collect();
         match row.get("step") {
             None => {
                 self.figures = numbers;
@@ -157,6 +177,25 @@ impl Output {
     }
 }
 
+/// An object in JSON, in which the words for what is no finite number stand in quotes. Those in a text are left alone.
+fn quoted(line: &[u8]) -> Vec<u8> {
+    let (mut quoted, mut rest, mut in_text) = (Vec::new(), line, false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        let word = NO_NUMBERS.iter().find(|word| !in_text && rest.starts_with(word.as_bytes()));
+        if let Some(word) = word {
+            quoted.extend([b"\"", word.as_bytes(), b"\""].concat());
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let escaped = in_text && byte == b'\\';
+        in_text ^= byte == b'"';
+        let (taken, left) = rest.split_at(if escaped { 2.min(rest.len()) } else { rest.len() - behind.len() });
+        quoted.extend(taken);
+        rest = left;
+    }
+    quoted
+}
+
 /// Adds numbers to those of a row; what has a name that is there takes its place.
 fn join(row: &mut Vec<(String, f64)>, numbers: &[(String, f64)]) {
     for (name, value) in numbers {
@@ -187,6 +226,25 @@ mod tests {
         Output::open(dir.path(), &path, false, false).unwrap();
         let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
         assert_eq!(metrics, "{\"step\":1,\"a\":1.0,\"b\":2.0}\n{\"step\":2,\"a\":5.0}\n");
+    }
+
+    #[test]
+    fn what_is_no_number_is_in_its_row_and_the_last_line_needs_no_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        let lines = [
+            r#"{"step": 1, "loss": 0.5}"#,
+            r#"{"step": 2, "loss": NaN, "lr": -Infinity, "note": "a \"NaN\" {"}"#,
+            r#"{"step": 3, "loss": NaN, }"#,
+            r#"{"fd": Infinity, "kid": 2}"#,
+        ];
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let mut output = Output::open(dir.path(), &path, false, false).unwrap();
+        output.finish().unwrap();
+        let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+        assert_eq!(metrics, "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":null,\"lr\":null}\n");
+        assert!(output.figures[0].1.is_nan());
+        assert_eq!(output.figures[1], ("kid".to_owned(), 2.0));
     }
 
     #[test]

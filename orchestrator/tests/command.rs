@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::{Ended, Running, Scratch, json, text};
 
@@ -124,18 +125,50 @@ fn what_cannot_be_started_is_refused() {
 }
 
 /// Whoever started a program may be killed: its outcome is found all the same, and it is not run again.
-#[test]
-fn an_orphan_is_adopted() {
+/// What a sweep needs to find a program that is there already.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// A sweep in the directory `sweep` that was killed while its one program runs, which is a line of shell and makes `started`.
+fn orphan(line: &str, launcher: &str) -> Scratch {
     let scratch = Scratch::new();
-    let line = "echo >> started; while [ ! -e go ]; do sleep 0.02; done; echo '{\\\"step\\\":5,\\\"x\\\":1}'";
-    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
-    let mut running = scratch.start(&["-m", "backend=command", &argv, "+n=1", "hydra.sweep.dir=sweep"]);
+    let (argv, launcher) = (format!("backend.argv=[sh,-c,\"{line}\"]"), format!("hydra/launcher={launcher}"));
+    let mut running = scratch.start(&["-m", "backend=command", &argv, "+n=1", "hydra.sweep.dir=sweep", &launcher]);
     assert!(running.until(|| scratch.path("started").exists()));
     running.kill_9();
-    fs::write(scratch.path("go"), "").unwrap();
-    scratch.ok(&["resume", "sweep"]).says(&["1 jobs: 1 done"]);
-    assert_eq!(text(scratch.path("started")), "\n");
-    assert_eq!(text(scratch.path("sweep/0/metrics.jsonl")), "{\"step\":5,\"x\":1.0}\n");
+    scratch
+}
+
+#[test]
+fn an_orphan_is_adopted() {
+    let line = "echo >> started; while [ ! -e go ]; do sleep 0.02; done; echo '{\\\"step\\\":5,\\\"x\\\":1}'";
+    for launcher in ["basic", "inline"] {
+        let scratch = orphan(line, launcher);
+        let resumed = scratch.start(&["resume", "sweep"]);
+        std::thread::sleep(LOOK);
+        fs::write(scratch.path("go"), "").unwrap();
+        let ended = resumed.ended();
+        assert_eq!(ended.code, Some(0), "{launcher}: {ended:#?}");
+        ended.says(&["1 jobs: 1 done"]);
+        assert_eq!(text(scratch.path("started")), "\n");
+        assert_eq!(text(scratch.path("sweep/0/metrics.jsonl")), "{\"step\":5,\"x\":1.0}\n");
+    }
+}
+
+#[test]
+fn an_orphan_that_is_stopped_can_go_on() {
+    let line = "echo >> started; trap 'exit 1' INT; while [ ! -e go ]; do sleep 0.02; done";
+    for launcher in ["basic", "inline"] {
+        let scratch = orphan(line, launcher);
+        let resumed = scratch.start(&["resume", "sweep"]);
+        std::thread::sleep(LOOK);
+        resumed.signal("INT");
+        let ended = resumed.ended();
+        assert_eq!(ended.code, Some(130), "{launcher}: {ended:#?}");
+        assert_eq!(json(scratch.path("sweep/0/status.json"))["state"], "interrupted");
+        fs::write(scratch.path("go"), "").unwrap();
+        scratch.ok(&["resume", "sweep"]).says(&["1 of 1 jobs are left", "1 jobs: 1 done"]);
+        assert_eq!(text(scratch.path("started")), "\n\n");
+    }
 }
 
 #[test]

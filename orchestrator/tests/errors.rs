@@ -117,6 +117,8 @@ fn all_problems_come_at_once() {
     let words = ["-m", "hydra/launcher=local", "hydra.launcher.n_jobs=0", "seed=1,2", "--dry-run"];
     refused(&words, &["hydra.launcher.n_jobs: expected a whole number of at least 1"]);
     refused(&["-m", "seed=1,2", "hydra.sweep.dir=${nope}", "--dry-run"], &["hydra.sweep.dir: ", "`nope`"]);
+    let added = ["-m", "+hydra.launcher.n_jobs=2", "seed=1,2"];
+    refused(&added, &["hydra.launcher.n_jobs", "`basic`, one job at a time, has no options", "hydra/launcher=local"]);
 }
 
 #[test]

@@ -213,6 +213,50 @@ fn a_changed_configuration_is_shown_or_refused() {
 }
 
 #[test]
+fn a_search_of_which_all_jobs_are_made_learns_from_them_whatever_changed() {
+    let scratch = Scratch::new();
+    let conf = scratch.path("conf");
+    support::copy_conf(&conf);
+    let kill = "kill -KILL $(cut -d ' ' -f 4 /proc/$PPID/stat)";
+    let line = format!("echo >> begun; [ $(wc -l < begun) -lt 2 ] || {kill}; {DISTANCE}");
+    run(&scratch, &line, &["+x=interval(-10,10)", "hydra.sweeper.n_trials=2"]);
+    let file = conf.join("train/small.yaml");
+    fs::write(&file, text(&file) + "# changed\n").unwrap();
+    scratch.ok(&["resume", "sweep"]).says(&[
+        "conf/train/small.yaml has changed since",
+        "2 jobs: 2 done",
+        "best cost: ",
+    ]);
+    let journal = rows(scratch.path("sweep/journal.jsonl"));
+    assert_eq!(journal.iter().filter(|line| line.get("ended").is_some_and(|of| of["value"].is_f64())).count(), 2);
+}
+
+/// As a program in Python writes it.
+#[test]
+fn what_came_to_no_number_is_not_the_best() {
+    let scratch = Scratch::new();
+    let row = |step: u8, cost: &str| format!("echo '{{\\\"step\\\": {step}, \\\"cost\\\": {cost}}}'");
+    let line = format!("{}; [ ${{x}} = 1 ] && {} || {}", row(1, "1"), row(2, "NaN"), row(2, "5"));
+    let found = run(&scratch, &line, &["+x=1,2", "hydra.sweeper.n_trials=6"]);
+    assert_eq!(found.code, Some(0), "{found:#?}");
+    found.says(&["best cost: 5.000000", "+x=2\n"]);
+    assert!(points(&scratch.path("sweep")).contains(&1.0), "both were tried");
+    let nothing = Scratch::new();
+    let ended = run(&nothing, &row(1, "NaN"), &["+x=1,2", "hydra.sweeper.n_trials=2"]);
+    ended.says(&["2 jobs: 2 done", "no job came to a number as its `cost` (hydra.sweeper.metric)"]);
+}
+
+#[test]
+fn jobs_may_lie_elsewhere() {
+    let scratch = Scratch::new();
+    let subdir = format!("hydra.sweep.subdir={}/${{hydra.job.num}}", scratch.path("far").display());
+    let ended = run(&scratch, DISTANCE, &["+x=1,2", "hydra.sweeper.n_trials=2", &subdir]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    ended.says(&["2 jobs: 2 done"]);
+    assert_eq!(json(scratch.path("far/1/status.json"))["state"], "done");
+}
+
+#[test]
 fn what_the_search_path_adds_is_part_of_the_configuration() {
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.path("more/db")).unwrap();

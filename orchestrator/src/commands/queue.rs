@@ -41,7 +41,12 @@ pub(super) fn hand_in(queue: &dyn Queue, whole: &Path, dirs: &[PathBuf]) -> Resu
     }
     let folder = whole.join(FOLDER);
     if !new.is_empty() {
-        let tickets = queue::hand_in(queue, &folder, &new)?;
+        let tickets = queue::hand_in(queue, &folder, &new).inspect_err(|_| {
+            warn(format_args!(
+                "not all jobs were handed in; to hand in those that are left: exp resume {}",
+                whole.display()
+            ));
+        })?;
         let (first, last) = (&tickets[0], &tickets[tickets.len() - 1]);
         let range = if tickets.len() > 1 { format!("{first} to {last}") } else { first.clone() };
         tell(format_args!("{} handed in: {range}", tickets.len()));

@@ -114,7 +114,7 @@ pub(super) fn run_with(
     let bars = MultiProgress::new();
     let launcher: Arc<dyn Launcher> = match launcher {
         Some(Choice::Local(local)) => Arc::new(Local { shown: true, ..local }),
-        _ => Arc::new(Inline { screen: (!child::is_quiet()).then(|| bars.clone()) }),
+        _ => Arc::new(Inline { screen: (!child::is_quiet()).then(|| bars.clone()), adopts: false }),
     };
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");

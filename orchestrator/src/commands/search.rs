@@ -83,7 +83,14 @@ pub(super) fn run(
         tally.close();
         let trouble = trials.trouble.take();
         found::write(&sweep, space, search)?;
-        if let Some(best) = found::best(&sweep, search.direction) {
+        let best = found::best(&sweep, search.direction);
+        if best.is_none() && sweep.count(Some(State::Done)) > 0 {
+            let metric = &search.metric;
+            warn(format_args!(
+                "warning: no job came to a number as its `{metric}` (hydra.sweeper.metric): none is the best"
+            ));
+        }
+        if let Some(best) = best {
             let value = best.value.unwrap_or(f64::NAN);
             tell(format_args!("best {}: {value:.6} of #{} : {}", search.metric, best.job, sweep.entry(best.job).words));
         }
@@ -136,6 +143,8 @@ impl<'a> Trials<'a> {
                 halving.as_mut().map(|halving| halving.tell(job, step, search.direction.cost(value)));
             }
         }
+        // What has been judged, or ended before it was, is not judged again.
+        halving.as_mut().map(Halving::behind);
         let left = left.iter().copied().collect();
         let (running, behind) = (HashMap::new(), HashMap::new());
         let mut trials = Trials { sweep, left, maker, space, search, sampler, halving, running, behind, trouble: None };
@@ -182,7 +191,7 @@ impl Jobs for Trials<'_> {
             };
             // A job that another run has done needs none of its own.
             let dir = self.sweep.dir(job);
-            if !dir.starts_with(self.sweep.path()) {
+            if Status::read(&dir).is_some_and(|status| status.state == State::Done) {
                 tell_started(self.sweep, job);
                 self.ended(job, end::told(&dir));
                 continue;
@@ -224,18 +233,17 @@ impl Jobs for Trials<'_> {
 
     fn hopeless(&mut self) -> Vec<usize> {
         let Some(halving) = &mut self.halving else { return Vec::new() };
-        let mut found = Vec::new();
+        let mut latest = HashMap::new();
         for (job, read) in &mut self.running {
             let (rows, end) = rows(&self.sweep.dir(*job), &self.search.metric, *read);
             *read = end;
-            for (step, value) in rows {
-                if halving.tell(*job, step, self.search.direction.cost(value)) && !self.behind.contains_key(job) {
-                    self.behind.insert(*job, (step, value));
-                    found.push(*job);
-                }
-            }
+            rows.iter().for_each(|&(step, value)| halving.tell(*job, step, self.search.direction.cost(value)));
+            latest.extend(rows.last().map(|&row| (*job, row)));
         }
-        found
+        let mut found = halving.behind();
+        found.retain(|job| !self.behind.contains_key(job));
+        self.behind.extend(found.iter().filter_map(|job| Some((*job, *latest.get(job)?))));
+        found.into_iter().collect()
     }
 }
 
@@ -252,7 +260,9 @@ fn rows(dir: &Path, metric: &str, from: u64) -> (Vec<(u64, f64)>, u64) {
     while lines.read_line(&mut line).is_ok_and(|n| n > 0 && line.ends_with('\n')) {
         read += line.len() as u64;
         let row: Option<serde_json::Map<String, Json>> = serde_json::from_str(&line).ok();
-        let value = row.and_then(|row| Some((row.get("step")?.as_u64()?, row.get(metric)?.as_f64()?)));
+        // What is no finite number is null in a row.
+        let number = |value: &Json| value.as_f64().or_else(|| value.is_null().then_some(f64::NAN));
+        let value = row.and_then(|row| Some((row.get("step")?.as_u64()?, number(row.get(metric)?)?)));
         values.extend(value);
         line.clear();
     }

@@ -38,19 +38,25 @@ pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure
     tell(format_args!("{}: {} of {} jobs are left", dir.display(), left.len() + missing, sweep.len() + missing));
     let changed = changed(&sweep, world);
     match search {
-        Some(search) if changed.is_empty() => resume_search(sweep, &left, &search, world),
-        Some(_) if missing > 0 => {
+        Some(search) if changed.is_empty() || missing == 0 => {
+            changed.iter().for_each(|file| go_on_frozen(file));
+            resume_search(sweep, &left, &search, world)
+        }
+        Some(_) => {
             let changed = changed.join(", ");
             let message = format!("since the search began, {changed} changed: its jobs could not be compared");
             Err(Problem::new(message).hint("start a search anew").into())
         }
-        _ => {
-            changed.iter().for_each(|file| {
-                warn(format_args!("warning: {file} has changed since; the jobs go on as they were frozen"));
-            });
+        None => {
+            changed.iter().for_each(|file| go_on_frozen(file));
             begin(sweep, &left)
         }
     }
+}
+
+/// Says that a configuration file is not what the jobs were made of.
+fn go_on_frozen(file: &str) {
+    warn(format_args!("warning: {file} has changed since; the jobs go on as they were frozen"));
 }
 
 /// Goes on with a search: its jobs are composed as the first ones were.

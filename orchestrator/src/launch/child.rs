@@ -64,15 +64,25 @@ pub struct Held<'a> {
 
 impl<'a> Held<'a> {
     /// Reads what is there. The outcome of a program that ended while nobody watched is written down first: whoever had
-    /// started it was killed.
+    /// started it was killed. `stopped` says whether it was asked to stop meanwhile.
     ///
     /// # Errors
     /// The directory cannot be read or written, or there is no job in it.
-    pub fn new(dir: &'a Path, lock: Lock) -> Result<Held<'a>, WorkerError> {
+    pub fn new(dir: &'a Path, lock: Lock, stopped: bool) -> Result<Held<'a>, WorkerError> {
         let (process, work) = (Process::open(dir)?, Work::open(dir)?);
         let mut held = Held { dir, lock, process, work, status: Status::read(dir) };
-        held.adopt().map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
+        held.adopt(stopped).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
         Ok(held)
+    }
+
+    /// Whether nothing is left to be done, since another process did it: one that was waited for, if it was `adopted`.
+    pub fn is_over(&self, adopted: bool, asked: &Asked) -> bool {
+        match self.status.as_ref().map(|status| status.state) {
+            Some(State::Done) => true,
+            Some(State::Failed) => adopted,
+            Some(State::Interrupted) => asked.stop.asked(),
+            _ => false,
+        }
     }
 
     /// Whether the job needs a process of its own.
@@ -97,9 +107,9 @@ impl<'a> Held<'a> {
             Work::Job(_) => self.job(&absolute, conditions, asked),
             Work::Command(program) => self.program(&absolute, program, conditions, asked),
         };
-        let status = status.map_err(failed)?;
-        self.status = Some(status.clone());
-        outcome(self.dir, status)
+        // Also what could not be followed to its end may have begun.
+        self.status = status.as_ref().ok().cloned().or_else(|| Status::read(self.dir));
+        outcome(self.dir, status.map_err(failed)?)
     }
 
     /// Does a job of a backend by `exp worker`.
@@ -176,15 +186,15 @@ impl<'a> Held<'a> {
         dir.join(self.process.logging.file.as_deref().unwrap_or(LOG))
     }
 
-    fn adopt(&mut self) -> io::Result<()> {
+    fn adopt(&mut self, stopped: bool) -> io::Result<()> {
         let unsettled = |status: &&Status| matches!(status.state, State::Created | State::Running);
         let (Work::Command(program), Some(status)) = (&self.work, self.status.as_ref().filter(unsettled)) else {
             return Ok(());
         };
         let Some(code) = command::exit_code(self.dir) else { return Ok(()) };
         let log = self.log(self.dir);
-        let end =
-            End { status: ExitStatus::from_raw(code << 8), peak_rss_mib: None, stopped: false, late: None, done: None };
+        let status_of_end = ExitStatus::from_raw(code << 8);
+        let end = End { status: status_of_end, peak_rss_mib: None, stopped, late: None, done: None };
         let mut output = Output::open(self.dir, &log, false, program.wants_board())?;
         self.status = Some(settle_program(self.dir, &mut output, status.clone(), end, &log, 0)?);
         Ok(())
@@ -200,7 +210,7 @@ fn settle_program(
     log: &Path,
     said: u64,
 ) -> io::Result<Status> {
-    output.read()?;
+    output.finish()?;
     // The shell that keeps the exit code says so when a signal ended the program.
     if let Some(signal) = end.status.code().map(|code| code - 128).filter(|signal| (1..=64).contains(signal)) {
         end.status = ExitStatus::from_raw(signal);

@@ -55,7 +55,7 @@ impl Choice {
         let Some(target) = node.at("_target_") else { return extract::variant(path, &node, Choice::VARIANTS) };
         let class = text(&target.value);
         if class.ends_with("BasicLauncher") {
-            return Ok(Choice::Local(Local::default()));
+            return basic(&node).map(|()| Choice::Local(Local::default()));
         }
         if class.ends_with("submitit_launcher.SlurmLauncher") {
             if let Some(map) = node.as_map_mut() {
@@ -74,7 +74,7 @@ impl Choice {
     /// what several say at one time would be nobody's.
     pub fn launcher(&self, jobs: usize, bars: &MultiProgress) -> Arc<dyn Launcher> {
         match self {
-            Choice::Inline { .. } => Arc::new(Inline { screen: (jobs == 1).then(|| bars.clone()) }),
+            Choice::Inline { .. } => Arc::new(Inline { screen: (jobs == 1).then(|| bars.clone()), adopts: true }),
             Choice::Local(local) => Arc::new(local.clone()),
             Choice::Slurm(slurm) => Arc::new(Queued::new(Arc::new((**slurm).clone()))),
             Choice::Template(template) => Arc::new(Queued::new(Arc::new(template.clone()))),
@@ -110,6 +110,16 @@ impl Choice {
         };
         Share { threads, elsewhere: self.queue().is_some() }
     }
+}
+
+/// Hydra's own launcher has no options, which a key that is added would be without a word.
+fn basic(node: &Node) -> Result<(), Problems> {
+    let keys = node.as_map().into_iter().flatten().filter(|(key, _)| key.to_string() != "_target_");
+    let problem = |(key, value): (&Key, &Node)| {
+        let problem = Problem::new("`basic`, one job at a time, has no options").key(format!("hydra.launcher.{key}"));
+        problem.trail(&value.trail).hint("hydra/launcher=local")
+    };
+    Problems(keys.map(problem).collect()).or_ok(())
 }
 
 const fn one() -> u64 {

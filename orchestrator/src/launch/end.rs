@@ -21,6 +21,8 @@ use crate::worker::{REPORT, WorkerError};
 const PATIENCE: Duration = Duration::from_millis(50);
 /// What a job that has had its time gets to write a checkpoint.
 const GRACE: Duration = Duration::from_secs(20);
+/// What a program in Rust says behind the cause of its end.
+const HINT: &str = "note: run with `RUST_BACKTRACE=";
 /// How much of the end of a log is searched for what a process said last.
 const TAIL: u64 = 4096;
 
@@ -123,7 +125,7 @@ pub fn last_line(path: &Path, from: u64) -> Option<String> {
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with(HINT)).map(str::to_owned)
 }
 
 /// The outcome that is written down in a run directory.

@@ -9,8 +9,9 @@ use indicatif::MultiProgress;
 
 use super::child::{self, Conditions, Held};
 use super::end;
+use super::hold::hold;
 use super::{Asked, Launcher, Pace};
-use crate::status::{Lock, State};
+use crate::status::Lock;
 use crate::work::Work;
 use crate::worker::{self, WorkerError};
 
@@ -19,6 +20,8 @@ use crate::worker::{self, WorkerError};
 pub struct Inline {
     /// Where progress is shown; nowhere in a process whose launcher shows the outcome, or of jobs that run at one time.
     pub screen: Option<MultiProgress>,
+    /// Whether a program is waited for that outlived the sweep which had started it.
+    pub adopts: bool,
 }
 
 impl Inline {
@@ -41,9 +44,10 @@ impl Launcher for Inline {
             let lock = Lock::inherited().map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
             return worker::work(dir, &lock, self.screen.as_ref(), &asked.stop);
         }
-        let mut held = Held::new(dir, Lock::take(dir)?)?;
-        let done = held.status.as_ref().is_some_and(|status| status.state == State::Done);
-        if done && matches!(held.work, Work::Command(_)) {
+        let (lock, adopted) = if self.adopts { hold(dir, asked)? } else { (Lock::take(dir)?, false) };
+        let mut held = Held::new(dir, lock, adopted && asked.stop.asked())?;
+        // One run of a backend may be taken up again when it is done, to be measured anew.
+        if (self.adopts || matches!(held.work, Work::Command(_))) && held.is_over(adopted, asked) {
             return end::told(dir);
         }
         if held.is_apart() {

@@ -3,19 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use exp_api::Report;
 use exp_api::schema::{COUNT, Field, Kind, NON_NEGATIVE, POSITIVE, at_least};
-use exp_api::{Report, Stop};
-use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use serde::{Deserialize, Serialize};
 
 use super::child::{Conditions, Held};
 use super::end;
+use super::hold::hold;
 use super::{Asked, Launcher, Pace};
-use crate::status::{Lock, LockError, Owner, State, Status};
 use crate::worker::WorkerError;
-
-/// How often a job that another process is still doing is looked at.
-const ADOPTION: Duration = Duration::from_millis(100);
 
 /// The options of `hydra/launcher=local`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -70,14 +66,10 @@ impl Launcher for Local {
     }
 
     fn run(&self, dir: &Path, slot: usize, asked: &Asked) -> Result<Report, WorkerError> {
-        let (lock, adopted) = hold(dir, &asked.stop)?;
-        let mut held = Held::new(dir, lock)?;
-        // A process that outlived the sweep that had started it may have brought the job to its end.
-        match held.status.as_ref().map(|status| status.state) {
-            Some(State::Done) => return end::told(dir),
-            Some(State::Failed) if adopted => return end::told(dir),
-            Some(State::Interrupted) if asked.stop.asked() => return end::told(dir),
-            _ => {}
+        let (lock, adopted) = hold(dir, asked)?;
+        let mut held = Held::new(dir, lock, adopted && asked.stop.asked())?;
+        if held.is_over(adopted, asked) {
+            return end::told(dir);
         }
         let conditions = self.conditions(slot);
         let mut outcome = held.work(&conditions, asked);
@@ -88,37 +80,6 @@ impl Launcher for Local {
             outcome = held.work(&conditions, asked);
         }
         outcome
-    }
-}
-
-/// Takes the lock of a run, after the end of a process that has it; whether there was one.
-fn hold(dir: &Path, stop: &Stop) -> Result<(Lock, bool), WorkerError> {
-    let (mut adopted, mut told) = (false, false);
-    loop {
-        match Lock::take(dir) {
-            Ok(lock) => return Ok((lock, adopted)),
-            Err(LockError::Held { .. }) => adopted = true,
-            Err(error) => return Err(error.into()),
-        }
-        if stop.asked() && !told {
-            told = true;
-            tell(dir);
-        }
-        std::thread::sleep(ADOPTION);
-    }
-}
-
-/// Asks the process that works on a run to stop, if it is one of this machine.
-fn tell(dir: &Path) {
-    let Some(owner) = Status::read(dir).map(|status| status.owner) else { return };
-    let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid.filter(|_| owner.host == Owner::here().host && !owner.is_gone()) {
-        // A program and the shell that keeps its exit code are a group; a process that is no leader of one is alone in this.
-        // It may have ended meanwhile, which is as well.
-        let _ = match getpgid(Some(pid)) {
-            Ok(group) if group == pid => kill_process_group(pid, Signal::INT),
-            _ => kill_process(pid, Signal::INT),
-        };
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod child;
 mod choice;
 pub mod end;
+mod hold;
 mod inline;
 mod local;
 mod pages;

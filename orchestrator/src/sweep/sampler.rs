@@ -54,7 +54,7 @@ impl Tpe {
         let axis = |kind: &Kind| match kind {
             Kind::Options(texts) => tpe::categorical_range(texts.len())
                 .map(|range| (TpeOptimizer::new(tpe::histogram_estimator(), range), Some(texts.len()))),
-            Kind::Listed(..) | Kind::Between(..) => {
+            Kind::Listed(..) | Kind::Between(..) | Kind::Whole(..) => {
                 tpe::range(0.0, 1.0).map(|range| (TpeOptimizer::new(tpe::parzen_estimator(), range), None))
             }
         };

@@ -1,9 +1,10 @@
 //! What a search chooses from: an axis for each key that has several values.
 //!
 //! Hydra's own functions span it: `choice(a,b)`, `a,b` and `glob(*)` give options without order, `range(...)` the numbers that it
-//! lists, in order, `interval(a,b)` all numbers between; `tag(log,...)` asks for a logarithmic scale.
+//! lists, in order, `interval(a,b)` all numbers between, `int(interval(a,b))` the whole ones; `tag(log,...)` asks for a
+//! logarithmic scale.
 
-use crate::compose::overrides::{Override, Parsed, Sweep, SweepValues};
+use crate::compose::overrides::{Number, Override, Parsed, Sweep, SweepValues};
 use crate::compose::sweep::values;
 use crate::compose::{Library, Problem, Problems, float_text};
 
@@ -32,6 +33,8 @@ pub enum Kind {
     Listed(Vec<String>, Option<Vec<f64>>),
     /// All numbers between two; whether their logarithms are evenly spread.
     Between(f64, f64, bool),
+    /// All whole numbers from one to another; whether their logarithms are evenly spread.
+    Whole(i64, i64, bool),
 }
 
 impl Space {
@@ -94,6 +97,12 @@ impl Kind {
             }
             Kind::Between(low, high, false) => float_text(low + at * (high - low)),
             Kind::Between(low, high, true) => float_text((low * (high / low).powf(at)).min(*high)),
+            // Each number takes what would be rounded to it.
+            Kind::Whole(low, high, logarithmic) => {
+                let (first, last) = (*low as f64 - 0.5, *high as f64 + 0.5);
+                let wanted = if *logarithmic { first * (last / first).powf(at) } else { first + at * (last - first) };
+                (wanted.round() as i64).clamp(*low, *high).to_string()
+            }
         }
     }
 }
@@ -116,7 +125,10 @@ fn kind(item: &Override, sweep: &Sweep, library: &Library) -> Result<Kind, Strin
         if logarithmic && low <= 0.0 {
             return Err(format!("a logarithmic scale begins above 0, not at {low}"));
         }
-        return Ok(Kind::Between(low, high, logarithmic));
+        return Ok(match (start, end) {
+            (Number::Int(low), Number::Int(high)) => whole(*low, *high, logarithmic)?,
+            _ => Kind::Between(low, high, logarithmic),
+        });
     }
     let texts = values(item, library, 0)?;
     if texts.is_empty() {
@@ -130,6 +142,13 @@ fn kind(item: &Override, sweep: &Sweep, library: &Library) -> Result<Kind, Strin
             Some(logs) => Ok(Kind::Listed(texts, Some(logs))),
             None => Err("a logarithmic scale begins above 0".to_owned()),
         },
+    }
+}
+
+fn whole(low: i128, high: i128, logarithmic: bool) -> Result<Kind, String> {
+    match (i64::try_from(low), i64::try_from(high)) {
+        (Ok(low), Ok(high)) => Ok(Kind::Whole(low, high, logarithmic)),
+        _ => Err(format!("expected whole numbers of 64 bits, found {low} to {high}")),
     }
 }
 
@@ -162,6 +181,18 @@ mod tests {
         let space = space(&["n=tag(log,range(1,1001,333))"]).expect("a space");
         let texts: Vec<String> = [0.0, 0.4, 0.5, 0.85, 0.99].map(|at| space.words(&[at])[0].clone()).to_vec();
         assert_eq!(texts, ["n=1", "n=1", "n=334", "n=334", "n=1000"]);
+    }
+
+    #[test]
+    fn whole_numbers_between_two_are_drawn_evenly_or_by_their_logarithms() {
+        let space = space(&["n=int(interval(1,4))", "m=tag(log,int(interval(1,64)))"]).expect("a space");
+        let counted = |axis: usize, text: &str| {
+            let points = (0..1000).map(|n| vec![f64::from(n) / 1000.0; 2]);
+            points.filter(|point| space.words(point)[axis] == text).count()
+        };
+        assert_eq!(["n=1", "n=2", "n=3", "n=4"].map(|text| counted(0, text)), [250; 4]);
+        // From 0.5 to 1.5 lie ln(3) of the ln(129) from 0.5 to 64.5.
+        assert_eq!([counted(1, "m=1"), counted(1, "m=64")], [227, 3]);
     }
 
     #[test]

@@ -5,20 +5,29 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::files::write_atomically;
 
 /// The copy of this binary.
 const BINARY: &str = "exp";
 
-/// Copies this binary into a folder, unless it is there.
+/// Copies this binary into a folder, unless it is there. The jobs of a search have a folder each: they share one copy.
 pub(super) fn pin(folder: &Path) -> io::Result<PathBuf> {
+    static FIRST: Mutex<Option<PathBuf>> = Mutex::new(None);
     let binary = folder.join(BINARY);
     if !binary.exists() {
-        // Under its name only when it is whole.
-        let part = folder.join(".exp.part");
-        fs::copy(std::env::current_exe()?, &part)?;
-        fs::rename(&part, &binary)?;
+        let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+        let linked = first.as_ref().is_some_and(|first| fs::hard_link(first, &binary).is_ok());
+        if !linked {
+            // Its very file, also if another one has taken its place meanwhile.
+            let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+            // Under its name only when it is whole.
+            let part = folder.join(".exp.part");
+            fs::copy(this, &part)?;
+            fs::rename(&part, &binary)?;
+            *first = Some(binary.canonicalize()?);
+        }
     }
     binary.canonicalize()
 }

@@ -1,4 +1,4 @@
-//! Any other queue, by the shell commands that it has: `hydra/launcher=template hydra.launcher.submit='qsub {script}'`.
+//! Any other queue, by the shell commands that it has: `hydra/launcher=template 'hydra.launcher.submit="qsub {script}"'`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
