@@ -137,14 +137,14 @@ impl<'a> Trials<'a> {
                 sampler.tell(&sweep.entry(outcome.job).point, search.direction.cost(value));
             }
         }
-        for job in 0..sweep.len() {
-            let (rows, _) = rows(&sweep.dir(job), &search.metric, 0);
-            for (step, value) in rows {
-                halving.as_mut().map(|halving| halving.tell(job, step, search.direction.cost(value)));
+        if let Some(halving) = &mut halving {
+            for job in 0..sweep.len() {
+                let (rows, _) = rows(&sweep.dir(job), &search.metric, 0);
+                rows.iter().for_each(|&(step, value)| halving.tell(job, step, search.direction.cost(value)));
             }
+            // What has been judged, or ended before it was, is not judged again.
+            halving.behind();
         }
-        // What has been judged, or ended before it was, is not judged again.
-        halving.as_mut().map(Halving::behind);
         let left = left.iter().copied().collect();
         let (running, behind) = (HashMap::new(), HashMap::new());
         let mut trials = Trials { sweep, left, maker, space, search, sampler, halving, running, behind, trouble: None };
