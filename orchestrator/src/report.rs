@@ -7,10 +7,11 @@ use exp_api::Report;
 
 /// The end of a job: its directory, its picture and its figures.
 pub fn summary(dir: &Path, report: &Report) -> String {
-    let mut text = String::new();
+    let mut text = String::from("done");
     if report.step > 0 {
-        let _ = writeln!(text, "done: {} steps", report.step);
+        let _ = write!(text, ": {} steps", report.step);
     }
+    text.push('\n');
     // One figure a noise level is for report.json.
     let shown = || report.figures.iter().filter(|(name, _)| !name.starts_with("pae/"));
     let width = shown().map(|(name, _)| name.len()).max().unwrap_or(0);

@@ -125,6 +125,15 @@ fn what_cannot_be_started_is_refused() {
 }
 
 /// Whoever started a program may be killed: its outcome is found all the same, and it is not run again.
+#[test]
+fn why_a_job_could_not_begin_is_told_at_the_end() {
+    let scratch = Scratch::new();
+    let argv = "backend.argv=[sh,-c,\"mkdir -p $EXP_OUTPUT_DIR/../1/.lock\"]";
+    let ended = scratch.exp(&["-m", "backend=command", argv, "+n=0,1", "hydra.sweep.dir=sweep"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["#0 done\n", "2 jobs: 1 done, 1 failed", "\n  failed: cannot lock sweep/1: Is a directory"]);
+}
+
 /// What a sweep needs to find a program that is there already.
 const LOOK: Duration = Duration::from_millis(500);
 

@@ -11,10 +11,10 @@ use std::time::Instant;
 
 use support::{Running, Scratch, assert_same, checkpoints, json, names, repeated, rows, steps, text, tiny};
 
-/// About a second of training, with everything that happens at a cadence; two replicas.
+/// Some hundred milliseconds of training, with everything that happens at a cadence; two replicas.
 const COURSE: [&str; 8] = [
     "train.steps=120",
-    "train.batch=24",
+    "train.batch=8",
     "backend.threads=2",
     "train.log_every=1",
     "train.checkpoint_every=15",

@@ -96,7 +96,7 @@ fn watch_sweep(mut sweep: SweepDir) -> Result<(), Failure> {
             if over.contains(dir) {
                 let outcome = end::told(dir);
                 sweep.note(Outcome::of(n, state(&outcome)))?;
-                tell_ended(&sweep, n, outcome);
+                tell_ended(&mut sweep, n, outcome);
             }
         }
         left = left.into_iter().zip(dirs).filter(|(_, dir)| !over.contains(dir)).map(|(n, _)| n).collect();

@@ -95,7 +95,11 @@ pub(super) fn run(
             tell(format_args!("best {}: {value:.6} of #{} : {}", search.metric, best.job, sweep.entry(best.job).words));
         }
         match trouble {
-            Some(trouble) => Err(trouble),
+            Some(trouble) => {
+                let _ =
+                    summary(&sweep, search.missing(sweep.len()), signalled.is_some()).inspect_err(|left| warn(left));
+                Err(trouble)
+            }
             None => summary(&sweep, search.missing(sweep.len()), signalled.is_some()),
         }
     })

@@ -101,6 +101,7 @@ fn changed(sweep: &SweepDir, world: &World) -> Vec<String> {
 pub(super) fn begin(sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
     match sweep.manifest().launcher.queue() {
         None => run(sweep, left),
+        Some(_) if left.is_empty() => summary(&sweep, 0, false),
         Some(queue) => {
             let dirs: Vec<PathBuf> = left.iter().map(|&n| sweep.dir(n)).collect();
             queue::hand_in(queue, sweep.path(), &dirs)
@@ -176,13 +177,16 @@ pub(super) fn tell_started(sweep: &SweepDir, job: usize) {
     tell(format_args!("#{job} : {}", sweep.entry(job).words));
 }
 
-/// Says how a job ended.
-pub(super) fn tell_ended(sweep: &SweepDir, job: usize, outcome: Result<Report, WorkerError>) {
+/// Says how a job ended, and keeps in mind why it failed.
+pub(super) fn tell_ended(sweep: &mut SweepDir, job: usize, outcome: Result<Report, WorkerError>) {
     let dir = sweep.dir(job);
     match outcome {
         Ok(report) if report.interrupted => {}
         Ok(report) => tell(format_args!("#{job} {}", report::summary(&dir, &report))),
-        Err(error) => warn(format_args!("#{job} failed: {error}\n  {}", dir.display())),
+        Err(error) => {
+            warn(format_args!("#{job} failed: {error}\n  {}", dir.display()));
+            sweep.blame(job, error.to_string());
+        }
     }
 }
 
@@ -223,8 +227,8 @@ pub(super) fn summary(sweep: &SweepDir, missing: usize, signalled: bool) -> Resu
 fn failure(sweep: &SweepDir, n: usize) -> String {
     let dir = sweep.dir(n);
     let status = Status::read(&dir);
-    let cause =
-        status.as_ref().and_then(|status| status.cause.clone()).unwrap_or_else(|| "no cause is known".to_owned());
+    let written = status.as_ref().and_then(|status| status.cause.as_deref());
+    let cause = sweep.cause(n).or(written).unwrap_or("no cause is known").to_owned();
     let peak = status.and_then(|status| status.exit?.peak_rss_mib).map(|peak| format!(" (at most {peak} MiB)"));
     let words = &sweep.entry(n).words;
     format!("#{n} : {words}\n  failed: {cause}{}\n  run:    {}", peak.unwrap_or_default(), dir.display())

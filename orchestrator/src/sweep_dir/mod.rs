@@ -6,6 +6,7 @@
 
 mod lines;
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,8 @@ pub struct SweepDir {
     states: Vec<Option<State>>,
     /// The outcomes that were noted, in their order.
     outcomes: Vec<Outcome>,
+    /// Why jobs failed while this process saw to them: one that could not begin has it in no file.
+    causes: BTreeMap<usize, String>,
     journal: File,
     flushed: Instant,
     _lock: Lock,
@@ -101,8 +104,8 @@ impl SweepDir {
         }
         let (entries, states) = (manifest.jobs.clone(), vec![None; manifest.jobs.len()]);
         let (path, flushed) = (path.to_owned(), Instant::now());
-        let mut sweep =
-            SweepDir { path, manifest, entries, states, outcomes: Vec::new(), journal, flushed, _lock: lock };
+        let (outcomes, causes) = (Vec::new(), BTreeMap::new());
+        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, causes, journal, flushed, _lock: lock };
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|line| sweep.learn(line));
         for n in 0..sweep.states.len() {
             if sweep.states[n] != Some(State::Done) {
@@ -211,6 +214,16 @@ impl SweepDir {
             self.journal.sync_data()?;
         }
         Ok(())
+    }
+
+    /// Keeps in mind why a job failed.
+    pub fn blame(&mut self, n: usize, cause: String) {
+        self.causes.insert(n, cause);
+    }
+
+    /// Why a job failed, if this process saw it.
+    pub fn cause(&self, n: usize) -> Option<&str> {
+        self.causes.get(&n).map(String::as_str)
     }
 
     fn write(&mut self, line: Line) -> io::Result<()> {
