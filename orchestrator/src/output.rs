@@ -132,11 +132,8 @@ impl Output {
         if !line.starts_with(b"{") {
             return Ok(());
         }
-        let row = serde_json::from_slice(line).or_else(|_| serde_json::from_slice(&quoted(line)));
-        let row: Map<String, Value> = match row {
-            Ok(row) => row,
-            Err(_) => return Ok(()),
-        };
+        let row = serde_json::from_slice::<Map<String, Value>>(line);
+        let Ok(row) = row.or_else(|_| serde_json::from_slice(&quoted(line))) else { return Ok(()) };
         let number =
             |value: &Value| value.as_f64().or_else(|| NO_NUMBERS.contains(&value.as_str()?).then_some(f64::NAN));
         let numbers = row.iter().filter(|(name, _)| *name != "step");
@@ -180,7 +177,7 @@ impl Output {
 /// An object in JSON, in which the words for what is no finite number stand in quotes. Those in a text are left alone.
 fn quoted(line: &[u8]) -> Vec<u8> {
     let (mut quoted, mut rest, mut in_text) = (Vec::new(), line, false);
-    while let Some((&byte, behind)) = rest.split_first() {
+    while let Some(&byte) = rest.first() {
         let word = NO_NUMBERS.iter().find(|word| !in_text && rest.starts_with(word.as_bytes()));
         if let Some(word) = word {
             quoted.extend([b"\"", word.as_bytes(), b"\""].concat());
@@ -189,7 +186,7 @@ fn quoted(line: &[u8]) -> Vec<u8> {
         }
         let escaped = in_text && byte == b'\\';
         in_text ^= byte == b'"';
-        let (taken, left) = rest.split_at(if escaped { 2.min(rest.len()) } else { rest.len() - behind.len() });
+        let (taken, left) = rest.split_at(if escaped { 2.min(rest.len()) } else { 1 });
         quoted.extend(taken);
         rest = left;
     }

@@ -152,6 +152,11 @@ impl Status {
         serde_json::from_slice(&small(&dir.join(Status::FILE)).ok()?).ok()
     }
 
+    /// Whether the run of a directory reached its end.
+    pub fn is_done(dir: &Path) -> bool {
+        Status::read(dir).is_some_and(|status| status.state == State::Done)
+    }
+
     /// The content of the file.
     ///
     /// # Errors

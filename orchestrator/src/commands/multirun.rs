@@ -14,7 +14,7 @@ use crate::launch;
 use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::{self, answer};
-use crate::status::{State, Status};
+use crate::status::Status;
 use crate::sweep::{Choice, Space};
 use crate::sweep_dir::{Entry, Manifest, Recipe, SweepDir};
 
@@ -61,8 +61,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         screen::warn("warning: no job is left of this sweep");
     }
     // Those of finished runs lie elsewhere, as do those of a subdirectory that is absolute.
-    let is_done = |dir: &Path| Status::read(dir).is_some_and(|status| status.state == State::Done);
-    let before: Vec<&Entry> = jobs.iter().filter(|job| job.dir.is_absolute() && is_done(&job.dir)).collect();
+    let before: Vec<&Entry> = jobs.iter().filter(|job| job.dir.is_absolute() && Status::is_done(&job.dir)).collect();
     if let [first, ..] = before[..] {
         let (count, all) = (before.len(), jobs.len());
         screen::tell(format_args!("{count} of {all} jobs were done before, such as {}", first.dir.display()));

@@ -157,7 +157,7 @@ fn is_left(dir: &Path) -> bool {
 
 /// Does the job of a directory where a launcher or a queue has started this process. What is done is not done again.
 pub(super) fn work(dir: &Path) -> Result<(), Failure> {
-    if Status::read(dir).is_some_and(|status| status.state == State::Done) {
+    if Status::is_done(dir) {
         tell(format_args!("{} is done", dir.display()));
         return Ok(());
     }

@@ -94,13 +94,13 @@ pub(super) fn run(
             let value = best.value.unwrap_or(f64::NAN);
             tell(format_args!("best {}: {value:.6} of #{} : {}", search.metric, best.job, sweep.entry(best.job).words));
         }
+        let told = summary(&sweep, search.missing(sweep.len()), signalled.is_some());
         match trouble {
             Some(trouble) => {
-                let _ =
-                    summary(&sweep, search.missing(sweep.len()), signalled.is_some()).inspect_err(|left| warn(left));
+                told.unwrap_or_else(warn);
                 Err(trouble)
             }
-            None => summary(&sweep, search.missing(sweep.len()), signalled.is_some()),
+            None => told,
         }
     })
 }
@@ -195,7 +195,7 @@ impl Jobs for Trials<'_> {
             };
             // A job that another run has done needs none of its own.
             let dir = self.sweep.dir(job);
-            if Status::read(&dir).is_some_and(|status| status.state == State::Done) {
+            if Status::is_done(&dir) {
                 tell_started(self.sweep, job);
                 self.ended(job, end::told(&dir));
                 continue;

@@ -4,7 +4,6 @@
 //! The child gets the lock of its run directory as its standard input. So the lock is held from before the process
 //! exists until its end, also if the process that started it dies: nothing else can begin the same job in between.
 
-use std::env::current_exe;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,7 +14,7 @@ use std::time::Duration;
 use exp_api::Report;
 
 use super::end::{End, follow, last_line, outcome, settle};
-use super::{Asked, pages};
+use super::{Asked, pages, this_binary};
 use crate::command::{self, Command as Program};
 use crate::machine;
 use crate::output::Output;
@@ -114,9 +113,7 @@ impl<'a> Held<'a> {
 
     /// Does a job of a backend by `exp worker`.
     fn job(&self, dir: &Path, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
-        // Its very file, also if another one has taken its place meanwhile.
-        let mut command =
-            Command::new(if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { current_exe()? });
+        let mut command = Command::new(this_binary()?);
         command.arg0("exp").arg("worker").arg(dir).stdin(self.lock.share()?).stdout(Stdio::null());
         // In a group of its own, a signal from the terminal reaches it once, through here.
         command.process_group(0);
@@ -193,8 +190,8 @@ impl<'a> Held<'a> {
         };
         let Some(code) = command::exit_code(self.dir) else { return Ok(()) };
         let log = self.log(self.dir);
-        let status_of_end = ExitStatus::from_raw(code << 8);
-        let end = End { status: status_of_end, peak_rss_mib: None, stopped, late: None, done: None };
+        let ended = ExitStatus::from_raw(code << 8);
+        let end = End { status: ended, peak_rss_mib: None, stopped, late: None, done: None };
         let mut output = Output::open(self.dir, &log, false, program.wants_board())?;
         self.status = Some(settle_program(self.dir, &mut output, status.clone(), end, &log, 0)?);
         Ok(())

@@ -13,7 +13,8 @@ mod pages;
 pub mod queue;
 mod watched;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use exp_api::{Report, Stop};
@@ -53,6 +54,11 @@ pub struct Share {
     pub threads: Option<u64>,
     /// Whether it is another machine than this one, with other devices.
     pub elsewhere: bool,
+}
+
+/// The very file of this program, also if another one has taken its place meanwhile.
+fn this_binary() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
 
 /// What the jobs that run are asked for. Clones share it.

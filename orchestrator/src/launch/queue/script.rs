@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::files::write_atomically;
+use crate::launch::this_binary;
 
 /// The copy of this binary.
 const BINARY: &str = "exp";
@@ -20,11 +21,9 @@ pub(super) fn pin(folder: &Path) -> io::Result<PathBuf> {
         let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         let linked = first.as_ref().is_some_and(|first| fs::hard_link(first, &binary).is_ok());
         if !linked {
-            // Its very file, also if another one has taken its place meanwhile.
-            let this = if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
             // Under its name only when it is whole.
             let part = folder.join(".exp.part");
-            fs::copy(this, &part)?;
+            fs::copy(this_binary()?, &part)?;
             fs::rename(&part, &binary)?;
             *first = Some(binary.canonicalize()?);
         }
