@@ -91,6 +91,19 @@ fn as_many_run_at_a_time_as_there_are_slots() {
 }
 
 #[test]
+fn a_job_that_sees_one_gpu_cannot_have_another() {
+    let echo = Echo::new(&[CALM, MOODY]);
+    let on = |device| {
+        let device = format!("backend.device={device}");
+        sweep(&echo, "good,fine", &["hydra/launcher=local", "hydra.launcher.gpus=[0,1]", &device])
+    };
+    let refused = on("cuda:1");
+    refused.says(&["backend.device", "`cuda:1` is not there: hydra.launcher.gpus gives each job one GPU"]);
+    assert_eq!((refused.code, echo.scratch.path("sweep").exists()), (Some(2), false));
+    assert_eq!(on("cuda:0").code, Some(0));
+}
+
+#[test]
 fn a_sweep_goes_on_with_what_is_left() {
     let echo = Echo::new(&[CALM, MOODY]);
     let dir = echo.scratch.path("sweep");

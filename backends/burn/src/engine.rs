@@ -57,8 +57,13 @@ impl Engine for BurnEngine {
         BurnTensor(Dispatch::float_from_data(data, &self.device))
     }
 
+    /// From another device by way of the host: where cubecl 0.11 finds NCCL it would copy between GPUs by that, without
+    /// waiting for what computes on either.
     fn adopt(&self, tensor: &BurnTensor) -> BurnTensor {
-        BurnTensor(Dispatch::float_to_device(tensor.0.clone(), &self.device))
+        match tensor.0.device() == self.device {
+            true => tensor.clone(),
+            false => self.upload(&tensor.shape(), &tensor.to_host()),
+        }
     }
 
     fn scope<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {

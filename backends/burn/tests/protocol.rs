@@ -39,7 +39,7 @@ fn job() -> Job {
     });
     let spec = json!({
         "seed": 42,
-        "backend": {"name": "burn", "device": device::device(), "devices": null, "threads": 2, "precision": "f32",
+        "backend": {"name": "burn", "device": device::device(), "devices": device::devices(), "threads": 2, "precision": "f32",
             "deterministic": false, "fast_paths": null},
         "dataset": {"name": "digits8", "flip": false},
         "model": {"precondition": "cm", "torso": torso, "head": head},

@@ -104,7 +104,7 @@ pub fn replicas(spec: &RunSpec) -> Result<Replicas<TchEngine>, BackendError> {
     let devices = backend.working();
     let threads = backend.threads.unwrap_or_else(available_threads) as usize;
     let share = threads / devices.len().max(1);
-    shim::settings(backend.precision == Precision::Tf32, backend.deterministic, devices.len() == 1)
+    shim::settings(backend.precision == Precision::Tf32, backend.deterministic)
         .map_err(|error| BackendError::Device(error.to_string()))?;
     let paths = backend.fast_paths.as_deref().unwrap_or_default();
     Replicas::open(devices, |name| {

@@ -1,9 +1,12 @@
 //! The seam's engine over libtorch.
 
+use std::sync::Arc;
+
 use exp_api::spec::{FastPath, Precision};
 use exp_consistency::engine::{Engine, Given, Pending, Resident, Slot, Update};
 use exp_consistency::params::{ParamSpec, Params};
 use exp_consistency::tensor::Tensor as _;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tch::{Device, Kind, Tensor};
 
 use crate::device::{self, OpenError};
@@ -15,10 +18,13 @@ use crate::shim;
 use crate::tensor::{TchTensor, upload};
 
 /// One of libtorch's devices, with its share of the CPU's threads.
+///
+/// It computes on a thread of its own that lasts: for each thread libtorch keeps which GPU is the current one, OpenMP's helpers
+/// and their number, and which convolution kernels were found fastest.
 #[derive(Debug, Clone)]
 pub struct TchEngine {
     device: Device,
-    threads: i32,
+    thread: Arc<ThreadPool>,
     precision: Precision,
     paths: Paths,
 }
@@ -31,8 +37,16 @@ impl TchEngine {
     /// No such device, with the reason.
     pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
         let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
-        let device = device::open(device)?;
-        Ok(TchEngine { device, threads, precision: Precision::F32, paths: Paths::default() })
+        let (name, device) = (device, device::open(device)?);
+        let thread = ThreadPoolBuilder::new().num_threads(1).build()?;
+        let ready = thread.install(|| {
+            if tch::get_num_threads() != threads {
+                tch::set_num_threads(threads);
+            }
+            shim::work_on(device)
+        });
+        ready.map_err(|error| OpenError::Failed(name.to_owned(), error.to_string()))?;
+        Ok(TchEngine { device, thread: Arc::new(thread), precision: Precision::F32, paths: Paths::default() })
     }
 
     /// The same with this number format of the passes that gradients are taken of. Weights, gradients and the update
@@ -101,12 +115,8 @@ impl Engine for TchEngine {
         self.own(if own.device() == self.device { own } else { done(own.f_to_device(self.device)) })
     }
 
-    /// OpenMP keeps its number of threads for each thread that calls it, so replicas do not disturb each other.
     fn scope<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        if tch::get_num_threads() != self.threads {
-            tch::set_num_threads(self.threads);
-        }
-        work()
+        self.thread.install(work)
     }
 
     fn value_and_grad<A>(

@@ -13,7 +13,7 @@ use exp_consistency::golden;
 fn golden_cases_hold() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../burn/tests/golden");
     let dir = std::env::var_os("EXP_GOLDEN_DIR").map_or(own, PathBuf::from);
-    for (name, engine) in device::engines() {
+    for (name, [engine, _]) in device::engines() {
         let summary = engine.scope(|| golden::run(&engine, &dir));
         assert!(summary.all_passed() && summary.total > 0, "{name}");
     }

@@ -69,15 +69,14 @@ impl<'a, E: Engine> Training<'a, E> {
     /// Asks for one step, and reads the values of the step before, as the trainer does.
     pub fn step(&mut self) {
         let batch = self.spec.train.batch as usize;
-        let theta = self.slots.map(|slot| slot.param.clone());
+        let theta = self.replicas.spread(&self.slots.map(|slot| slot.param.clone()));
         let drawn = self.drawn.recv().expect("the thread draws without end");
         let parts = self.replicas.split(batch, |place, engine, range| {
             let share = range.len() as f64 / batch as f64;
             let (recorded, objective, resident) = &self.own[place];
             let noised = drawn.part(engine, resident.as_deref(), range);
-            let theta = Replicas::adopt(engine, &theta);
             let given = Given { tensors: &noised.tensors(), drawn: noised.dropout.drawn };
-            engine.recurring_grad(recorded, &theta, given, |theta, tensors| {
+            engine.recurring_grad(recorded, &theta[place], given, |theta, tensors| {
                 let loss = joint(self.network, objective, theta, &noised.of(tensors)).total.scale(share);
                 (loss.clone(), loss.detach())
             })

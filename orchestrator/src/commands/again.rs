@@ -12,6 +12,7 @@ use super::run::{composed, place, run_one};
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
 use crate::compose::{Library, Mode, Node, Override, Problem, World, extract};
+use crate::launch::Share;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
@@ -33,7 +34,7 @@ fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Res
     // A run that has begun has weights of its own: those that it started from may be gone.
     let source = wanted.init_from.take();
     let trees = [tree];
-    let mut wanted = checked(vec![wanted], &trees, false, &Registry::default())?.remove(0);
+    let mut wanted = checked(vec![wanted], &trees, Share::default(), &Registry::default())?.remove(0);
     wanted.init_from = source;
     let [tree] = trees;
     Ok((before, wanted, tree))

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use exp_api::spec::{Cifar10Spec, DatasetSpec, ImagesSpec, RunSpec};
 use exp_api::{Job, Task};
+use exp_consistency::train::named_devices;
 
 use crate::command::Command;
 use crate::compose::{Composed, Node, Problem, Problems, extract};
@@ -36,17 +37,17 @@ pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Res
             }
         });
     }
-    let mut specs = checked(specs, &trees, share.elsewhere, registry)?.into_iter();
+    let mut specs = checked(specs, &trees, share, registry)?.into_iter();
     let work = |work: Option<Work>| work.or_else(|| Some(Job { task: Task::Train, spec: specs.next()? }.into()));
     Ok(works.into_iter().filter_map(work).collect())
 }
 
 /// The specs with what depends on this machine filled in, if their backends find nothing wrong with them. Of those that run
-/// `elsewhere`, the devices of this machine do not matter.
+/// elsewhere, the devices of this machine do not matter.
 pub(super) fn checked(
     mut specs: Vec<RunSpec>,
     trees: &[Node],
-    elsewhere: bool,
+    share: Share,
     registry: &Registry,
 ) -> Result<Vec<RunSpec>, Problems> {
     for spec in &mut specs {
@@ -61,13 +62,22 @@ pub(super) fn checked(
             .map_err(|error| located(&trees[0], "backend.name", error.to_string()))?;
         for (checked, tree) in backend.prepare(same.to_vec()).into_iter().zip(trees) {
             let of_here = |key: &str| key.starts_with("backend.device");
-            let found = checked.problems.into_iter().filter(|problem| !(elsewhere && of_here(&problem.key)));
-            let found = found.map(|problem| located(tree, &problem.key, problem.message));
+            let found = checked.problems.into_iter().filter(|problem| !(share.elsewhere && of_here(&problem.key)));
+            let hidden = share.one_gpu.then(|| hidden(&checked.spec)).into_iter().flatten();
+            let found = found.chain(hidden).map(|problem| located(tree, &problem.key, problem.message));
             let problems = found.chain(address(tree)).collect();
             done.push(Problems(problems).or_ok(checked.spec)?);
         }
     }
     Ok(done)
+}
+
+/// The devices that a job cannot have where it sees one GPU.
+fn hidden(spec: &RunSpec) -> Vec<exp_api::Problem> {
+    let others = named_devices(spec).filter(|(_, name)| !matches!(name.as_str(), "cpu" | "cuda" | "cuda:0"));
+    let words =
+        |name| format!("`{name}` is not there: hydra.launcher.gpus gives each job one GPU, which is `cuda:0` to it");
+    others.map(|(key, name)| exp_api::Problem::new(key, words(name))).collect()
 }
 
 /// What is wrong with the address of a tracker: it is written down with the run, so that no password may be in it.

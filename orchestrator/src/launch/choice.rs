@@ -108,7 +108,8 @@ impl Choice {
             Choice::Inline { .. } | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
             Choice::Template(_) => None,
         };
-        Share { threads, elsewhere: self.queue().is_some() }
+        let one_gpu = matches!(self, Choice::Local(local) if !local.gpus.is_empty());
+        Share { threads, elsewhere: self.queue().is_some(), one_gpu }
     }
 }
 

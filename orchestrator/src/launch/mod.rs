@@ -54,6 +54,8 @@ pub struct Share {
     pub threads: Option<u64>,
     /// Whether it is another machine than this one, with other devices.
     pub elsewhere: bool,
+    /// Whether it sees one GPU of those that are here, as `cuda:0`.
+    pub one_gpu: bool,
 }
 
 /// The very file of this program, also if another one has taken its place meanwhile.

@@ -3,6 +3,7 @@
 //! Each module is one of them. Each call answers `None` for tensors that are not on a GPU.
 
 mod conv;
+mod driver;
 mod mask;
 mod norm;
 mod patches;
@@ -46,7 +47,10 @@ pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
         other => other.strip_prefix("cuda:").and_then(|index| index.parse().ok()),
     };
     let Some(index) = index else { return Err(OpenError::NoDevice(name.to_owned())) };
-    // Burn panics where there is no driver or no such GPU.
+    if let Some(missing) = driver::missing(index) {
+        return Err(OpenError::NoGpu(name.to_owned(), missing));
+    }
+    // Burn panics where the GPU fails.
     let opened = std::panic::catch_unwind(|| {
         let device = DispatchDevice::from(CudaDevice::new(index));
         let _ = Dispatch::float_from_data(TensorData::new(vec![0.0f32], [1]), &device);

@@ -84,6 +84,17 @@ impl Case {
         self.apply(&self.inputs.iter().map(Input::doubles).collect::<Vec<_>>())
     }
 
+    /// What a weighted sum of the values is made of, without signs: rounding costs a share of it.
+    pub(super) fn size(&self, weights: &[f32]) -> f64 {
+        let values = Case { layout: Layout::Plain, ..self.clone() };
+        match self.layout {
+            Layout::Summed => {
+                f64::from(weights[0].abs()) * values.exact().values().iter().map(|a| a.abs()).sum::<f64>()
+            }
+            _ => self.exact().values().iter().zip(weights).map(|(a, &w)| (a * f64::from(w)).abs()).sum(),
+        }
+    }
+
     /// How far an engine may be from the exact value, as [`Operation::tolerance`] tells it.
     pub(super) fn tolerance(&self) -> (f64, f64) {
         match self.layout {

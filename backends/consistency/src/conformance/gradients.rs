@@ -30,8 +30,8 @@ pub(super) fn agree<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     for taped in alone.chain([&all[..]]) {
         let (value, gradients) = gradients(engine, case, taped, &weights);
         let terms = case.exact().values().iter().zip(&weights).map(|(a, &w)| a * f64::from(w)).collect::<Vec<_>>();
-        let size: f64 = terms.iter().map(|term| term.abs()).sum();
-        close(&value, &[terms.iter().sum()], &[TOLERANCE * size]).map_err(|fault| format!("value: {fault}"))?;
+        close(&value, &[terms.iter().sum()], &[TOLERANCE * case.size(&weights)])
+            .map_err(|fault| format!("value: {fault}"))?;
         for (&input, gradient) in taped.iter().zip(&gradients) {
             let words = |fault| format!("gradient of input {input} with {taped:?} on the tape: {fault}");
             slopes[input].agree(gradient).map_err(words)?;

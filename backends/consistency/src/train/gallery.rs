@@ -37,9 +37,9 @@ impl<E: Engine> Gallery<'_, E> {
     /// The images with these numbers by `spec.method` with weights `theta`, NCHW.
     pub(super) fn draw(&self, theta: &Params<E::T>, spec: &SampleSpec, numbers: Range<u64>) -> Vec<f32> {
         let batches = (numbers.end - numbers.start).div_ceil(BATCH) as usize;
-        let parts = self.replicas.split(batches, |_, engine, range| {
-            let theta = Replicas::adopt(engine, theta);
-            let sampler = self.sampler(&theta);
+        let theta = self.replicas.spread(theta);
+        let parts = self.replicas.split(batches, |place, engine, range| {
+            let sampler = self.sampler(&theta[place]);
             let mut images = Vec::new();
             for batch in range {
                 let first = numbers.start + batch as u64 * BATCH;
@@ -53,9 +53,9 @@ impl<E: Engine> Gallery<'_, E> {
     /// The torso's denoised images of `x` at one noise level.
     pub(super) fn denoised(&self, theta: &Params<E::T>, x: &[f32], sigma: f64) -> Vec<f32> {
         let batches: Vec<&[f32]> = x.chunks(BATCH as usize * self.shape.values()).collect();
-        let parts = self.replicas.split(batches.len(), |_, engine, range| {
-            let theta = Replicas::adopt(engine, theta);
-            let sampler = self.sampler(&theta);
+        let theta = self.replicas.spread(theta);
+        let parts = self.replicas.split(batches.len(), |place, engine, range| {
+            let sampler = self.sampler(&theta[place]);
             let one = |batch: &&[f32]| {
                 let x = engine.upload(&self.shape.batch(batch.len() / self.shape.values()), batch);
                 sampler.torso(&x, sigma, None).to_host()

@@ -78,34 +78,34 @@ impl<E: Engine> Replicas<E> {
     }
 
     /// Splits `0..n` evenly and runs `work` on each part at once, one part a replica, of which it is told the place;
-    /// results in the order of parts. With fewer items than replicas some have nothing to do.
+    /// results in the order of parts. With fewer items than replicas the last ones have nothing to do: the first result is
+    /// always of the replica that holds the state.
     pub fn split<R: Send>(&self, n: usize, work: impl Fn(usize, &E, Range<usize>) -> R + Sync) -> Vec<R> {
-        let count = self.count();
-        let part = |i: usize| n * i / count..n * (i + 1) / count;
-        let busy: Vec<(usize, &E, Range<usize>)> = self
-            .engines
-            .iter()
-            .enumerate()
-            .map(|(i, engine)| (i, engine, part(i)))
-            .filter(|(_, _, range)| !range.is_empty())
-            .collect();
-        if let [(i, engine, range)] = &busy[..] {
-            return vec![engine.scope(|| work(*i, engine, range.clone()))];
+        let work = &work;
+        let run = |(place, range): (usize, Range<usize>)| {
+            let engine = &self.engines[place];
+            engine.scope(|| work(place, engine, range))
+        };
+        let mut parts: Vec<_> = parts(n, self.count()).enumerate().collect();
+        if parts.len() < 2 {
+            return parts.pop().map(run).into_iter().collect();
         }
         std::thread::scope(|scope| {
-            let work = &work;
-            let running: Vec<_> = busy
-                .into_iter()
-                .map(|(i, engine, range)| scope.spawn(move || engine.scope(|| work(i, engine, range))))
-                .collect();
+            let running: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || run(part))).collect();
             running.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         })
     }
 
-    /// Parameters on the device of one replica.
-    pub fn adopt(engine: &E, theta: &Params<E::T>) -> Params<E::T> {
-        theta.map(|tensor| engine.adopt(tensor))
+    /// The same parameters on the device of each.
+    pub fn spread(&self, theta: &Params<E::T>) -> Vec<Params<E::T>> {
+        self.each(|engine| theta.map(|tensor| engine.adopt(tensor)))
     }
+}
+
+/// Even parts of `0..n`, none of them empty, at most `count`.
+fn parts(n: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = count.min(n);
+    (0..count).map(move |i| n * i / count..n * (i + 1) / count)
 }
 
 /// Runs `work`; a panic of a device library becomes an error with its message.
@@ -118,4 +118,18 @@ pub(super) fn guarded<R>(work: impl FnOnce() -> Result<R, BackendError>) -> Resu
 pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn parts_are_even_and_the_first_replica_has_one() {
+        let of = |n, count| parts(n, count).collect::<Vec<_>>();
+        assert_eq!(of(10, 4), [0..2, 2..5, 5..7, 7..10]);
+        assert_eq!(of(1, 2), [0..1]);
+        assert_eq!(of(2, 3), [0..1, 1..2]);
+        assert_eq!(of(0, 2), []);
+    }
 }

@@ -29,10 +29,17 @@ pub(super) struct Own<E: Engine> {
 }
 
 impl<E: Engine> Own<E> {
-    /// For an objective and a data set, which may come to lie on the device.
-    pub(super) fn new(engine: &E, objective: &Objective<E::T>, data: &Dataset) -> Own<E> {
-        let resident = engine.resident(data.shape().batch(data.len()), data.bytes(0..data.len()));
-        Own { recorded: E::Recorded::default(), objective: objective.on(engine), resident }
+    /// For an objective and a data set, which may come to lie on the devices of all; never of some, which would hold it
+    /// for nothing.
+    pub(super) fn of_each(replicas: &Replicas<E>, objective: &Objective<E::T>, data: &Dataset) -> Vec<Own<E>> {
+        let mut all = replicas.each(|engine| {
+            let resident = engine.resident(data.shape().batch(data.len()), data.bytes(0..data.len()));
+            Own { recorded: E::Recorded::default(), objective: objective.on(engine), resident }
+        });
+        if !all.iter().all(Own::has_data) {
+            all.iter_mut().for_each(|own| own.resident = None);
+        }
+        all
     }
 
     /// Whether the data set lies on the device.
@@ -66,7 +73,8 @@ impl<E: Engine> Recipe<'_, E> {
     pub(super) fn gradients(&self, state: &TrainState<E::T>, drawn: &Drawn) -> (Unread<E::T>, Params<E::T>) {
         let size = drawn.count();
         let micro = self.spec.train.micro_batch.map_or(size, |micro| micro as usize).min(size);
-        let theta = state.theta();
+        // Sent once: a copy between two GPUs waits for what the first one has been asked to compute.
+        let theta = self.replicas.spread(&state.theta());
         let engine = self.replicas.first();
         let mut sum: Option<Part<E::T>> = None;
         for first in (0..size).step_by(micro) {
@@ -76,7 +84,7 @@ impl<E: Engine> Recipe<'_, E> {
                 let share = range.len() as f64 / size as f64;
                 let (own, range) = (&self.own[place], first + range.start..first + range.end);
                 let noised = drawn.part(engine, own.resident.as_deref(), range);
-                self.part(engine, own, &Replicas::adopt(engine, &theta), &noised, share)
+                self.part(engine, own, &theta[place], &noised, share)
             });
             // Added as they come: the gradients of one micro-batch are held, not those of all.
             sum = engine.scope(|| sum.take().into_iter().chain(parts).reduce(|sum, part| sum.plus(engine, &part)));

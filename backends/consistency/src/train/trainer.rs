@@ -43,13 +43,10 @@ impl<E: Engine> Trainer<'_, E> {
         let Start { mut state, measured, .. } = self.start()?;
         let objective = Objective::open(self.replicas.first(), &self.spec.loss)
             .map_err(|error| BackendError::Files(error.to_string()))?;
-        let own = self.replicas.each(|engine| Own::new(engine, &objective, &self.data));
+        let own = Own::of_each(self.replicas, &objective, &self.data);
         let resident = own.iter().all(Own::has_data);
         if !resident && self.spec.backend.fast_paths.iter().flatten().any(|path| *path == FastPath::ResidentData) {
-            self.say(
-                Level::Warn,
-                "the data set is too large to lie on the device: it is sent step by step".to_owned(),
-            )?;
+            self.say(Level::Warn, "the data set finds no room on the device: it is sent step by step".to_owned())?;
         }
         let recipe = Recipe { spec: self.spec, network: self.network, own: &own, replicas: self.replicas };
         let mut ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), resident, state.step)

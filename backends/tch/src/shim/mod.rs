@@ -16,7 +16,7 @@ use std::ffi::{CStr, c_char, c_int};
 use std::ptr::null_mut;
 
 use exp_consistency::engine::Update;
-use tch::{TchError, Tensor};
+use tch::{Device, TchError, Tensor};
 use torch_sys::C_tensor;
 
 /// An optimiser's rule as `cuda/params.cu` reads it.
@@ -35,7 +35,8 @@ struct Rule {
 type Words = *mut *mut c_char;
 
 unsafe extern "C" {
-    fn exp_tch_settings(tf32: bool, deterministic: bool, alone: bool, error: Words);
+    fn exp_tch_settings(tf32: bool, deterministic: bool, error: Words);
+    fn exp_tch_work_on(index: c_int, error: Words);
     fn exp_tch_channels_last(tensor: *const C_tensor, error: Words) -> *mut C_tensor;
     fn exp_tch_peak_bytes(index: c_int, error: Words) -> u64;
     fn exp_tch_sum_squares(tensors: *const *const C_tensor, count: usize, error: Words) -> *mut C_tensor;
@@ -87,11 +88,18 @@ fn made(function: impl FnOnce(Words) -> *mut C_tensor) -> Result<Tensor, TchErro
     call(function).map(|tensor| unsafe { Tensor::from_ptr(tensor) })
 }
 
-/// Sets how the process multiplies `f32` on GPUs, whether GPUs only use what repeats bit for bit, and whether one replica
-/// is alone.
-pub(crate) fn settings(tf32: bool, deterministic: bool, alone: bool) -> Result<(), TchError> {
+/// Sets how the process multiplies `f32` on GPUs, and whether GPUs only use what repeats bit for bit.
+pub(crate) fn settings(tf32: bool, deterministic: bool) -> Result<(), TchError> {
     // SAFETY: no pointer but that of `call`.
-    call(|error| unsafe { exp_tch_settings(tf32, deterministic, alone, error) })
+    call(|error| unsafe { exp_tch_settings(tf32, deterministic, error) })
+}
+
+/// Makes a GPU the current one of this thread; the CPU always is.
+pub(crate) fn work_on(device: Device) -> Result<(), TchError> {
+    let Device::Cuda(gpu) = device else { return Ok(()) };
+    let index = c_int::try_from(gpu).unwrap_or(c_int::MAX);
+    // SAFETY: no pointer but that of `call`.
+    call(|error| unsafe { exp_tch_work_on(index, error) })
 }
 
 /// The same values, `[N,C,H,W]`, with their channels innermost in memory.

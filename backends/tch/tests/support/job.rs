@@ -9,7 +9,7 @@ mod device;
 #[path = "../../../burn/tests/support/kept.rs"]
 mod kept;
 
-pub use device::device;
+pub use device::{device, devices};
 pub use kept::{Kept, folder_with};
 
 /// A job of a fraction of a second, with two replicas and a checkpoint on its way.
@@ -17,7 +17,7 @@ pub fn job() -> Job {
     let mut spec: Value = serde_json::from_str(include_str!("../../benches/step/cifar10_small.json")).unwrap();
     spec["dataset"] = json!({"name": "digits8", "flip": false});
     spec["backend"]["device"] = json!(device());
-    spec["backend"]["devices"] = json!([device(), device()]);
+    spec["backend"]["devices"] = json!(devices());
     spec["backend"]["threads"] = json!(2);
     spec["backend"]["deterministic"] = json!(true);
     let changes = [

@@ -110,11 +110,11 @@ impl Operation<Cube, 3> for Normalisation {
         let [n, c, _, _] = x.shape().dims();
         let [gradient, scale, bias] = [gradient, scale, bias].map(into_contiguous);
         let of = Grouped::new(x, self.groups);
-        let (g, gy) = (like(&of.x), like(&of.x));
+        let [g, gy, scaled] = [(); 3].map(|()| like(&of.x));
         let (blocks, threads) = one_for_each(&of.x);
         let [x, total, squares] = of.arguments();
         let [gradient, factors, shifts] = [gradient, scale.clone(), bias].map(CubeTensor::into_buffer_arg);
-        let [to_g, to_gy] = [g.clone(), gy.clone()].map(CubeTensor::into_buffer_arg);
+        let [to_g, to_gy, to_scaled] = [&g, &gy, &scaled].map(|tensor| tensor.clone().into_buffer_arg());
         let (eps, silu) = (self.eps as f32, u32::from(self.silu));
         let Grouped { pixels, channels, values, share, .. } = of;
         sloped::launch(
@@ -129,6 +129,7 @@ impl Operation<Cube, 3> for Normalisation {
             gradient,
             to_g,
             to_gy,
+            to_scaled,
             pixels,
             channels,
             values,
@@ -142,14 +143,14 @@ impl Operation<Cube, 3> for Normalisation {
         let of_scale = wanted[1].then(|| summed(&sums[1]));
         let of_bias = wanted[2].then(|| summed(&sums[0]));
         let of_x = wanted[0].then(|| {
-            let along = Cube::float_reshape(scale.clone(), Shape::from([1, c, 1]));
+            let along = Cube::float_reshape(scale, Shape::from([1, c, 1]));
             let [of_g, of_gy] = sums.map(|sums| {
-                let scaled = Cube::float_mul(sums, along.clone());
-                sum_of(Cube::float_reshape(scaled, Shape::from([n, self.groups, c / self.groups])), &[2])
+                let sums = Cube::float_mul(sums, along.clone());
+                sum_of(Cube::float_reshape(sums, Shape::from([n, self.groups, c / self.groups])), &[2])
             });
             let out = like(&of.x);
             let [x, total, squares] = of.arguments();
-            let [g, scale, of_g, of_gy, to] = [g, scale, of_g, of_gy, out.clone()].map(CubeTensor::into_buffer_arg);
+            let [scaled, of_g, of_gy, to] = [scaled, of_g, of_gy, out.clone()].map(CubeTensor::into_buffer_arg);
             centred::launch(
                 &out.client,
                 blocks,
@@ -157,13 +158,10 @@ impl Operation<Cube, 3> for Normalisation {
                 x,
                 total,
                 squares,
-                g,
-                scale,
+                scaled,
                 of_g,
                 of_gy,
                 to,
-                pixels,
-                channels,
                 values,
                 share,
                 eps,

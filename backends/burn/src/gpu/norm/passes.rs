@@ -39,7 +39,7 @@ pub(super) fn normalised(
     out[ABSOLUTE_POS] = if silu == 1u32 { value * sigmoid(value) } else { value };
 }
 
-/// The gradient before SiLU, and its product with the normalised values.
+/// The gradient before SiLU, its product with the normalised values, and that of the scaled values.
 #[cube(launch)]
 pub(super) fn sloped(
     x: &[f32],
@@ -50,6 +50,7 @@ pub(super) fn sloped(
     gradient: &[f32],
     to_g: &mut [f32],
     to_gy: &mut [f32],
+    to_scaled: &mut [f32],
     pixels: usize,
     channels: usize,
     values: usize,
@@ -69,21 +70,22 @@ pub(super) fn sloped(
     let g = gradient[ABSOLUTE_POS] * slope;
     to_g[ABSOLUTE_POS] = g;
     to_gy[ABSOLUTE_POS] = g * y;
+    to_scaled[ABSOLUTE_POS] = g * scale[channel];
 }
 
 /// The gradient of the image, from that of the scaled values and its sums over groups.
+///
+/// That comes from memory, rounded: CUDA would multiply and subtract in one, and what is left of a group of one value would not
+/// be zero.
 #[cube(launch)]
 pub(super) fn centred(
     x: &[f32],
     total: &[f32],
     squares: &[f32],
-    g: &[f32],
-    scale: &[f32],
+    scaled: &[f32],
     of_g: &[f32],
     of_gy: &[f32],
     out: &mut [f32],
-    pixels: usize,
-    channels: usize,
     values: usize,
     share: f32,
     eps: f32,
@@ -91,9 +93,9 @@ pub(super) fn centred(
     if ABSOLUTE_POS >= out.len() {
         terminate!();
     }
-    let (group, channel) = (ABSOLUTE_POS / values, ABSOLUTE_POS / pixels % channels);
+    let group = ABSOLUTE_POS / values;
     let y = normal(x[ABSOLUTE_POS], total[group], squares[group], share, eps);
-    let rest = g[ABSOLUTE_POS] * scale[channel] - of_g[group] * share - y * of_gy[group] * share;
+    let rest = scaled[ABSOLUTE_POS] - of_g[group] * share - y * of_gy[group] * share;
     out[ABSOLUTE_POS] = rest * over_deviation(squares[group], share, eps);
 }
 
