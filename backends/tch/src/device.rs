@@ -15,7 +15,7 @@ pub enum OpenError {
     #[error("libtorch finds no CUDA device: {0}")]
     NoGpu(String),
     /// Fewer GPUs than the name asks for.
-    #[error("there is no device `cuda:{index}`: {count} are here, counted from cuda:0")]
+    #[error("there is no device `cuda:{index}`; GPUs here: {count}, counted from cuda:0")]
     TooFew {
         /// The number asked for.
         index: usize,

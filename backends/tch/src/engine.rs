@@ -34,7 +34,7 @@ impl TchEngine {
     /// least one, and repeats bit for bit for the same number.
     ///
     /// # Errors
-    /// No such device, with the reason.
+    /// No such device, one that fails, or no thread, with the reason.
     pub fn open(device: &str, threads: usize) -> Result<TchEngine, OpenError> {
         let threads = i32::try_from(threads).unwrap_or(i32::MAX).max(1);
         let (name, device) = (device, device::open(device)?);

@@ -16,7 +16,7 @@ pub(crate) struct Paths {
 
 /// Those that so many replicas on devices like this one take unless they are told otherwise. On the CPU none of them is faster: its
 /// libraries lay images out as they like, and its kernels wait for arithmetic, not for memory. Only one replica records its
-/// steps: libtorch chooses kernels anew on each thread, and several have a new one each for every step.
+/// steps: while one records, no other thread of the process may compile or choose kernels.
 pub(crate) fn usual(device: Device, replicas: usize) -> Vec<FastPath> {
     if !device.is_cuda() {
         return Vec::new();

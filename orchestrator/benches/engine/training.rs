@@ -69,7 +69,7 @@ impl<'a, E: Engine> Training<'a, E> {
     /// Asks for one step, and reads the values of the step before, as the trainer does.
     pub fn step(&mut self) {
         let batch = self.spec.train.batch as usize;
-        let theta = self.replicas.spread(&self.slots.map(|slot| slot.param.clone()));
+        let theta = self.replicas.spread(&self.slots.map(|slot| slot.param.clone()), batch);
         let drawn = self.drawn.recv().expect("the thread draws without end");
         let parts = self.replicas.split(batch, |place, engine, range| {
             let share = range.len() as f64 / batch as f64;

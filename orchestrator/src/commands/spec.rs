@@ -74,7 +74,7 @@ pub(super) fn checked(
 
 /// The devices that a job cannot have where it sees one GPU.
 fn hidden(spec: &RunSpec) -> Vec<exp_api::Problem> {
-    let others = named_devices(spec).filter(|(_, name)| !matches!(name.as_str(), "cpu" | "cuda" | "cuda:0"));
+    let others = named_devices(spec).filter(|(_, name)| name.strip_prefix("cuda:").is_some_and(|n| n != "0"));
     let words =
         |name| format!("`{name}` is not there: hydra.launcher.gpus gives each job one GPU, which is `cuda:0` to it");
     others.map(|(key, name)| exp_api::Problem::new(key, words(name))).collect()

@@ -52,9 +52,14 @@ impl Local {
 
     fn conditions(&self, slot: usize) -> Conditions {
         let gpu = (!self.gpus.is_empty()).then(|| self.gpus[slot % self.gpus.len()].to_string());
+        let set = |name: &str, value: String| (name.to_owned(), value);
+        // Counted as nvidia-smi counts them, unless the user has another way.
+        let order = std::env::var_os("CUDA_DEVICE_ORDER").is_none().then(|| "PCI_BUS_ID".to_owned());
+        let env =
+            gpu.map(|gpu| [Some(set("CUDA_VISIBLE_DEVICES", gpu)), order.map(|order| set("CUDA_DEVICE_ORDER", order))]);
         Conditions {
             quiet: !self.shown,
-            env: gpu.map(|gpu| ("CUDA_VISIBLE_DEVICES".to_owned(), gpu)).into_iter().collect(),
+            env: env.into_iter().flatten().flatten().collect(),
             timeout: self.timeout_s.map(seconds),
         }
     }

@@ -11,8 +11,12 @@ pub(super) fn missing(index: usize) -> Option<String> {
         return Some("no NVIDIA driver is here".to_owned());
     }
     match count() {
-        Err(error) => return Some(format!("the driver says {error}")),
-        Ok(count) if index >= count => return Some(format!("{count} are here, counted from cuda:0")),
+        Err(error) => {
+            let words =
+                error.error_string().map_or_else(|_| error.to_string(), |words| words.to_string_lossy().into_owned());
+            return Some(format!("the driver says: {words}"));
+        }
+        Ok(count) if index >= count => return Some(format!("GPUs here: {count}, counted from cuda:0")),
         Ok(_) => {}
     }
     if !has_library(Library::Compiler) {

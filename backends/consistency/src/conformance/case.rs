@@ -86,10 +86,10 @@ impl Case {
 
     /// What a weighted sum of the values is made of, without signs: rounding costs a share of it.
     pub(super) fn size(&self, weights: &[f32]) -> f64 {
-        let values = Case { layout: Layout::Plain, ..self.clone() };
         match self.layout {
             Layout::Summed => {
-                f64::from(weights[0].abs()) * values.exact().values().iter().map(|a| a.abs()).sum::<f64>()
+                let terms = Case { layout: Layout::Plain, ..self.clone() }.exact();
+                f64::from(weights[0].abs()) * terms.values().iter().map(|a| a.abs()).sum::<f64>()
             }
             _ => self.exact().values().iter().zip(weights).map(|(a, &w)| (a * f64::from(w)).abs()).sum(),
         }

@@ -27,11 +27,11 @@ pub(super) fn agree<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
     let slopes: Vec<Slopes> = (0..case.inputs.len()).map(|i| Slopes::of(case, i, &weights)).collect();
     let all: Vec<usize> = (0..case.inputs.len()).collect();
     let alone = all.iter().map(std::slice::from_ref).filter(|_| all.len() > 1);
+    let exact: f64 = case.exact().values().iter().zip(&weights).map(|(a, &w)| a * f64::from(w)).sum();
+    let bound = TOLERANCE * case.size(&weights);
     for taped in alone.chain([&all[..]]) {
         let (value, gradients) = gradients(engine, case, taped, &weights);
-        let terms = case.exact().values().iter().zip(&weights).map(|(a, &w)| a * f64::from(w)).collect::<Vec<_>>();
-        close(&value, &[terms.iter().sum()], &[TOLERANCE * case.size(&weights)])
-            .map_err(|fault| format!("value: {fault}"))?;
+        close(&value, &[exact], &[bound]).map_err(|fault| format!("value: {fault}"))?;
         for (&input, gradient) in taped.iter().zip(&gradients) {
             let words = |fault| format!("gradient of input {input} with {taped:?} on the tape: {fault}");
             slopes[input].agree(gradient).map_err(words)?;

@@ -37,7 +37,7 @@ impl<E: Engine> Gallery<'_, E> {
     /// The images with these numbers by `spec.method` with weights `theta`, NCHW.
     pub(super) fn draw(&self, theta: &Params<E::T>, spec: &SampleSpec, numbers: Range<u64>) -> Vec<f32> {
         let batches = (numbers.end - numbers.start).div_ceil(BATCH) as usize;
-        let theta = self.replicas.spread(theta);
+        let theta = self.replicas.spread(theta, batches);
         let parts = self.replicas.split(batches, |place, engine, range| {
             let sampler = self.sampler(&theta[place]);
             let mut images = Vec::new();
@@ -53,7 +53,7 @@ impl<E: Engine> Gallery<'_, E> {
     /// The torso's denoised images of `x` at one noise level.
     pub(super) fn denoised(&self, theta: &Params<E::T>, x: &[f32], sigma: f64) -> Vec<f32> {
         let batches: Vec<&[f32]> = x.chunks(BATCH as usize * self.shape.values()).collect();
-        let theta = self.replicas.spread(theta);
+        let theta = self.replicas.spread(theta, batches.len());
         let parts = self.replicas.split(batches.len(), |place, engine, range| {
             let sampler = self.sampler(&theta[place]);
             let one = |batch: &&[f32]| {

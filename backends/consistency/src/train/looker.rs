@@ -169,6 +169,10 @@ fn of_data<E: Engine>(
 
 /// The features of images, one image after the other.
 fn rows<E: Engine>(replicas: &Replicas<E>, features: &Features<E::T>, pixels: &[u8], shape: Shape) -> Vec<f64> {
+    if let Features::Network(network) = features {
+        // It runs on the host, where it takes all threads; an engine's own thread would be one.
+        return network.of(pixels, shape);
+    }
     let batches: Vec<&[u8]> = pixels.chunks(SEEN * shape.values()).collect();
     let rows = replicas.split(batches.len(), |_, engine, range| {
         let features = features.on(engine);

@@ -74,7 +74,7 @@ impl<E: Engine> Recipe<'_, E> {
         let size = drawn.count();
         let micro = self.spec.train.micro_batch.map_or(size, |micro| micro as usize).min(size);
         // Sent once: a copy between two GPUs waits for what the first one has been asked to compute.
-        let theta = self.replicas.spread(&state.theta());
+        let theta = self.replicas.spread(&state.theta(), micro);
         let engine = self.replicas.first();
         let mut sum: Option<Part<E::T>> = None;
         for first in (0..size).step_by(micro) {

@@ -46,7 +46,7 @@ impl<E: Engine> Trainer<'_, E> {
         let own = Own::of_each(self.replicas, &objective, &self.data);
         let resident = own.iter().all(Own::has_data);
         if !resident && self.spec.backend.fast_paths.iter().flatten().any(|path| *path == FastPath::ResidentData) {
-            self.say(Level::Warn, "the data set finds no room on the device: it is sent step by step".to_owned())?;
+            self.say(Level::Warn, "the data set is too large for the devices: it is sent step by step".to_owned())?;
         }
         let recipe = Recipe { spec: self.spec, network: self.network, own: &own, replicas: self.replicas };
         let mut ahead = Ahead::start(self.spec, Arc::clone(&self.data), self.network.classes(), resident, state.step)

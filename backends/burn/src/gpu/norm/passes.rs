@@ -75,8 +75,8 @@ pub(super) fn sloped(
 
 /// The gradient of the image, from that of the scaled values and its sums over groups.
 ///
-/// That comes from memory, rounded: CUDA would multiply and subtract in one, and what is left of a group of one value would not
-/// be zero.
+/// The gradient of the scaled values is read from memory, rounded: CUDA would multiply and subtract in one, and what is left of a
+/// group of one value would not be zero.
 #[cube(launch)]
 pub(super) fn centred(
     x: &[f32],
