@@ -51,17 +51,15 @@ impl Local {
     }
 
     fn conditions(&self, slot: usize) -> Conditions {
-        let gpu = (!self.gpus.is_empty()).then(|| self.gpus[slot % self.gpus.len()].to_string());
-        let set = |name: &str, value: String| (name.to_owned(), value);
-        // Counted as nvidia-smi counts them, unless the user has another way.
-        let order = std::env::var_os("CUDA_DEVICE_ORDER").is_none().then(|| "PCI_BUS_ID".to_owned());
-        let env =
-            gpu.map(|gpu| [Some(set("CUDA_VISIBLE_DEVICES", gpu)), order.map(|order| set("CUDA_DEVICE_ORDER", order))]);
-        Conditions {
-            quiet: !self.shown,
-            env: env.into_iter().flatten().flatten().collect(),
-            timeout: self.timeout_s.map(seconds),
+        let mut env = Vec::new();
+        if !self.gpus.is_empty() {
+            env.push(("CUDA_VISIBLE_DEVICES".to_owned(), self.gpus[slot % self.gpus.len()].to_string()));
+            // Counted as nvidia-smi counts them, unless the user has another way.
+            if std::env::var_os("CUDA_DEVICE_ORDER").is_none() {
+                env.push(("CUDA_DEVICE_ORDER".to_owned(), "PCI_BUS_ID".to_owned()));
+            }
         }
+        Conditions { quiet: !self.shown, env, timeout: self.timeout_s.map(seconds) }
     }
 }
 
