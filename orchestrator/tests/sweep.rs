@@ -93,14 +93,17 @@ fn as_many_run_at_a_time_as_there_are_slots() {
 #[test]
 fn a_job_that_sees_one_gpu_cannot_have_another() {
     let echo = Echo::new(&[CALM, MOODY]);
-    let on = |device| {
+    let on = |device, more: &[&str]| {
         let device = format!("backend.device={device}");
-        sweep(&echo, "good,fine", &["hydra/launcher=local", "hydra.launcher.gpus=[0,1]", &device])
+        let flags = [&["hydra/launcher=local", "hydra.launcher.gpus=[0,1]", &*device], more].concat();
+        sweep(&echo, "good,fine", &flags)
     };
-    let refused = on("cuda:1");
-    refused.says(&["backend.device", "`cuda:1` is not there: hydra.launcher.gpus gives each job one GPU"]);
-    assert_eq!((refused.code, echo.scratch.path("sweep").exists()), (Some(2), false));
-    assert_eq!(on("cuda:0").code, Some(0));
+    // A sweep that is only listed is refused as well.
+    for refused in [on("cuda:1", &[]), on("cuda:1", &["--dry-run"])] {
+        refused.says(&["backend.device", "`cuda:1` is not there: hydra.launcher.gpus gives each job one GPU"]);
+        assert_eq!((refused.code, echo.scratch.path("sweep").exists()), (Some(2), false));
+    }
+    assert_eq!(on("cuda:0", &[]).code, Some(0));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::process::Process;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::{self, answer};
 use crate::status::Status;
-use crate::sweep::{Choice, Space};
+use crate::sweep::{Choice, Search, Space};
 use crate::sweep_dir::{Entry, Manifest, Recipe, SweepDir};
 
 /// How many jobs are checked at a time: a backend may be a process, and a composed job takes memory.
@@ -32,14 +32,18 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let is_ours = master.tree.child("backend").is_some();
     // Also a tree that is written for plugins of Hydra can be looked at.
     if cli.flags.dry_run && (!is_ours || problems.is_empty()) {
-        return dry_run(cli, library, world, &master, sweeper, is_ours);
+        let share = launcher.as_ref().zip(sweeper.as_ref()).map(|(launcher, sweeper)| share(launcher, sweeper));
+        let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
+        let maker = Maker::new(&cli.flags, library, world, &master, filter, share.unwrap_or_default())?;
+        let search = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref());
+        return dry_run(library, &master, &maker, search, is_ours);
     }
     let (Some(launcher), Some(sweeper), Some(place)) = (launcher, sweeper, place) else {
         return Err(problems.into());
     };
     launcher.get_ready();
-    let slots = sweeper.search.as_ref().map_or(launcher.slots(), |search| search.slots(launcher.slots()));
-    let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), launcher.share(slots))?;
+    let share = share(&launcher, &sweeper);
+    let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), share)?;
     let place = Place::Automatic(PathBuf::from(place));
     let around = Process::of(&mut master)?;
     let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
@@ -70,6 +74,12 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let sweep = SweepDir::create(&dir, &manifest)?;
     let all = sweep.left(false);
     sweep::begin(sweep, &all)
+}
+
+/// What each job is given of where it runs, as many of them being under way at a time as the launcher and the search allow.
+fn share(launcher: &launch::Choice, sweeper: &Choice) -> launch::Share {
+    let slots = launcher.slots();
+    launcher.share(sweeper.search.as_ref().map_or(slots, |search| search.slots(slots)))
 }
 
 /// All jobs of a grid, frozen in the directory of their sweep. None of them has started when the last one has been checked.
@@ -127,18 +137,15 @@ fn recipe(cli: &Cli, library: &Library, world: &World) -> Recipe {
 /// Composes every job and prints its overrides, or the first one of a search; starts nothing. Any Hydra tree will do, also
 /// one that is no training.
 fn dry_run(
-    cli: &Cli,
     library: &Library,
-    world: &World,
     master: &Composed,
-    sweeper: Option<Choice>,
+    maker: &Maker,
+    search: Option<&Search>,
     typing: bool,
 ) -> Result<(), Failure> {
-    let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
-    let maker = Maker::new(&cli.flags, library, world, master, filter, launch::Share::default())?;
-    if let Some(search) = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref()) {
+    if let Some(search) = search {
         let space = Space::of(&master.sweep_words(), library)?;
-        let job = search::first(&maker, search, &space)?;
+        let job = search::first(maker, search, &space)?;
         if typing {
             maker.typed(std::slice::from_ref(&job))?;
         }
