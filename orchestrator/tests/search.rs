@@ -204,12 +204,28 @@ fn a_changed_configuration_is_shown_or_refused() {
     let line = "echo >> begun; [ $(wc -l < begun) -lt 2 ] || kill -KILL $(cut -d ' ' -f 4 /proc/$PPID/stat)";
     run(&scratch, line, &["+x=1,2,3", "hydra.sweeper.n_trials=5"]);
     let file = conf.join("train/small.yaml");
-    fs::write(&file, text(&file) + "# changed\n").unwrap();
+    fs::write(&file, text(&file).replace("batch: 16", "batch: 8")).unwrap();
     fs::write(scratch.path("mended"), "").unwrap();
     scratch.ok(&["resume", "grid", "--retry-failed"]).says(&["warning: ", "conf/train/small.yaml has changed since"]);
     let refused = scratch.exp(&["resume", "sweep"]);
     assert_eq!(refused.code, Some(2), "{refused:#?}");
     refused.says(&["conf/train/small.yaml changed: its jobs could not be compared"]);
+}
+
+#[test]
+fn what_is_written_beside_the_values_of_a_file_is_no_change() {
+    let scratch = Scratch::new();
+    let conf = scratch.path("conf");
+    support::copy_conf(&conf);
+    let kill = "kill -KILL $(cut -d ' ' -f 4 /proc/$PPID/stat)";
+    let line = format!("echo >> begun; [ $(wc -l < begun) -lt 2 ] || [ -e mended ] || {kill}; {DISTANCE}");
+    run(&scratch, &line, &["+x=interval(-10,10)", "hydra.sweeper.n_trials=3"]);
+    fs::write(scratch.path("mended"), "").unwrap();
+    let file = conf.join("train/small.yaml");
+    fs::write(&file, format!("# Said anew.\n\n{}", text(&file).replace("1.0e-3", "0.001  # 1e-3"))).unwrap();
+    let ended = scratch.ok(&["resume", "sweep"]);
+    ended.says(&["3 jobs: 3 done"]);
+    assert!(!ended.err.contains("changed"), "{}", ended.err);
 }
 
 #[test]
@@ -221,7 +237,7 @@ fn a_search_of_which_all_jobs_are_made_learns_from_them_whatever_changed() {
     let line = format!("echo >> begun; [ $(wc -l < begun) -lt 2 ] || {kill}; {DISTANCE}");
     run(&scratch, &line, &["+x=interval(-10,10)", "hydra.sweeper.n_trials=2"]);
     let file = conf.join("train/small.yaml");
-    fs::write(&file, text(&file) + "# changed\n").unwrap();
+    fs::write(&file, text(&file).replace("batch: 16", "batch: 8")).unwrap();
     scratch.ok(&["resume", "sweep"]).says(&[
         "conf/train/small.yaml has changed since",
         "2 jobs: 2 done",

@@ -8,10 +8,11 @@ use exp_consistency::hash::sha256;
 use indexmap::IndexMap;
 
 use super::defaults::Item;
+use super::emit;
 use super::node::{Node, Value};
 use super::origin::{Origin, Source};
 use super::problem::{Problem, Problems, Warning};
-use super::search::{Place, SearchPath};
+use super::search::{Found, Place, SearchPath};
 use super::stack::Stacks;
 use super::yaml;
 
@@ -59,8 +60,8 @@ impl Fragment {
 struct Read {
     /// The files by their names; none for one that is not there.
     files: IndexMap<String, Option<Arc<Fragment>>>,
-    /// The sha256 of their texts.
-    hashes: BTreeMap<String, String>,
+    /// The texts of those that are there.
+    texts: BTreeMap<String, Found>,
 }
 
 /// The files of a search path, each read at most once.
@@ -121,19 +122,20 @@ impl Library {
         }
     }
 
-    /// The names of the files read so far, each with the sha256 of its text.
+    /// The names of the files read so far, each with the sha256 of what it says.
     pub fn hashes(&self) -> BTreeMap<String, String> {
         let more = self.extended().map(|extended| extended.hashes());
-        self.read().hashes.clone().into_iter().chain(more.into_iter().flatten()).collect()
+        let hash = |(name, found): (&String, &Found)| (name.clone(), hash(found));
+        self.read().texts.iter().map(hash).chain(more.into_iter().flatten()).collect()
     }
 
-    /// Which files of these names have another text now, by their names for messages.
+    /// Which files of these names say something else now, by their names for messages.
     pub fn changed(&self, hashes: &BTreeMap<String, String>) -> Vec<String> {
         if let Some(extended) = self.extended() {
             return extended.changed(hashes);
         }
-        let differs = |(name, hash): (&String, &String)| match self.search.read(name) {
-            Ok(Some(found)) => (sha256(&found.text) != *hash).then_some(found.shown),
+        let differs = |(name, before): (&String, &String)| match self.search.read(name) {
+            Ok(Some(found)) => (hash(&found) != *before).then_some(found.shown),
             Ok(None) | Err(_) => Some(format!("{name}.yaml")),
         };
         hashes.iter().filter_map(differs).collect()
@@ -149,8 +151,9 @@ impl Library {
         }
         let fragment = match self.search.read(name)? {
             Some(found) => {
-                self.read().hashes.insert(name.to_owned(), sha256(&found.text));
-                Some(Arc::new(Fragment::parse(&found.shown.as_str().into(), &found.text)?))
+                let fragment = Fragment::parse(&found.shown.as_str().into(), &found.text);
+                self.read().texts.insert(name.to_owned(), found);
+                Some(Arc::new(fragment?))
             }
             None => None,
         };
@@ -160,6 +163,17 @@ impl Library {
 
     fn read(&self) -> MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sha256 of what a file says: its package and its values, whatever is written beside them.
+fn hash(found: &Found) -> String {
+    let path = Arc::from(found.shown.as_str());
+    let read = || Ok::<_, Problem>((header(&path, &found.text)?, yaml::load(&path, &found.text)?));
+    match read() {
+        Ok((package, values)) => sha256(format!("{package:?}\n{}", emit::yaml(&values))),
+        // What cannot be understood is compared as it stands.
+        Err(_) => sha256(&found.text),
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Recipe {
     /// The flag `--skip-done`.
     #[serde(default)]
     pub skip_done: bool,
-    /// The configuration files that were read, each with the sha256 of its text.
+    /// The configuration files that were read, each with the sha256 of what it says.
     pub files: BTreeMap<String, String>,
 }
 
