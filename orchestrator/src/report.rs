@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use exp_api::Report;
+use exp_api::figure::{PAE_AT, UNTRAINED};
 
 /// The end of a job: its directory, its picture and its figures.
 pub fn summary(dir: &Path, report: &Report) -> String {
@@ -13,9 +14,13 @@ pub fn summary(dir: &Path, report: &Report) -> String {
     }
     text.push('\n');
     // One figure a noise level is for report.json.
-    let shown = || report.figures.iter().filter(|(name, _)| !name.starts_with("pae/"));
+    let shown = || report.figures.iter().filter(|(name, _)| !name.starts_with(PAE_AT));
     let width = shown().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let untrained = report.figures.iter().find(|(name, _)| name == "fd_pixel_untrained").map(|(_, value)| *value);
+    let untrained = report
+        .figures
+        .iter()
+        .find(|(name, _)| name.strip_suffix(UNTRAINED) == Some("fd_pixel"))
+        .map(|(_, value)| *value);
     for (name, value) in shown() {
         let _ = write!(text, "  {name:width$}  {value:.4}");
         let compared = *name == "fd_pixel" || name.starts_with("fd_pixel/");

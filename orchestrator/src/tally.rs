@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use exp_api::Report;
+use exp_api::figure::ranks;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::dispatch::Jobs;
@@ -15,8 +16,6 @@ use crate::worker::WorkerError;
 
 /// Time between two lines where there is no terminal.
 const PLAIN_LINES: Duration = Duration::from_secs(10);
-/// Beginnings of the figures of which less is better, whoever measured them.
-const FALLING: [&str; 4] = ["fd_", "fid", "kid", "pae"];
 
 /// Jobs whose outcomes are counted on their way.
 pub struct Tally<'a> {
@@ -61,8 +60,7 @@ impl<'a> Tally<'a> {
     }
 
     fn learn(&mut self, job: usize, report: &Report) {
-        let falling = |name: &str| FALLING.iter().any(|start| name.starts_with(start)) && !name.ends_with("_untrained");
-        let first = || report.figures.iter().find(|(name, _)| falling(name));
+        let first = || report.figures.iter().find(|(name, _)| ranks(name));
         if self.figure.is_none() {
             self.figure = first().map(|(name, _)| (name.clone(), Direction::Minimize));
         }

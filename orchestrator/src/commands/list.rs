@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
+use exp_api::figure::explains;
 use exp_consistency::data::cache_directory;
 use serde_json::{Map, Value, json};
 
@@ -142,9 +143,7 @@ fn rows(runs: &[&Run], history: &History, asked: &[String]) -> String {
 /// The figures that most of the runs have, as their reports order them. Those that only explain others are left out.
 pub(super) fn frequent(runs: &[&Run]) -> Vec<String> {
     let mut counts: indexmap::IndexMap<&str, usize> = indexmap::IndexMap::new();
-    let plain =
-        |name: &&String| !name.ends_with("_untrained") && !name.starts_with("pae/") && !name.contains("_mu_diff");
-    for name in runs.iter().flat_map(|run| run.figures.keys()).filter(plain) {
+    for name in runs.iter().flat_map(|run| run.figures.keys()).filter(|name| !explains(name)) {
         *counts.entry(name).or_default() += 1;
     }
     // Stable: of equally frequent ones the first stays the first.

@@ -1,5 +1,6 @@
 //! What the page asks for: lists of runs, one run, its curves, pictures and log.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use exp_api::figure::explains;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -107,7 +109,10 @@ fn list(history: &History) -> Value {
             "config": columns.iter().map(|column| column.value(run)).collect::<Vec<_>>(),
         })
     };
-    json!({"keys": keys, "runs": history.runs.iter().map(run).collect::<Vec<_>>()})
+    // Figures that nobody compares runs by.
+    let explaining: BTreeSet<&String> =
+        history.runs.iter().flat_map(|run| run.figures.keys()).filter(|name| explains(name)).collect();
+    json!({"keys": keys, "explaining": explaining, "runs": history.runs.iter().map(run).collect::<Vec<_>>()})
 }
 
 /// The list of runs.

@@ -2,6 +2,9 @@
 
 use crate::schema::{COUNT, FRACTION, Kind, NON_NEGATIVE, POSITIVE, at_least, choice, group};
 
+/// Images of one step: room is taken for all of them.
+const IMAGES: Kind = Kind::Int { min: 1, max: 1 << 20 };
+
 choice! {
     /// The update rule.
     pub enum OptimizerKind {
@@ -28,9 +31,9 @@ group! {
         /// Optimiser steps in all.
         steps: u64 => at_least(1);
         /// Images of one step.
-        batch: u64 => at_least(1);
+        batch: u64 => IMAGES;
         /// Images of one forward and backward pass; gradients are accumulated. Null: the batch.
-        micro_batch: Option<u64> => at_least(1), nullable;
+        micro_batch: Option<u64> => IMAGES, nullable;
         /// Learning rate of the torso.
         lr: f64 => POSITIVE;
         /// Learning rate of the head. Null: `lr`.

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use exp_api::figure::{OF_MEANS, explains};
 use exp_api::spec::Method;
 
 use crate::files::whole;
@@ -17,9 +18,9 @@ use crate::files::whole;
 /// The file cannot be read or written.
 pub(super) fn record(dir: &Path, step: u64, method: Method, figures: &[(String, f64)]) -> io::Result<()> {
     let of = |name: &str| figures.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
-    let is_fid = |name: &&String| name.starts_with("fid") && !name.contains("mu_diff");
+    let is_fid = |name: &&String| name.starts_with("fid") && !explains(name);
     let Some(name) = figures.iter().map(|(name, _)| name).find(is_fid) else { return Ok(()) };
-    let (Some(fid), Some(means)) = (of(name), of(&format!("{name}_mu_diff"))) else { return Ok(()) };
+    let (Some(fid), Some(means)) = (of(name), of(&format!("{name}{OF_MEANS}"))) else { return Ok(()) };
     let path = dir.join(format!("fid_log_{}.txt", method.word()));
     let before = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

@@ -1,10 +1,10 @@
 //! Figures at a cadence of training.
 
+use exp_api::figure::ranks;
 use exp_api::{BackendError, Event};
 
 use super::fid_log;
 use super::judge::{Figures, Judge};
-use super::looker::ranks;
 use super::measure;
 use super::state::TrainState;
 use super::trainer::Trainer;

@@ -1,5 +1,6 @@
 //! The end of training: the trained weights judged and shown. A stop is heeded here too; what is left is done at resume.
 
+use exp_api::figure::UNTRAINED;
 use exp_api::spec::Metric;
 use exp_api::{BackendError, Level, Report};
 
@@ -32,7 +33,9 @@ impl<E: Engine> Trainer<'_, E> {
             return Ok(Some(Vec::new()));
         }
         let images = self.judge()?.images();
-        self.say(Level::Info, format!("judging {images} images"))?;
+        if images > 0 {
+            self.say(Level::Info, format!("judging {images} images"))?;
+        }
         let (judge, gallery, sample) = (self.judge()?, self.gallery(), &self.spec.sample);
         let mut figures = Vec::new();
         for (at, method) in measure::methods(self.spec).into_iter().enumerate() {
@@ -41,7 +44,7 @@ impl<E: Engine> Trainer<'_, E> {
             if at == 0 && self.spec.eval.metrics.contains(&Metric::FdPixel) {
                 let fresh = TrainState::fresh(self.replicas.first(), self.network.params(), self.spec.seed).theta();
                 let untrained = judge.fd_pixel(&gallery, &fresh, sample, method)?;
-                figures.extend(untrained.map(|value| ("fd_pixel_untrained".to_owned(), value)));
+                figures.extend(untrained.map(|value| (format!("{}{UNTRAINED}", Metric::FdPixel.word()), value)));
             }
         }
         let pae = judge.pae(&gallery, ema)?;

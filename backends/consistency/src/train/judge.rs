@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use exp_api::figure::{PAE_AT, PAE_VARIANCE};
 use exp_api::spec::{Method, Metric, PaeSpec, RunSpec, SampleSpec};
 use exp_api::{BackendError, Stop};
 
@@ -106,8 +107,8 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         let errors: Option<Vec<(f64, f64)>> = errors.map(|error| (!self.stop.asked()).then_some(error)).collect();
         let Some(errors) = errors else { return Ok(None) };
         let (mean, variance) = pae::summary(&errors);
-        let whole = [("pae".to_owned(), mean), ("pae_variance".to_owned(), variance)];
-        let each = errors.into_iter().map(|(sigma, error)| (format!("pae/{sigma:.3}"), error));
+        let whole = [("pae".to_owned(), mean), (PAE_VARIANCE.to_owned(), variance)];
+        let each = errors.into_iter().map(|(sigma, error)| (format!("{PAE_AT}{sigma:.3}"), error));
         finite(whole.into_iter().chain(each).collect())
     }
 

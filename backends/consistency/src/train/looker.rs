@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use exp_api::BackendError;
+use exp_api::figure::OF_MEANS;
 use exp_api::spec::{Beside, EvalSpec, Metric};
 
 use super::Replicas;
@@ -23,10 +24,6 @@ const SEEN: usize = 16;
 const BLOCK: usize = 1024;
 /// Most images whose features are kept, for figures that compare image by image.
 const KEPT: usize = 10_000;
-/// Behind the name of a distance, the part of it that is due to the means.
-const OF_MEANS: &str = "_mu_diff";
-/// Before the way in which images came to the network, its score.
-const SCORE: &str = "inception_score_";
 
 /// A network with what it saw of the data set.
 pub(super) struct Looker<T> {
@@ -110,7 +107,7 @@ impl<T: Tensor> Looker<T> {
         for beside in &self.beside {
             match beside {
                 Beside::InceptionScore if self.classifier.is_none() => {}
-                Beside::InceptionScore => figures.push((format!("{SCORE}{way}"), seen.score.score()?)),
+                Beside::InceptionScore => figures.push((format!("inception_score_{way}"), seen.score.score()?)),
                 Beside::Kid => figures.push((format!("kid_{way}"), kid(&self.real, &seen.rows, dimensions))),
                 Beside::PrecisionRecall => {
                     let (precision, recall) = precision_recall(&self.real, &seen.rows, dimensions);
@@ -134,14 +131,6 @@ fn is_fid(metric: Metric) -> bool {
 
 fn unusable(error: WeightsError) -> BackendError {
     BackendError::Files(error.to_string())
-}
-
-/// Whether checkpoints compare by a figure, the lowest being the best: parts of others only explain them, and more
-/// precision, recall or a higher score is better.
-pub(super) fn ranks(name: &str) -> bool {
-    let plain = name.split('/').next().unwrap_or(name);
-    let rising = ["precision_", "recall_", SCORE].iter().any(|start| plain.starts_with(start));
-    name != "pae_variance" && !name.starts_with("pae/") && !plain.ends_with(OF_MEANS) && !rising
 }
 
 /// The statistics of the data set: those that were kept, or taken now and kept.
@@ -207,20 +196,5 @@ mod tests {
         assert_eq!(named(Metric::FidTf, 50_000), "fid50k_tf");
         assert_eq!(named(Metric::FidClean, 1_797), "fid1797_clean");
         assert_eq!(named(Metric::FdRandom, 50_000), "fd_random");
-    }
-
-    #[test]
-    fn checkpoints_compare_by_what_is_better_when_lower() {
-        let names = ["fd_pixel", "fid50k_tf/two_step", "kid_tf", "pae"];
-        assert!(names.into_iter().all(ranks));
-        let others = [
-            "fid50k_tf_mu_diff/heun",
-            "pae_variance",
-            "pae/0.020",
-            "precision_tf",
-            "recall_tf/two_step",
-            "inception_score_tf",
-        ];
-        assert!(!others.into_iter().any(ranks));
     }
 }

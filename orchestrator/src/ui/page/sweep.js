@@ -13,7 +13,7 @@ export function sweep(view, list, runs) {
   const counts = new Map();
   for (const name of runs.flatMap((run) => Object.keys(run.figures))) counts.set(name, (counts.get(name) ?? 0) + 1);
   const figures = [...counts].sort(([, a], [, b]) => b - a).map(([name]) => name);
-  const choice = { figure: figures.find((name) => !/_untrained$/.test(name)) ?? figures[0] };
+  const choice = { figure: figures.find((name) => !list.explaining.includes(name)) ?? figures[0] };
   const place = h("div");
   const pick = (name, options) => {
     const box = h("select", {}, options.map((one) => h("option", { selected: one === choice[name] }, one)));

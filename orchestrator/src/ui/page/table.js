@@ -128,7 +128,7 @@ function frequent(list) {
   const counts = new Map();
   for (const run of list.runs) {
     for (const name of Object.keys(run.figures)) {
-      if (!/_untrained$|^pae\/|_mu_diff/.test(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
+      if (!list.explaining.includes(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
     }
   }
   return [...counts].sort(([, a], [, b]) => b - a).slice(0, 2).map(([name]) => name);
