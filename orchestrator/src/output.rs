@@ -1,14 +1,14 @@
 //! The metrics among what a program prints.
 //!
-//! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it. Several of one step,
-//! one after another, are one row. One whose step lies before the last one's begins anew from there, as after a resumption. An
-//! object without `step` holds final figures, those of `report.json`. All other lines are for a person. NaN and Infinity, which
-//! Python writes and JSON does not know, are numbers.
+//! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it, those of objects within
+//! it as `acc/top1`. Several of one step, one after another, are one row. An object without `step` holds final figures, those of
+//! `report.json`. All other lines are for a person. NaN and Infinity, which Python writes and JSON does not know, are numbers.
 //!
-//! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched.
+//! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched. A mark in
+//! it says where the program was started again: what it then repeats takes the place of the rows that it had written.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -21,6 +21,9 @@ use crate::track::tensorboard::Board;
 
 /// What Python writes for numbers that are none, or not finite: a loss that came to one of them is no number to compare.
 const NO_NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
+
+/// What stands in the log where a program is started again.
+const AGAIN: &str = "--- started again";
 
 /// The longest line that is looked at.
 const LONGEST: usize = 1 << 20;
@@ -38,14 +41,41 @@ pub struct Output {
     /// Events for TensorBoard, from the first row on.
     board: Option<Board>,
     wants_board: bool,
-    /// The step of the last row.
+    /// The furthest step of a row.
     pub step: Option<u64>,
+    /// The step of the last row.
+    row: Option<u64>,
+    /// Whether the program was started again and has written no row since.
+    again: bool,
+    /// Whether it was said that a row has no step that could be one.
+    warned: bool,
     /// The numbers of the last row.
     last: Vec<(String, f64)>,
     /// The final figures.
     pub figures: Vec<(String, f64)>,
     /// Whether lines are shown on the terminal.
     shown: bool,
+}
+
+/// Prepares the log at `path` of a program that is started again in `dir`. Where somebody has deleted it, the metrics that it gave
+/// are its beginning.
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn start_again(dir: &Path, path: &Path) -> io::Result<()> {
+    let metrics = dir.join(METRICS);
+    if metrics.exists() && std::fs::metadata(path).map_or(0, |log| log.len()) == 0 {
+        std::fs::copy(metrics, path)?;
+    }
+    let mut log = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    // It may have been ended within a line.
+    let mut last = [b'\n'];
+    if log.metadata()?.len() > 0 {
+        log.seek(SeekFrom::End(-1))?;
+        log.read_exact(&mut last)?;
+    }
+    let end = if last == *b"\n" { "" } else { "\n" };
+    log.write_all(format!("{end}{AGAIN}\n").as_bytes())
 }
 
 impl Output {
@@ -69,6 +99,9 @@ impl Output {
             board: None,
             wants_board: board,
             step: None,
+            row: None,
+            again: false,
+            warned: false,
             last: Vec::new(),
             figures,
             shown: false,
@@ -129,49 +162,79 @@ impl Output {
         if self.shown {
             screen::tell(String::from_utf8_lossy(line));
         }
+        if line == AGAIN.as_bytes() {
+            self.again = true;
+        }
         if !line.starts_with(b"{") {
             return Ok(());
         }
         let row = serde_json::from_slice::<Map<String, Value>>(line);
         let Ok(row) = row.or_else(|_| serde_json::from_slice(&quoted(line))) else { return Ok(()) };
-        let number =
-            |value: &Value| value.as_f64().or_else(|| NO_NUMBERS.contains(&value.as_str()?).then_some(f64::NAN));
-        let numbers = row.iter().filter(|(name, _)| *name != "step");
-        let numbers: Vec<(String, f64)> =
-            numbers.filter_map(|(name, value)| Some((name.clone(), number(value)?))).collect();
-        match row.get("step") {
+        let mut numbers = Vec::new();
+        let fields = row.iter().filter(|(name, _)| *name != "step");
+        fields.for_each(|(name, value)| collect(name, value, &mut numbers));
+        match row.get("step").map(whole) {
             None => {
-                self.figures = numbers;
+                join(&mut self.figures, &numbers);
                 Ok(())
             }
-            Some(step) => {
-                let Some(step) = step.as_u64() else { return Ok(()) };
-                let before = self.step.replace(step);
-                let rows = match &mut self.rows {
-                    Some(rows) => rows,
-                    None => self.rows.insert(Rows::open(self.metrics.clone())?),
-                };
-                if before == Some(step) {
-                    join(&mut self.last, &numbers);
-                    rows.amend(step, &self.last)?;
-                } else {
-                    if before.is_some_and(|before| step < before) {
-                        rows.cut(|of| of < step)?;
-                        self.board = None;
-                    }
-                    rows.append(step, &numbers)?;
-                    self.last.clone_from(&numbers);
-                }
-                match &mut self.board {
-                    Some(board) => board.metrics(step, &numbers),
-                    // This row is in the file already.
-                    None if self.wants_board => self.board = self.metrics.parent().map(Board::begin),
-                    None => {}
+            Some(Some(step)) => self.row(step, &numbers),
+            Some(None) => {
+                if !std::mem::replace(&mut self.warned, true) {
+                    let line = String::from_utf8_lossy(line);
+                    screen::warn(format_args!(
+                        "warning: `step` is no whole number, so this is no row of metrics: {line}"
+                    ));
                 }
                 Ok(())
             }
         }
     }
+
+    fn row(&mut self, step: u64, numbers: &[(String, f64)]) -> io::Result<()> {
+        let rows = match &mut self.rows {
+            Some(rows) => rows,
+            None => self.rows.insert(Rows::open(self.metrics.clone())?),
+        };
+        let again = std::mem::take(&mut self.again);
+        if again && self.step.is_some_and(|furthest| step <= furthest) {
+            rows.cut(|of| of < step)?;
+            (self.row, self.step, self.board) = (None, None, None);
+        }
+        if self.row == Some(step) {
+            join(&mut self.last, numbers);
+            rows.amend(step, &self.last)?;
+        } else {
+            rows.append(step, numbers)?;
+            self.last = numbers.to_vec();
+        }
+        (self.row, self.step) = (Some(step), self.step.max(Some(step)));
+        match &mut self.board {
+            Some(board) => board.metrics(step, numbers),
+            // This row is in the file already.
+            None if self.wants_board => self.board = self.metrics.parent().map(Board::begin),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Adds the numbers of a field, those within an object by their path.
+fn collect(name: &str, value: &Value, numbers: &mut Vec<(String, f64)>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| collect(&format!("{name}/{key}"), value, numbers))
+        }
+        Value::String(word) if NO_NUMBERS.contains(&word.as_str()) => numbers.push((name.to_owned(), f64::NAN)),
+        value => numbers.extend(value.as_f64().map(|value| (name.to_owned(), value))),
+    }
+}
+
+/// A step: libraries for numbers in Python write `7.0` as well.
+fn whole(step: &Value) -> Option<u64> {
+    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    let float = || step.as_f64().filter(|step| step.fract() == 0.0 && (0.0..LARGEST).contains(step));
+    step.as_u64().or_else(|| float().map(|step| step as u64))
 }
 
 /// An object in JSON, in which the words for what is no finite number stand in quotes. Those in a text are left alone.
@@ -215,14 +278,48 @@ mod tests {
         let lines = [
             "{\"step\":1,\"a\":1}",
             "{\"step\":1,\"b\":2}",
-            "{\"step\":3,\"a\":3}",
+            "{\"step\":3.0,\"a\":{\"x\":3,\"y\":{\"z\":4}}}",
             "{\"step\":2,\"a\":4}",
             "{\"step\":2,\"a\":5}",
+            "{\"step\":2.5,\"a\":5}",
         ];
         std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-        Output::open(dir.path(), &path, false, false).unwrap();
+        let output = Output::open(dir.path(), &path, false, false).unwrap();
         let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
-        assert_eq!(metrics, "{\"step\":1,\"a\":1.0,\"b\":2.0}\n{\"step\":2,\"a\":5.0}\n");
+        let wanted = [
+            "{\"step\":1,\"a\":1.0,\"b\":2.0}\n",
+            "{\"step\":3,\"a/x\":3.0,\"a/y/z\":4.0}\n",
+            "{\"step\":2,\"a\":5.0}\n",
+        ];
+        assert_eq!((metrics, output.step), (wanted.concat(), Some(3)));
+    }
+
+    #[test]
+    fn a_program_that_is_started_again_repeats_what_it_likes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        let metrics = || std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+        let rows = |steps: &[u64]| steps.iter().map(|step| format!("{{\"step\":{step}}}\n")).collect::<String>();
+        std::fs::write(&path, rows(&[1, 2, 3]).trim_end()).unwrap();
+        start_again(dir.path(), &path).unwrap();
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + &rows(&[2, 4])).unwrap();
+        Output::open(dir.path(), &path, false, false).unwrap();
+        assert_eq!(metrics(), rows(&[1, 2, 4]));
+        // Somebody has made room.
+        std::fs::remove_file(&path).unwrap();
+        start_again(dir.path(), &path).unwrap();
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + &rows(&[5])).unwrap();
+        Output::open(dir.path(), &path, false, false).unwrap();
+        assert_eq!(metrics(), rows(&[1, 2, 4, 5]));
+    }
+
+    #[test]
+    fn final_figures_add_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        std::fs::write(&path, "{\"fd\":1.5}\n{\"fd\":2,\"kid\":0.5}\n{\"event\":\"saved\"}\n").unwrap();
+        let output = Output::open(dir.path(), &path, false, false).unwrap();
+        assert_eq!(output.figures, [("fd".to_owned(), 2.0), ("kid".to_owned(), 0.5)]);
     }
 
     #[test]

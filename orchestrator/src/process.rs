@@ -67,22 +67,19 @@ impl Process {
     /// The file's name in a run directory.
     pub const FILE: &'static str = "process.json";
 
-    /// What the `hydra` node of a composed configuration asks for.
+    /// What the `hydra` node of a composed configuration asks for, in which the directory of the run is known.
     ///
     /// # Errors
     /// All that has no value or no meaning.
-    pub fn of(composed: &mut Composed) -> Result<Process, Problems> {
+    pub fn of(composed: &Composed) -> Result<Process, Problems> {
         let mut problems = Problems::default();
         let mut read = |path: &str| {
             let found = problems.collect(composed.resolve(&format!("hydra.{path}"))).flatten();
             found.unwrap_or_else(|| Node::builtin(Value::Null))
         };
-        let [chdir, env_set, env_copy, verbose, callbacks] =
-            ["job.chdir", "job.env_set", "job.env_copy", "verbose", "callbacks"].map(&mut read);
-        // The directory is not known yet; what is written as lying in it is kept as seen from it.
-        let before = composed.set_output_dir(Some(Node::builtin(Value::str(""))));
-        let logging = problems.collect(composed.resolve("hydra.job_logging")).flatten();
-        composed.set_output_dir(before);
+        let [chdir, env_set, env_copy, verbose, callbacks, logging, dir] =
+            ["job.chdir", "job.env_set", "job.env_copy", "verbose", "callbacks", "job_logging", "runtime.output_dir"]
+                .map(&mut read);
         for (name, node) in entries(&env_set).filter(|(_, node)| secret::is_in(&text(node))) {
             let problem = Problem::new("would be written down; a job inherits the variable that holds the secret");
             problems.0.push(problem.key(format!("hydra.job.env_set.{name}")).trail(&node.trail));
@@ -94,7 +91,7 @@ impl Process {
                 .filter(|(name, _)| !strings(&env_copy).contains(name))
                 .map(|(name, node)| (name, text(node)))
                 .collect(),
-            logging: logging.map(|node| Logging::of(&node, &verbose, &mut problems)).unwrap_or_default(),
+            logging: Logging::of(&logging, &verbose, &text(&dir), &mut problems),
             callbacks: commands(&callbacks, &mut problems),
         };
         problems.or_ok(process)
@@ -121,8 +118,11 @@ impl Process {
 }
 
 impl Logging {
-    fn of(node: &Node, verbose: &Node, problems: &mut Problems) -> Logging {
+    fn of(node: &Node, verbose: &Node, dir: &str, problems: &mut Problems) -> Logging {
         let default = Logging::default();
+        if node.value == Value::Null {
+            return default;
+        }
         let handler = |name: &str| node.at(&format!("handlers.{name}"));
         let ends =
             |name: &str, end: &str| handler(name).and_then(|h| h.at("class")).is_some_and(|c| text(c).ends_with(end));
@@ -148,7 +148,8 @@ impl Logging {
             console: named.iter().any(|name| ends(name, "StreamHandler")),
             file: to_file.and_then(|name| handler(name)?.at("filename")).map(|name| {
                 let name = text(name);
-                name.strip_prefix('/').filter(|rest| !rest.contains('/')).map_or(name.clone(), str::to_owned)
+                let inside = name.strip_prefix(dir).and_then(|rest| rest.strip_prefix('/'));
+                inside.map_or(name.clone(), str::to_owned)
             }),
             format: format.map_or(default.format, text),
         }

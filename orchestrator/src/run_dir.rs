@@ -53,6 +53,14 @@ pub enum Place {
     Automatic(PathBuf),
 }
 
+impl Place {
+    /// The directory, but for its suffix.
+    pub fn path(&self) -> &Path {
+        let (Place::Named(path) | Place::Automatic(path)) = self;
+        path
+    }
+}
+
 impl RunDir {
     /// Makes an empty directory.
     ///
@@ -69,13 +77,11 @@ impl RunDir {
     /// It cannot be written.
     pub fn freeze(
         self,
-        composed: &mut Composed,
+        composed: &Composed,
         work: &Work,
         process: &Process,
         code: &[(&str, Vec<u8>)],
     ) -> Result<RunDir, FreezeError> {
-        let absolute = self.0.canonicalize().map_err(|source| failed(&self.0, source))?;
-        composed.set_output_dir(Some(Node::builtin(Value::str(absolute.to_string_lossy()))));
         let run = self;
         // A null output_subdir means no copies of the configuration, as in Hydra.
         if let Some(folder) = composed.text("hydra.output_subdir").ok().filter(|name| name != "None") {
@@ -176,9 +182,8 @@ fn put(path: &Path, content: impl AsRef<[u8]>) -> Result<(), FreezeError> {
 /// Creates the directory; of two processes that ask for one automatic place, each gets its own, and of two that name one, the
 /// first.
 fn create(place: &Place) -> Result<PathBuf, FreezeError> {
-    let (Place::Named(wanted) | Place::Automatic(wanted)) = place;
     // That of a sweep is there for all jobs but the first.
-    if let Some(parent) = wanted.parent().filter(|parent| !parent.is_dir()) {
+    if let Some(parent) = place.path().parent().filter(|parent| !parent.is_dir()) {
         fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
     }
     match place {

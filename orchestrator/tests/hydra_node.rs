@@ -13,6 +13,48 @@ fn callback(event: &str, name: &str) -> String {
 }
 
 #[test]
+fn a_job_is_told_where_its_run_is() {
+    let scratch = Scratch::new();
+    let here = scratch.path("").canonicalize().unwrap();
+    let words = [
+        "backend=command",
+        "backend.argv=[sh,-c,'echo $OUT >> seen']",
+        "+out=${hydra:runtime.output_dir}",
+        "+mode=${hydra:mode}",
+        "+hydra.job.env_set.OUT=${hydra:runtime.output_dir}",
+        "hydra.job_logging.handlers.file.filename=${hydra.runtime.output_dir}/../../out/log/a.log",
+        "hydra.job.chdir=${oc.env:CHDIR}",
+    ];
+    fs::create_dir_all(scratch.path("out/log")).unwrap();
+    let mut command = scratch.command(&[&words[..], &["hydra.run.dir=runs/it"]].concat());
+    let ended = command.env("CHDIR", "true").output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let dir = here.join("runs/it").display().to_string();
+    let config = json(scratch.path("runs/it/config.json"));
+    assert_eq!((&config["out"], &config["mode"]), (&dir.clone().into(), &"RUN".into()));
+    assert_eq!(text(scratch.path("runs/it/seen")), format!("{dir}\n"), "it works there");
+    let node = text(scratch.path("runs/it/.hydra/hydra.yaml"));
+    assert!(node.contains("mode: RUN") && node.contains("- hydra.mode=RUN") && node.contains("hydra_help:"), "{node}");
+    assert!(scratch.path("out/log/a.log").is_file());
+    // The place of the second job is taken by the first: it is told where it really is.
+    let sweep = [&["-m", "hydra.sweep.dir=sweep", "+n=1,2"], &words[..4], &["hydra.sweep.subdir=same"]].concat();
+    scratch.ok(&sweep);
+    for name in ["same", "same_1"] {
+        let config = json(scratch.path(&format!("sweep/{name}/config.json")));
+        let dir = here.join("sweep").join(name).display().to_string();
+        assert_eq!((&config["out"], &config["mode"]), (&dir.into(), &"MULTIRUN".into()));
+    }
+    assert!(text(scratch.path("sweep/multirun.yaml")).contains("mode: MULTIRUN"));
+    let wrong = scratch.exp(&[&words[..4], &["hydra.job.chdir=${hydra.job.name}"]].concat());
+    wrong.says(&["hydra.job.chdir: expected a boolean, found `exp`"]);
+    for subdir in [".", "a/.b"] {
+        let subdir = format!("hydra.sweep.subdir={subdir}");
+        let wrong = [&["-m", "--dry-run", "+n=1,2"], &words[..4], &[&*subdir]].concat();
+        scratch.exp(&wrong).says(&["hydra.sweep.subdir: expected a directory for each job"]);
+    }
+}
+
+#[test]
 fn commands_run_beside_a_job_and_tell_how_it_ended() {
     let scratch = Scratch::new();
     let words = ["on_run_start", "on_job_start", "on_job_end", "on_run_end"].map(|event| callback(event, event));

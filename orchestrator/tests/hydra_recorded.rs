@@ -68,7 +68,8 @@ fn printed(case: &Json, resolve: bool) -> Result<Json, String> {
         Some("all") => Part::All,
         _ => Part::Job,
     };
-    let view = View { part, package: case["package"].as_str().map(str::to_owned), resolve, origins: false };
+    let view =
+        View { part, package: case["package"].as_str().map(str::to_owned), resolve, origins: false, brief: true };
     let text = composed.print(&view).map_err(|problem| problem.to_string())?;
     let node = composed.view(&view).map_err(|problem| problem.to_string())?;
     Ok(match node.value {

@@ -104,9 +104,16 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
     // The primary configuration gives the `hydra` node, the frozen spec everything else.
     let mut composed = composed(cli, library, world, &hydra, Mode::Run)?;
     composed.become_job(tree, words);
-    let process = Process::of(&mut composed)?;
+    composed.begin("RUN");
+    let place = place(&composed)?;
+    composed.set_output_dir(place.path());
+    let mut process = Process::of(&composed)?;
     let work = Job { task: Task::Train, spec }.into();
     let code = git::snapshot(&world.cwd);
-    let run = RunDir::create(&place(&composed)?)?.freeze(&mut composed, &work, &process, &code)?;
+    let run = RunDir::create(&place)?;
+    if composed.set_output_dir(run.path()) {
+        process = Process::of(&composed)?;
+    }
+    let run = run.freeze(&composed, &work, &process, &code)?;
     run_one(run.path())
 }

@@ -1,6 +1,6 @@
 //! The jobs of a sweep, from a point each to a frozen run directory.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -8,7 +8,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::Failure;
 use super::spec::typed;
 use crate::cli::Flags;
-use crate::compose::{Composed, Library, Mode, Problems, Request, World, compose};
+use crate::compose::{Composed, Library, Mode, Problem, Problems, Request, World, compose};
 use crate::finished::Finished;
 use crate::git;
 use crate::launch::Share;
@@ -81,11 +81,22 @@ impl<'a> Maker<'a> {
         Ok(wanted.then_some(composed))
     }
 
-    /// What composed jobs are to do.
+    /// Tries whether composed jobs could be placed in the directory of their sweep.
     ///
     /// # Errors
     /// All that is wrong with the first one that is wrong.
-    pub(super) fn typed(&self, jobs: &[Composed]) -> Result<Vec<Work>, Problems> {
+    pub(super) fn check(&self, sweep: &Path, jobs: &mut [Composed]) -> Result<(), Problems> {
+        for job in &mut *jobs {
+            directory(sweep, job).inspect_err(|_| name(&job.task_overrides))?;
+        }
+        self.typed(jobs)?;
+        jobs.iter().try_for_each(|job| {
+            let process = Process::of(job).inspect_err(|_| name(&job.task_overrides));
+            process.map(drop)
+        })
+    }
+
+    fn typed(&self, jobs: &[Composed]) -> Result<Vec<Work>, Problems> {
         let typed = |jobs: &[Composed]| typed(jobs, self.share, &self.registry);
         typed(jobs).inspect_err(|_| {
             let wrong = jobs.iter().find(|job| typed(std::slice::from_ref(*job)).is_err());
@@ -97,20 +108,47 @@ impl<'a> Maker<'a> {
     ///
     /// # Errors
     /// What is wrong with the first one that is wrong; a directory cannot be made.
-    pub(super) fn place<'b>(&'b self, sweep: &'b Path, jobs: Vec<Composed>) -> Result<Placed<'b>, Failure> {
+    pub(super) fn place<'b>(&'b self, sweep: &'b Path, mut jobs: Vec<Composed>) -> Result<Placed<'b>, Failure> {
+        let mut dirs = Vec::new();
+        for job in &mut jobs {
+            dirs.push(directory(sweep, job).inspect_err(|_| name(&job.task_overrides))?);
+        }
         let works = self.typed(&jobs)?;
         let mut placed = Vec::new();
-        for (job, work) in jobs.into_iter().zip(works) {
+        for ((mut job, mut work), dir) in jobs.into_iter().zip(works).zip(dirs) {
             placed.push(match self.finished.run_of(&work) {
                 Some(done) => (RunDir::open(done), job, None),
                 None => {
-                    let place = Place::Automatic(sweep.join(job.text("hydra.sweep.subdir")?));
-                    (RunDir::create(&place)?, job, Some(work))
+                    let run = RunDir::create(&Place::Automatic(dir))?;
+                    // The place may have been taken, and what a job is given may tell where its run is.
+                    if job.set_output_dir(run.path()) {
+                        work = self.typed(std::slice::from_ref(&job))?.remove(0);
+                    }
+                    (run, job, Some(work))
                 }
             });
         }
         Ok(Placed { sweep, jobs: placed, code: &self.code })
     }
+}
+
+/// Where a job goes, which it is told.
+///
+/// # Errors
+/// It has no directory of its own, or one that nobody looks into.
+fn directory(sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problem> {
+    let subdir = job.text("hydra.sweep.subdir")?;
+    let hidden = |part| matches!(part, Component::Normal(name) if name.to_string_lossy().starts_with('.'));
+    let path = Path::new(&subdir);
+    if path.components().all(|part| part == Component::CurDir) || (path.is_relative() && path.components().any(hidden))
+    {
+        let message = format!("expected a directory for each job, and none that is hidden, found `{subdir}`");
+        let trail = job.tree.at("hydra.sweep.subdir").map(|node| node.trail.clone()).unwrap_or_default();
+        return Err(Problem::new(message).key("hydra.sweep.subdir").trail(&trail));
+    }
+    let dir = sweep.join(path);
+    job.set_output_dir(&dir);
+    Ok(dir)
 }
 
 /// Says of which job an error is that follows.
@@ -131,12 +169,12 @@ impl Placed<'_> {
     /// # Errors
     /// A directory cannot be written.
     pub(super) fn freeze(self) -> Result<Vec<Entry>, Failure> {
-        let freeze = |(run, mut job, work): (RunDir, Composed, Option<Work>)| {
+        let freeze = |(run, job, work): (RunDir, Composed, Option<Work>)| {
             let dir = run.path().strip_prefix(self.sweep).unwrap_or(run.path()).to_owned();
             let words = job.task_overrides.join(" ");
             if let Some(work) = work {
-                let process = Process::of(&mut job)?;
-                run.freeze(&mut job, &work, &process, self.code)?;
+                let process = Process::of(&job)?;
+                run.freeze(&job, &work, &process, self.code)?;
             }
             Ok(Entry { dir, words, point: Vec::new() })
         };

@@ -25,6 +25,7 @@ const TOGETHER: usize = 32;
 pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let mut master = composed(cli, library, world, &cli.overrides, Mode::Multirun)?;
     warn(&master);
+    master.begin("MULTIRUN");
     let mut problems = Problems::default();
     let launcher = problems.collect_all(launch::Choice::of(&master));
     let sweeper = problems.collect_all(Choice::of(&master));
@@ -36,7 +37,8 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
         let maker = Maker::new(&cli.flags, library, world, &master, filter, share.unwrap_or_default())?;
         let search = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref());
-        return dry_run(library, &master, &maker, search, is_ours);
+        let sweep = place.map(PathBuf::from).filter(|_| is_ours);
+        return dry_run(library, &master, &maker, search, sweep.as_deref());
     }
     let (Some(launcher), Some(sweeper), Some(place)) = (launcher, sweeper, place) else {
         return Err(problems.into());
@@ -45,11 +47,11 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let share = share(&launcher, &sweeper);
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), share)?;
     let place = Place::Automatic(PathBuf::from(place));
-    let around = Process::of(&mut master)?;
+    let around = Process::of(&master)?;
     let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
     if let Some(search) = sweeper.search {
         let space = Space::of(&master.sweep_words(), library)?;
-        search::probe(&maker, &search, &space)?;
+        search::probe(&maker, &search, &space, place.path())?;
         library.read_all();
         let manifest =
             Manifest { launcher, search: Some(search.clone()), recipe: recipe(cli, library, world), jobs: vec![] };
@@ -57,8 +59,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         return search::run(sweep, &[], &maker, &space, &search);
     }
     let grid = expand(&master.sweep_words(), library, 0)?;
-    let (Place::Named(wanted) | Place::Automatic(wanted)) = &place;
-    let there = wanted.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
+    let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     let dir = make()?;
     let jobs = frozen(&maker, &grid, &dir).inspect_err(|_| clear(&dir, &there))?;
     if jobs.is_empty() {
@@ -135,19 +136,19 @@ fn recipe(cli: &Cli, library: &Library, world: &World) -> Recipe {
 }
 
 /// Composes every job and prints its overrides, or the first one of a search; starts nothing. Any Hydra tree will do, also
-/// one that is no training.
+/// one that is no training and has no `sweep` of ours to be checked for.
 fn dry_run(
     library: &Library,
     master: &Composed,
     maker: &Maker,
     search: Option<&Search>,
-    typing: bool,
+    sweep: Option<&Path>,
 ) -> Result<(), Failure> {
     if let Some(search) = search {
         let space = Space::of(&master.sweep_words(), library)?;
-        let job = search::first(maker, search, &space)?;
-        if typing {
-            maker.typed(std::slice::from_ref(&job))?;
+        let mut job = search::first(maker, search, &space)?;
+        if let Some(sweep) = sweep {
+            maker.check(sweep, std::slice::from_mut(&mut job))?;
         }
         let rest = search.n_trials - 1;
         let text = format!("#0 : {}\n{rest} more, chosen by {}\n", job.task_overrides.join(" "), search.name);
@@ -156,9 +157,9 @@ fn dry_run(
     let mut number = 0;
     for point in expand(&master.sweep_words(), library, 0)?.points() {
         let words = point.join(" ");
-        let Some(job) = maker.compose(point, number)? else { continue };
-        if typing {
-            maker.typed(std::slice::from_ref(&job))?;
+        let Some(mut job) = maker.compose(point, number)? else { continue };
+        if let Some(sweep) = sweep {
+            maker.check(sweep, std::slice::from_mut(&mut job))?;
         }
         answer(format_args!("#{number} : {words}\n"))?;
         number += 1;

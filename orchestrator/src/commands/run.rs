@@ -18,6 +18,7 @@ use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::{self, answer, tell};
+use crate::work::Work;
 use crate::worker::WorkerError;
 use crate::{callbacks, dispatch, git, log, report};
 
@@ -30,8 +31,8 @@ pub(super) fn print_config(cli: &Cli, library: &Library, world: &World) -> Resul
         Some(Cfg::All) => Part::All,
         Some(Cfg::Job) | None => Part::Job,
     };
-    let view =
-        View { part, package: cli.flags.package.clone(), resolve: cli.flags.resolve, origins: cli.flags.origins };
+    let package = cli.flags.package.clone();
+    let view = View { part, package, resolve: cli.flags.resolve, origins: cli.flags.origins, brief: true };
     answer(composed.print(&view)?)?;
     Ok(())
 }
@@ -56,15 +57,25 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
     }
     let launcher = launcher(&composed)?;
     let share = launcher.as_ref().map(|launcher| launcher.share(1)).unwrap_or_default();
-    let work = typed(std::slice::from_ref(&composed), share, &Registry::default())?.remove(0);
-    let process = Process::of(&mut composed)?;
+    let place = place(&composed)?;
+    composed.begin("RUN");
+    composed.set_output_dir(place.path());
+    let checked = |composed: &Composed| -> Result<(Work, Process), Problems> {
+        let work = typed(std::slice::from_ref(composed), share, &Registry::default())?.remove(0);
+        Ok((work, Process::of(composed)?))
+    };
+    let (mut work, mut process) = checked(&composed)?;
     if cli.flags.dry_run {
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
-    let place = place(&composed)?;
     let code = git::snapshot(&world.cwd);
-    let run = RunDir::create(&place)?.freeze(&mut composed, &work, &process, &code)?;
+    let run = RunDir::create(&place)?;
+    // The place may have been taken meanwhile, and what a job is given may tell where its run is.
+    if composed.set_output_dir(run.path()) {
+        (work, process) = checked(&composed)?;
+    }
+    let run = run.freeze(&composed, &work, &process, &code)?;
     match launcher.as_ref().and_then(|launcher| Some((launcher, launcher.queue()?))) {
         Some((launcher, queue)) => {
             queue::keep(run.path(), launcher)?;

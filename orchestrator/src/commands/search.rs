@@ -1,12 +1,10 @@
 //! A sweep whose jobs are chosen one after another, from the outcomes so far: a free slot gets the next one at once.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use exp_api::Report;
 use indicatif::MultiProgress;
-use serde_json::Value as Json;
 
 use super::Failure;
 use super::found;
@@ -22,16 +20,15 @@ use crate::sweep::{Halving, Sampler, Search, Space};
 use crate::sweep_dir::{Outcome, SweepDir};
 use crate::tally::Tally;
 use crate::worker::WorkerError;
-use crate::{dispatch, log};
+use crate::{dispatch, log, rows};
 
 /// How often a point that the filter leaves out is chosen anew.
 const ATTEMPTS: u64 = 1_000;
 
 /// Tries whether a point of the space makes a job that could be run, so that nothing begins that cannot.
-pub(super) fn probe(maker: &Maker, search: &Search, space: &Space) -> Result<(), Failure> {
-    let job = first(maker, search, space)?;
-    maker.typed(std::slice::from_ref(&job))?;
-    Ok(())
+pub(super) fn probe(maker: &Maker, search: &Search, space: &Space, sweep: &Path) -> Result<(), Failure> {
+    let mut job = first(maker, search, space)?;
+    Ok(maker.check(sweep, std::slice::from_mut(&mut job))?)
 }
 
 /// The first job of a search.
@@ -132,13 +129,16 @@ impl<'a> Trials<'a> {
         search: &'a Search,
     ) -> Trials<'a> {
         let mut sampler = search.sampler(space);
-        let known: HashSet<usize> = sweep.outcomes().iter().filter(|o| o.value.is_some()).map(|o| o.job).collect();
+        let known: HashSet<usize> = sweep.outcomes().iter().filter(|o| o.state == State::Done).map(|o| o.job).collect();
         // A process may have come to its end while nobody noted it.
         let unknown: Vec<usize> = sweep.jobs_in(State::Done).filter(|job| !known.contains(job)).collect();
         let mut halving = search.prune_from.map(|from| Halving::new(from, search.prune_factor));
-        for outcome in sweep.outcomes() {
-            if let Some(value) = outcome.value {
-                sampler.tell(&sweep.entry(outcome.job).point, search.direction.cost(value));
+        // A job that was tried again counts by its last outcome.
+        let outcomes = || sweep.outcomes().iter().enumerate();
+        let last: HashMap<usize, usize> = outcomes().map(|(at, outcome)| (outcome.job, at)).collect();
+        for (_, outcome) in outcomes().filter(|(at, outcome)| last[&outcome.job] == *at) {
+            if let Some(cost) = cost(outcome, search) {
+                sampler.tell(&sweep.entry(outcome.job).point, cost);
             }
         }
         if let Some(halving) = &mut halving {
@@ -170,8 +170,8 @@ impl<'a> Trials<'a> {
 
     /// Notes an outcome, and lets the sampler learn of it.
     fn learn(&mut self, outcome: Outcome) {
-        if let Some(value) = outcome.value {
-            self.sampler.tell(&self.sweep.entry(outcome.job).point, self.search.direction.cost(value));
+        if let Some(cost) = cost(&outcome, self.search) {
+            self.sampler.tell(&self.sweep.entry(outcome.job).point, cost);
         }
         if let Err(error) = self.sweep.note(outcome) {
             self.trouble.get_or_insert(error.into());
@@ -251,26 +251,20 @@ impl Jobs for Trials<'_> {
     }
 }
 
-/// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and how far was read.
+/// What a sampler learns of a job, less being better: one that failed, or came to no number, is worse than all others. None of
+/// one that goes on later.
+fn cost(outcome: &Outcome, search: &Search) -> Option<f64> {
+    match outcome.value {
+        Some(value) => Some(search.direction.cost(value)),
+        None => matches!(outcome.state, State::Done | State::Failed).then_some(f64::INFINITY),
+    }
+}
+
+/// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and where to read on.
 fn rows(dir: &Path, metric: &str, from: u64) -> (Vec<(u64, f64)>, u64) {
-    let Ok(mut file) = std::fs::File::open(dir.join(METRICS)) else { return (Vec::new(), from) };
-    if file.seek(SeekFrom::Start(from)).is_err() {
-        return (Vec::new(), from);
-    }
-    let (mut values, mut read) = (Vec::new(), from);
-    let mut lines = BufReader::new(file);
-    let mut line = String::new();
-    // The last line may be on its way.
-    while lines.read_line(&mut line).is_ok_and(|n| n > 0 && line.ends_with('\n')) {
-        read += line.len() as u64;
-        let row: Option<serde_json::Map<String, Json>> = serde_json::from_str(&line).ok();
-        // What is no finite number is null in a row.
-        let number = |value: &Json| value.as_f64().or_else(|| value.is_null().then_some(f64::NAN));
-        let value = row.and_then(|row| Some((row.get("step")?.as_u64()?, number(row.get(metric)?)?)));
-        values.extend(value);
-        line.clear();
-    }
-    (values, read)
+    let mut rows = rows::read_from(&dir.join(METRICS), from);
+    let values = rows.by_ref().filter_map(|(step, row)| Some((step, rows::number(row.get(metric)?)?))).collect();
+    (values, rows.last_begin())
 }
 
 /// Writes into the status of a job why it does not go on.

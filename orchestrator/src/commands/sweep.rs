@@ -64,7 +64,8 @@ fn resume_search(sweep: SweepDir, left: &[usize], search: &Search, world: &World
     let world = World { cwd: sweep.manifest().recipe.cwd.clone(), ..world.clone() };
     let cli = typed(&sweep);
     let library = library(&cli.flags, &world)?;
-    let master = composed(&cli, &library, &world, &cli.overrides, Mode::Multirun)?;
+    let mut master = composed(&cli, &library, &world, &cli.overrides, Mode::Multirun)?;
+    master.begin("MULTIRUN");
     let launcher = sweep.manifest().launcher.clone();
     let slots = search.slots(launcher.slots());
     let maker = Maker::new(&cli.flags, &library, &world, &master, search.filter.as_deref(), launcher.share(slots))?;

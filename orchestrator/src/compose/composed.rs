@@ -1,5 +1,6 @@
 //! A composed configuration, and the views that `--cfg` prints.
 
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::emit;
@@ -39,6 +40,8 @@ pub struct View {
     pub resolve: bool,
     /// Whether a comment behind each value says who set it.
     pub origins: bool,
+    /// Whether the templates of help texts, which are long and of no interest among the settings, are left out.
+    pub brief: bool,
 }
 
 impl View {
@@ -65,7 +68,8 @@ impl Composed {
     /// # Errors
     /// An interpolation has no value.
     pub fn resolve(&self, path: &str) -> Result<Option<Node>, Problem> {
-        self.resolver(Scope::All).resolve(path)
+        let found = self.resolver(Scope::All).resolve(path)?;
+        found.map(|node| hydra_node::retyped(node, path)).transpose()
     }
 
     /// The places that the interpolation at a dotted path reads, in order; none if it is a plain value.
@@ -123,10 +127,31 @@ impl Composed {
         self.task_overrides = overrides;
     }
 
-    /// Writes where the run's files go into the `hydra` node; gives back what stood there.
-    pub fn set_output_dir(&mut self, dir: Option<Node>) -> Option<Node> {
-        let runtime = self.tree.child_mut("hydra")?.child_mut("runtime")?.as_map_mut()?;
-        runtime.insert(Key::from("output_dir"), dir?)
+    /// Writes where the run's files go into the `hydra` node, absolute and without `..`; says whether that was not known before.
+    pub fn set_output_dir(&mut self, dir: &Path) -> bool {
+        let dir = Value::str(abspath(dir).to_string_lossy());
+        match self.tree.child_mut("hydra") {
+            Some(hydra) if hydra.at("runtime.output_dir").is_none_or(|node| node.value != dir) => {
+                hydra_node::set(hydra, "runtime.output_dir", dir);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Writes what is about to happen into the `hydra` node, where it does not say, as an override that was typed last.
+    pub fn begin(&mut self, mode: &str) {
+        let Some(hydra) = self
+            .tree
+            .child_mut("hydra")
+            .filter(|hydra| hydra.child("mode").is_none_or(|mode| mode.value == Value::Null))
+        else {
+            return;
+        };
+        hydra_node::set(hydra, "mode", Value::str(mode));
+        self.hydra_overrides.push(format!("hydra.mode={mode}"));
+        let words = self.hydra_overrides.iter().map(String::as_str);
+        hydra_node::set(hydra, "overrides.hydra", hydra_node::strings(words));
     }
 
     /// The part of the tree that a view shows.
@@ -141,12 +166,15 @@ impl Composed {
         };
         let path = view.package().unwrap_or_default();
         let resolver = self.resolver(scope);
-        let found = if view.resolve { resolver.resolve(path)? } else { resolver.select(path)? };
+        let found = match view.resolve {
+            true => resolver.resolve(path)?.map(|node| hydra_node::retyped(node, path)).transpose()?,
+            false => resolver.select(path)?,
+        };
         let found = found.filter(|node| node.value != Value::Null && !node.value.is_missing());
         let Some(mut node) = found else {
             return Err(Problem::new(format!("there is no package `{path}` in this configuration")));
         };
-        if view.part == Part::Hydra {
+        if view.brief && view.part == Part::Hydra {
             hide_help(&mut node, path);
         }
         Ok(node)
@@ -179,7 +207,19 @@ impl Composed {
     }
 }
 
-/// The templates of help texts are long and of no interest among the settings.
+/// As Python's `os.path.abspath`: symbolic links stay.
+fn abspath(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
+        match part {
+            // Above the root there is the root.
+            Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+    }
+    normal
+}
+
 fn hide_help(node: &mut Node, path: &str) {
     let hydra = match path {
         "" => node.child_mut("hydra"),

@@ -12,6 +12,7 @@ use figment::value::{Dict, Empty, Map as Profiles, Num, Value as Typed};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
 
+use super::json::to_json;
 use super::node::{Key, Map, Node, Value};
 use super::origin::{Origin, Trail};
 use super::problem::{Caret, Problem, Problems};
@@ -24,7 +25,11 @@ pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
     let mut walk = Walk::default();
     walk.group("", tree, RunSpec::FIELDS);
     walk.problems.or_ok(())?;
-    let spec = extracted(tree)?;
+    let mut spec: RunSpec = extracted(tree)?;
+    // It is carried along as a program would get it: figment has no whole numbers beyond 64 bits, and JSON no NaN.
+    if let Some(serde_json::Value::Object(params)) = tree.child("params").map(to_json) {
+        spec.params = params;
+    }
     let mut cut = Problems::default();
     lengths("", tree, &serde_json::to_value(&spec).unwrap_or_default(), &mut cut);
     cut.or_ok(spec)
@@ -255,7 +260,7 @@ fn typed(node: &Node) -> Typed {
         Value::Bool(value) => Typed::from(*value),
         Value::Int(value) => Typed::from(i64::try_from(*value).map_or(Num::F64(*value as f64), Num::I64)),
         Value::Float(value) => Typed::from(*value),
-        // No key takes bytes; below `params`, where anything may stand, they are text as far as they can be.
+        // No key takes bytes.
         Value::Bytes(bytes) => Typed::from(String::from_utf8_lossy(bytes).into_owned()),
         Value::Str(text) => Typed::from(text.to_string()),
         Value::List(items) => Typed::from(items.iter().map(typed).collect::<Vec<_>>()),
@@ -296,6 +301,13 @@ mod tests {
         let found = problems("dataset: {name: cifar}");
         assert!(found.contains("dataset.name: expected one of digits8, cifar10, images, found `cifar`"), "{found}");
         assert!(found.contains("did you mean `cifar10`?"), "{found}");
+    }
+
+    #[test]
+    fn what_is_carried_along_keeps_its_values() {
+        let tree = load_yaml(&"conf/x.yaml".into(), "params: {a: .nan, b: 123456789012345678901234567890, c: -.inf}");
+        let json = to_json(tree.expect("a tree").child("params").expect("params"));
+        assert_eq!(json, serde_json::json!({"a": "nan", "b": "123456789012345678901234567890", "c": "-inf"}));
     }
 
     #[test]

@@ -100,6 +100,25 @@ pub fn check(hydra: &mut Node) -> Result<(), Problems> {
     problems.or_ok(())
 }
 
+/// What stands at a dotted path of the configuration, its interpolations replaced: of the type of its key, if it is one of
+/// the `hydra` node's.
+///
+/// # Errors
+/// A value that is of another type.
+pub fn retyped(mut node: Node, path: &str) -> Result<Node, Problem> {
+    let mut problems = Problems::default();
+    match path.strip_prefix("hydra.") {
+        Some(below) if is_declared(below) => walk(&mut node, below, &mut problems),
+        None if path == "hydra" => walk(&mut node, "", &mut problems),
+        None if path.is_empty() => node.child_mut("hydra").into_iter().for_each(|hydra| walk(hydra, "", &mut problems)),
+        _ => {}
+    }
+    match problems.0.into_iter().next() {
+        Some(problem) => Err(problem),
+        None => Ok(node),
+    }
+}
+
 fn walk(node: &mut Node, path: &str, problems: &mut Problems) {
     if let Some((_, kind)) = KEYS.iter().find(|(key, _)| *key == path) {
         if let Err(expected) = convert(node, *kind) {
@@ -171,12 +190,12 @@ fn convert(node: &mut Node, kind: Kind) -> Result<(), &'static str> {
         (Kind::Mode, Value::Str(text)) if matches!(text.as_str(), "RUN" | "MULTIRUN") => return Ok(()),
         (Kind::Mode, _) => return Err("RUN or MULTIRUN"),
         (Kind::StrList, Value::List(items)) => {
-            Value::List(items.iter().map(|item| retyped(item, text)).collect::<Option<_>>().ok_or("a list of strings")?)
+            Value::List(items.iter().map(|item| item_as(item, text)).collect::<Option<_>>().ok_or("a list of strings")?)
         }
         (Kind::StrList, _) => return Err("a list of strings"),
         (Kind::StrMap, Value::Map(map)) => Value::Map(
             map.iter()
-                .map(|(key, item)| Some((key.clone(), retyped(item, text)?)))
+                .map(|(key, item)| Some((key.clone(), item_as(item, text)?)))
                 .collect::<Option<_>>()
                 .ok_or("a map of strings")?,
         ),
@@ -186,7 +205,7 @@ fn convert(node: &mut Node, kind: Kind) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn retyped(node: &Node, convert: impl Fn(&Value) -> Option<Value>) -> Option<Node> {
+fn item_as(node: &Node, convert: impl Fn(&Value) -> Option<Value>) -> Option<Node> {
     Some(Node { value: convert(&node.value)?, trail: node.trail.clone() })
 }
 

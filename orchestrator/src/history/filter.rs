@@ -56,17 +56,19 @@ impl Filter {
         }
     }
 
-    /// Whether a value fulfils it. A day is equal to all its times; a list is equal to each of its values.
+    /// Whether a value fulfils it. A year, a month or a day is equal to all its times; a list is equal to each of its values.
     fn holds(&self, value: Option<&Value>) -> bool {
         let equal = |value: &Value| match (value.as_f64(), self.value.parse::<f64>()) {
             (Some(a), Ok(b)) => a == b,
-            _ => text(value) == self.value || (self.key == "date" && text(value).starts_with(&self.value)),
+            _ if self.key == "date" => self.of_time(value) == Ordering::Equal,
+            _ => text(value) == self.value,
         };
         let among = |value: &Value| match value {
             Value::Array(items) => items.iter().any(equal) || equal(value),
             _ => equal(value),
         };
         let order = |value: &Value| match (value.as_f64(), self.value.parse::<f64>()) {
+            _ if self.key == "date" => Some(self.of_time(value)),
             (Some(a), Ok(b)) => a.partial_cmp(&b),
             // Texts have an order among themselves, numbers and texts have none.
             (None, Err(_)) if !value.is_null() => Some(text(value).as_str().cmp(&self.value)),
@@ -81,6 +83,13 @@ impl Filter {
             Relation::Above => order(value) == Some(Ordering::Greater),
             Relation::AtLeast => order(value).is_some_and(Ordering::is_ge),
         }
+    }
+
+    /// How a time lies to the wanted one, which may be no more than its beginning, such as a day.
+    fn of_time(&self, value: &Value) -> Ordering {
+        let wanted = self.value.replace('T', " ");
+        let time: String = text(value).chars().take(wanted.chars().count()).collect();
+        time.cmp(&wanted)
     }
 }
 

@@ -17,7 +17,7 @@ use super::end::{End, follow, last_line, outcome, settle};
 use super::{Asked, pages, this_binary};
 use crate::command::{self, Command as Program};
 use crate::machine;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::process::{LOG, Process};
 use crate::status::{Lock, Owner, State, Status};
 use crate::track::live::Live;
@@ -147,6 +147,9 @@ impl<'a> Held<'a> {
         let resumed = self.status.as_ref().is_some_and(|status| status.state != State::Created);
         let mut command = program.prepare(dir, resumed)?;
         let log = self.log(dir);
+        if resumed {
+            output::start_again(dir, &log)?;
+        }
         let file = OpenOptions::new().create(true).append(true).open(&log)?;
         let said = file.metadata()?.len();
         command.stdin(self.lock.share()?).stdout(file.try_clone()?).stderr(file);

@@ -14,6 +14,7 @@ use wait4::Wait4;
 
 use super::Asked;
 use super::watched::Watched;
+use crate::rows;
 use crate::status::{Exit, State, Status};
 use crate::worker::{REPORT, WorkerError};
 
@@ -154,7 +155,7 @@ pub fn outcome(dir: &Path, status: Status) -> Result<Report, WorkerError> {
     Ok(Report {
         step: status.step.unwrap_or(0),
         interrupted,
-        figures: figures.into_iter().filter_map(|(name, value)| Some((name, value.as_f64()?))).collect(),
+        figures: figures.into_iter().filter_map(|(name, value)| Some((name, rows::number(&value)?))).collect(),
         grid: dir.join(grid).is_file().then(|| grid.to_owned()),
     })
 }

@@ -24,8 +24,9 @@ impl Halving {
         Halving { from, factor, rungs: Vec::new(), reached: Vec::new() }
     }
 
-    /// A job has a cost at a step; less is better.
+    /// A job has a cost at a step; less is better. One that is no number is behind all others.
     pub fn tell(&mut self, job: usize, step: u64, cost: f64) {
+        let cost = if cost.is_nan() { f64::INFINITY } else { cost };
         let (mut rung, mut at) = (0, self.from);
         while at <= step {
             if self.rungs.len() <= rung {
@@ -55,8 +56,7 @@ impl Halving {
         let mut costs: Vec<f64> = self.rungs[rung].values().copied().collect();
         costs.sort_by(f64::total_cmp);
         let kept = usize::try_from(self.factor).map_or(0, |factor| costs.len() / factor).max(1);
-        // A cost that is no number is behind all others.
-        cost <= costs[kept - 1]
+        cost < f64::INFINITY && cost <= costs[kept - 1]
     }
 }
 
@@ -82,6 +82,20 @@ mod tests {
         assert_eq!(behind(&[(3, 20, 3.0)]), NOBODY);
         assert_eq!(behind(&[(2, 25, 3.5)]), [2], "two at the second rung: one goes on");
         assert_eq!(behind(&[(4, 40, f64::NAN)]), [4]);
+    }
+
+    #[test]
+    fn what_is_no_number_keeps_nobody_from_going_on() {
+        // The cost of what should be large is its negative: there is a NaN of either sign.
+        for nan in [f64::NAN, -f64::NAN] {
+            let mut halving = Halving::new(1, 2);
+            let mut behind = |job, cost| {
+                halving.tell(job, 1, cost);
+                halving.behind().into_iter().collect::<Vec<_>>()
+            };
+            assert_eq!(behind(0, nan), [0]);
+            assert_eq!(behind(1, -6.0), NOBODY);
+        }
     }
 
     #[test]

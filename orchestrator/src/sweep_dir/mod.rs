@@ -97,8 +97,8 @@ impl SweepDir {
         let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| failed(&manifest)(error.into()))?;
         let file = path.join(SweepDir::JOURNAL);
         let mut journal = OpenOptions::new().create(true).append(true).open(&file).map_err(failed(&file))?;
-        let text = std::fs::read_to_string(&file).map_err(failed(&file))?;
-        if !text.is_empty() && !text.ends_with('\n') {
+        let text = std::fs::read(&file).map_err(failed(&file))?;
+        if !text.is_empty() && !text.ends_with(b"\n") {
             // A kill or a full disk cut the last line off.
             journal.write_all(b"\n").map_err(failed(&file))?;
         }
@@ -106,7 +106,8 @@ impl SweepDir {
         let (path, flushed) = (path.to_owned(), Instant::now());
         let (outcomes, causes) = (Vec::new(), BTreeMap::new());
         let mut sweep = SweepDir { path, manifest, entries, states, outcomes, causes, journal, flushed, _lock: lock };
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|line| sweep.learn(line));
+        let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+        lines.for_each(|line| sweep.learn(line));
         for n in 0..sweep.states.len() {
             if sweep.states[n] != Some(State::Done) {
                 let status = Status::read(&sweep.dir(n)).map(|status| status.state);

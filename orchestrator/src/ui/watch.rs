@@ -12,6 +12,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::api::{App, Refused, log_of, tail};
@@ -34,7 +35,10 @@ pub struct Watched {
 /// What was sent of a run.
 struct Sent {
     dir: PathBuf,
-    step: Option<u64>,
+    /// The step up to which metrics were known.
+    after: Option<u64>,
+    /// Where the row begins that was read last.
+    read: u64,
     /// The size of the metrics and of the log when they were looked at.
     sizes: Option<[u64; 2]>,
     state: Option<Life>,
@@ -46,10 +50,14 @@ pub async fn watch(
     Query(watched): Query<Watched>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
     let dir = app.locate(&watched.dir)?;
-    let sent = Sent { dir, step: watched.after, sizes: None, state: None };
+    let sent = Sent { dir, after: watched.after, read: 0, sizes: None, state: None };
     let news = unfold(sent, |mut sent| async {
         loop {
-            if let Some(news) = news(&mut sent) {
+            // Reads files where that holds up nobody else.
+            let read = spawn_blocking(move || (news(&mut sent), sent)).await;
+            let (news, back) = read.ok()?;
+            sent = back;
+            if let Some(news) = news {
                 return Some((Ok(Event::default().data(news)), sent));
             }
             sleep(LOOK).await;
@@ -66,12 +74,11 @@ fn news(sent: &mut Sent) -> Option<String> {
     if sent.sizes == Some(sizes) && sent.state == state {
         return None;
     }
-    let known = sent.step;
-    let rows: Vec<_> = rows::read(&sent.dir.join(METRICS))
-        .filter(|(step, _)| known.is_none_or(|known| *step > known))
-        .map(|(_, row)| row)
-        .collect();
-    sent.step = rows.last().and_then(|row| row.get("step")?.as_u64()).or(known);
+    let mut found = rows::read_from(&sent.dir.join(METRICS), sent.read);
+    // The last row of the page may have been added to since.
+    let rows: Vec<_> = found.by_ref().filter(|(step, _)| sent.after.is_none_or(|known| *step >= known)).collect();
+    sent.read = found.last_begin();
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
     let news = json!({
         "rows": rows,
         "log": tail(&sent.dir).unwrap_or_default(),

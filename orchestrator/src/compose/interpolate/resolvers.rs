@@ -6,7 +6,7 @@ use super::resolve::{Failure, Path, Resolver, Scope, Target};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Trail;
 use crate::compose::problem::Problem;
-use crate::compose::{python, secret, yaml};
+use crate::compose::{hydra_node, python, secret, yaml};
 
 const NAMES: [&str; 10] = [
     "hydra",
@@ -82,10 +82,10 @@ pub(super) fn call<'a>(
             match found(&all, &path, &[]) {
                 Ok(None) | Err(Failure::Missing) => Ok(Target::Made(Value::Null)),
                 // The hydra node refers to the whole tree, whatever this text may see.
-                Ok(Some(Target::Place(place, node))) if node.value.is_container() => {
-                    all.value(Target::Place(place, node)).map(Target::Made)
+                Ok(Some(target)) => {
+                    let node = Node { value: all.value(target)?, trail: Trail::default() };
+                    hydra_node::retyped(node, &path).map(|node| Target::Made(node.value)).map_err(Failure::Problem)
                 }
-                Ok(Some(target)) => Ok(target),
                 Err(failure) => Err(failure),
             }
         }

@@ -24,6 +24,8 @@ const marks = new Set();
 let list = null;
 let table = null;
 let leave = () => {};
+/** How often the address has changed: what was asked for under an earlier one is no longer shown. */
+let turn = 0;
 
 async function read() {
   const found = await (await ask("runs")).json();
@@ -58,7 +60,7 @@ function fill() {
   table.count.textContent = runs.length === list.runs.length ? `${runs.length} runs` : `${runs.length} of ${list.runs.length} runs`;
 }
 
-async function home() {
+function home(current) {
   const open = (run) => (location.hash = `#/run/${encodeURIComponent(run.dir)}`);
   const make = () => {
     const before = table;
@@ -72,6 +74,7 @@ async function home() {
     const known = JSON.stringify(list.keys);
     const count = list.runs.length;
     await read().catch(complain);
+    if (!current()) return;
     if (JSON.stringify(list.keys) !== known || (count === 0 && list.runs.length > 0)) make();
     else {
       table.list = list;
@@ -82,6 +85,8 @@ async function home() {
 }
 
 async function route() {
+  const mine = ++turn;
+  const current = () => mine === turn;
   leave();
   leave = () => {};
   complain(null);
@@ -89,14 +94,18 @@ async function route() {
   document.body.dataset.view = name || "list";
   try {
     if (!list) await read();
+    if (!current()) return;
     drawActions();
-    if (name === "run") leave = await run(view, decodeURIComponent(rest));
-    else if (name === "compare") await compare(view, [...marks]);
+    if (name === "run") {
+      const stop = await run(view, decodeURIComponent(rest), current);
+      if (!current()) return stop();
+      leave = stop;
+    } else if (name === "compare") await compare(view, [...marks], current);
     else if (name === "sweep") sweep(view, list, listed());
-    else leave = await home();
+    else leave = home(current);
     window.scrollTo(0, 0);
   } catch (error) {
-    complain(error);
+    if (current()) complain(error);
   }
 }
 

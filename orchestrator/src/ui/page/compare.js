@@ -4,13 +4,14 @@ import { chart, colour, controls } from "./chart.js";
 import { ask, h, short, show } from "./dom.js";
 import { pictures } from "./run.js";
 
-/** Shows the runs in `dirs`. */
-export async function compare(view, dirs) {
+/** Shows the runs in `dirs`, if they are still `current` when they have come. */
+export async function compare(view, dirs, current) {
   const about = (dir) => ({ dir });
   const [details, curves] = await Promise.all([
     Promise.all(dirs.map((dir) => ask("run", about(dir)).then((answer) => answer.json()))),
     Promise.all(dirs.map((dir) => ask("curves", about(dir)).then((answer) => answer.json()))),
   ]);
+  if (!current()) return;
   const names = [...new Set(curves.flatMap((curve) => Object.keys(curve)))];
   const drawing = { smooth: 0, log: false };
   const charts = h("div", { class: "charts" });

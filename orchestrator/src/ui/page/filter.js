@@ -35,12 +35,17 @@ function parse(word) {
 }
 
 function holds({ key, relation, wanted }, found) {
+  if (key === "date" && found != null) {
+    // A year, a month or a day is equal to all its times.
+    const time = wanted.replace("T", " ");
+    return holds({ relation, wanted: `on ${time}` }, `on ${found.slice(0, time.length)}`);
+  }
   const number = Number(wanted);
   const isNumber = wanted !== "" && !Number.isNaN(number);
   const equal = (one) => {
     if (typeof one === "number" && isNumber) return one === number;
     const text = typeof one === "string" ? one : JSON.stringify(one);
-    return text === wanted || (key === "date" && text.startsWith(wanted));
+    return text === wanted;
   };
   const among = (one) => (Array.isArray(one) ? one.some(equal) : false) || equal(one);
   if (found == null) return relation === "!=";

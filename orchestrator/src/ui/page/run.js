@@ -3,14 +3,15 @@
 import { chart, controls } from "./chart.js";
 import { ask, h, short, show, took } from "./dom.js";
 
-/** Shows the run in `dir`; gives back what stops it. */
-export async function run(view, dir) {
+/** Shows the run in `dir`, if it is still `current` when it has come; gives back what stops it. */
+export async function run(view, dir, current) {
   const about = { dir };
   const [detail, curves, log] = await Promise.all([
     ask("run", about).then((answer) => answer.json()),
     ask("curves", about).then((answer) => answer.json()),
     ask("log", about).then((answer) => answer.text()),
   ]);
+  if (!current()) return () => {};
   const drawing = { smooth: 0, log: false };
   const charts = h("div", { class: "charts" });
   const draw = () => show(charts, grouped(curves).map(([title, series]) => chart(series, { title, ...drawing })));
@@ -40,7 +41,7 @@ export async function run(view, dir) {
     const news = JSON.parse(event.data);
     for (const row of news.rows) {
       for (const [name, found] of Object.entries(row)) {
-        if (name !== "step" && typeof found === "number") (curves[name] ??= []).push([row.step, found]);
+        if (name !== "step" && typeof found === "number") put((curves[name] ??= []), [row.step, found]);
       }
     }
     if (news.rows.length > 0) draw();
@@ -54,6 +55,13 @@ export async function run(view, dir) {
     }
   });
   return () => source.close();
+}
+
+/** Adds a point to a curve. One of its step is replaced: rows come again when the server was lost and found. */
+function put(points, point) {
+  const at = points.length > 0 && points.at(-1)[0] >= point[0] ? points.findLastIndex(([step]) => step === point[0]) : -1;
+  if (at < 0) points.push(point);
+  else points[at] = point;
 }
 
 /** Metrics with a common beginning, such as loss and loss/dsm, in one chart. */
