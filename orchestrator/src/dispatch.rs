@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::thread::{Scope, scope};
+use std::thread::{self, Scope, scope};
 use std::time::{Duration, Instant};
 
 use exp_api::{Report, Stop};
@@ -74,7 +74,7 @@ pub fn run_all(
     scope(|threads| {
         // Closed when the last slot has no more to do.
         let (busy, mut idle) = unbounded_channel::<()>();
-        slots.start(0, threads, busy);
+        slots.start(0, threads, busy)?;
         runtime.block_on(async {
             let mut signalled = None;
             let mut looks = interval(LOOK);
@@ -127,19 +127,22 @@ struct Running<'a> {
 
 impl<'a> Slots<'a> {
     /// Starts a slot, which starts the next one when it has got a job.
-    fn start<'s>(&'s self, slot: usize, threads: &'s Scope<'s, '_>, busy: UnboundedSender<()>) {
-        threads.spawn(move || {
+    fn start<'s>(&'s self, slot: usize, threads: &'s Scope<'s, '_>, busy: UnboundedSender<()>) -> std::io::Result<()> {
+        let work = move || {
             tracing::dispatcher::with_default(&self.log, || {
                 let mut another = slot + 1 < self.count;
                 while let Some((job, dir, asked)) = self.begin() {
-                    if std::mem::take(&mut another) {
-                        self.start(slot + 1, threads, busy.clone());
+                    if std::mem::take(&mut another)
+                        && let Err(error) = self.start(slot + 1, threads, busy.clone())
+                    {
+                        screen::warn(format_args!("warning: no more than {} jobs at a time: {error}", slot + 1));
                     }
                     let outcome = run(&dir, slot, self.launcher, &asked);
                     self.end(job, outcome);
                 }
             });
-        });
+        };
+        thread::Builder::new().spawn_scoped(threads, work).map(drop)
     }
 
     /// The next job, when it may start.

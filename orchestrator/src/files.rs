@@ -47,10 +47,15 @@ fn beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     // Such files are made for their owner alone; these are meant to be read by whoever may read the folder.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    // The name of the file beside it tells a user nothing.
-    let mut file = builder.tempfile_in(folder(path)).map_err(|error| io::Error::from(error.kind()))?;
-    file.write_all(content)?;
+    let mut file = builder.tempfile_in(folder(path)).map_err(plain)?;
+    file.as_file_mut().write_all(content)?;
     Ok(file)
+}
+
+/// The error of the system alone: the name of the file beside tells a user nothing.
+fn plain(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|named| named.source()?.downcast_ref::<io::Error>()?.raw_os_error());
+    inner.map_or(error, io::Error::from_raw_os_error)
 }
 
 fn folder(path: &Path) -> &Path {

@@ -9,6 +9,7 @@ use exp_api::{Event, EventSink, Level, Report};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::gpu::Gpus;
+use crate::report;
 use crate::rows::Rows;
 use crate::screen;
 use crate::track::clock::now;
@@ -176,14 +177,16 @@ impl Progress {
         let rate = step.saturating_sub(self.first) as f64 / self.started.elapsed().as_secs_f64().max(1e-9);
         if let Some(bar) = &self.bar {
             bar.set_position(step);
-            bar.set_message(format!("{rate:.0} step/s  loss {loss:.4}{}", self.memory));
+            bar.set_message(format!("{rate:.0} step/s  loss {}{}", report::number(loss), self.memory));
         } else if self.screen.is_some() && (self.printed.elapsed() >= PLAIN_LINES || step == self.steps) {
             self.printed = Instant::now();
             let left = self.steps.saturating_sub(step) as f64 / rate.max(1e-9);
             let images = rate * self.batch as f64;
             screen::warn(format_args!(
-                "step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {loss:.4}{}  {left:.0} s left",
-                self.steps, self.memory
+                "step {step}/{}  {rate:.0} step/s  {images:.0} images/s  loss {}{}  {left:.0} s left",
+                self.steps,
+                report::number(loss),
+                self.memory
             ));
         }
     }

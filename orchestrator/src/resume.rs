@@ -5,6 +5,8 @@ use std::path::Path;
 use exp_api::{Job, RunSpec};
 
 use crate::compose::{Node, Problem, Problems};
+use crate::status::{State, Status};
+use crate::worker::WorkerError;
 
 /// Keys that may change when a run goes on, with everything below them.
 const FREE: [&str; 12] = [
@@ -68,8 +70,14 @@ fn compare(
 /// # Errors
 /// Another process works on the run, or it cannot be written.
 pub fn refreeze(dir: &Path, job: &Job, tree: &Node) -> Result<(), crate::Failure> {
-    let _lock = crate::status::Lock::take(dir).map_err(crate::worker::WorkerError::from)?;
+    let _lock = crate::status::Lock::take(dir).map_err(WorkerError::from)?;
     let run = crate::run_dir::RunDir::open(dir);
+    // What is done is so by the old spec.
+    if let Some(status) = Status::read(dir).filter(|status| status.state == State::Done) {
+        let status = Status { state: State::Interrupted, ..status };
+        let failed = |source| WorkerError::Files { path: dir.join(Status::FILE), source };
+        status.write(dir).map_err(failed)?;
+    }
     run.write_work(&job.clone().into())?;
     Ok(run.change_origins(tree)?)
 }

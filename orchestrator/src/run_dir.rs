@@ -16,6 +16,7 @@ use crate::files::{write_atomically, write_durably};
 use crate::history::{read_json, text};
 use crate::process::Process;
 use crate::status::{Lock, State, Status};
+use crate::sweep_dir::SweepDir;
 use crate::work::Work;
 
 /// Who set each value of the configuration of a run.
@@ -31,6 +32,11 @@ pub enum FreezeError {
     /// The user named a directory that holds something.
     #[error("{0} exists and is not empty; to go on with the run in it: exp resume {0}")]
     Taken(String),
+    /// The user named a directory that holds something else than a run.
+    #[error(
+        "{0} exists, is not empty and holds no run: one is being made there, or was cut short; delete it, or name another"
+    )]
+    Full(String),
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -71,11 +77,23 @@ impl RunDir {
     }
 
     /// Writes into an empty directory the configuration and the work of a composed run, and the files of `code`, which say
-    /// what the code was.
+    /// what the code was. What cannot be written whole is taken away.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn freeze(
+        self,
+        composed: &Composed,
+        work: &Work,
+        process: &Process,
+        code: &[(&str, Vec<u8>)],
+    ) -> Result<RunDir, FreezeError> {
+        let dir = self.0.clone();
+        // The error that is told is why it was not made; what cannot be taken away either is left.
+        self.fill(composed, work, process, code).inspect_err(|_| drop(fs::remove_dir_all(dir)))
+    }
+
+    fn fill(
         self,
         composed: &Composed,
         work: &Work,
@@ -188,7 +206,10 @@ fn create(place: &Place) -> Result<PathBuf, FreezeError> {
     }
     match place {
         Place::Named(dir) => {
-            let taken = || FreezeError::Taken(dir.display().to_string());
+            let taken = || match dir.join(Status::FILE).exists() || SweepDir::is_one(dir) {
+                true => FreezeError::Taken(dir.display().to_string()),
+                false => FreezeError::Full(dir.display().to_string()),
+            };
             match fs::create_dir(dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if fs::read_dir(dir).map_err(|source| failed(dir, source))?.next().is_some() {
@@ -285,7 +306,10 @@ mod tests {
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
             });
             assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
-            assert_eq!(made.iter().filter(|made| matches!(made, Err(FreezeError::Taken(_)))).count(), 7);
+            assert_eq!(
+                made.iter().filter(|made| matches!(made, Err(FreezeError::Taken(_) | FreezeError::Full(_)))).count(),
+                7
+            );
         }
     }
 }

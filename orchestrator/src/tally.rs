@@ -10,6 +10,7 @@ use exp_api::figure::ranks;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::dispatch::Jobs;
+use crate::report;
 use crate::screen;
 use crate::sweep::Direction;
 use crate::worker::WorkerError;
@@ -44,8 +45,7 @@ impl<'a> Tally<'a> {
     ) -> Tally<'a> {
         let line = io::stderr().is_terminal().then(|| {
             let line = screen.add(ProgressBar::new(total as u64).with_position((done + failed) as u64));
-            let style = ProgressStyle::with_template("{bar:20} {pos}/{len}  {msg}  {eta} left");
-            style.map(|style| line.set_style(style.progress_chars("=> "))).ok();
+            set_style(&line, "{bar:20} {pos}/{len}  {msg}");
             line
         });
         let screen = screen.clone();
@@ -83,7 +83,7 @@ impl<'a> Tally<'a> {
             let _ = write!(text, ", {} failed", self.failed);
         }
         if let (Some((value, job)), Some((figure, _))) = (self.best, &self.figure) {
-            let _ = write!(text, "; best {figure} {value:.4} (#{job})");
+            let _ = write!(text, "; best {figure} {} (#{job})", report::number(value));
         }
         match &self.line {
             Some(line) => {
@@ -96,6 +96,12 @@ impl<'a> Tally<'a> {
             }
             None => {}
         }
+    }
+}
+
+fn set_style(line: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        line.set_style(style.progress_chars("=> "));
     }
 }
 
@@ -124,6 +130,8 @@ impl Jobs for Tally<'_> {
         }
         let jobs = &mut *self.jobs;
         self.screen.suspend(|| jobs.ended(job, outcome));
+        // Before that nobody knows how long a job takes.
+        self.line.iter().for_each(|line| set_style(line, "{bar:20} {pos}/{len}  {msg}  {eta} left"));
         self.tell();
     }
 

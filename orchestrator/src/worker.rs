@@ -104,11 +104,12 @@ pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -
                 status.cause = Some(error.to_string());
             }
         }
-        status.write(dir).map_err(failed(dir.join(Status::FILE)))?;
+        let noted = status.write(dir).map_err(failed(dir.join(Status::FILE)));
         if let Some(live) = live {
             live.end();
         }
-        outcome
+        // Why a job failed may also be why that cannot be written down.
+        outcome.and_then(|report| noted.map(|()| report))
     })
 }
 

@@ -22,7 +22,7 @@ fn a_program_gets_its_configuration_and_its_lines_become_metrics() {
                 echo '{\\\"step\\\":1,\\\"loss\\\":0.5}'; echo '{\\\"fd\\\":2,\\\"ok\\\":true}'";
     let ended = shell(&scratch, line, &["+params.x=1e-3", "+mine={a: '${params.x}'}", "tags=[try]"]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    ended.says(&["working", "done: 1 steps", "fd  2.0000"]);
+    ended.says(&["working", "done: 1 steps", "fd  2"]);
     let seen = text(scratch.path("seen"));
     let (config, rest) = seen.split_at(seen.rfind("}\n").unwrap() + 2);
     let config: serde_json::Value = serde_json::from_str(config).unwrap();

@@ -175,7 +175,8 @@ fn a_run_is_done_once_more() {
     scratch.ok(&["--experimental-rerun", "first", "train.steps=4", "hydra.run.dir=third"]);
     let spec = json(scratch.path("third/spec.json"));
     assert_eq!((&spec["spec"]["seed"], &spec["spec"]["train"]["steps"]), (&5.into(), &4.into()));
-    assert_eq!(text(scratch.path("third/.hydra/overrides.yaml")), "- train.steps=4\n");
+    let words = text(scratch.path("third/.hydra/overrides.yaml"));
+    assert_eq!(words, text(first.join(".hydra/overrides.yaml")) + "- train.steps=4\n", "what it is, can be said again");
     let none = scratch.exp(&["--experimental-rerun", "nowhere"]);
     assert_eq!(none.code, Some(2));
     none.says(&["nowhere is no run directory"]);

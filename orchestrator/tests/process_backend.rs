@@ -65,7 +65,7 @@ fn what_it_reports_is_kept() {
     let echo = Echo::new(&[CALM, THREE_STEPS]);
     let ended = echo.exp();
     assert_eq!(ended.code, Some(0), "{ended:#?}");
-    ended.says(&["fd_pixel", "1.5000", "1.2500", "warning: 3 rows are there", "run:    run\n"]);
+    ended.says(&["fd_pixel", "  1.5\n", "  1.25\n", "warning: 3 rows are there", "run:    run\n"]);
     let row = |step: u64| format!("{{\"step\":{step},\"loss\":0.5,\"loss/consistency\":0.25}}\n");
     assert_eq!(text(echo.run().join("metrics.jsonl")), [1, 2, 3].map(row).concat());
     assert_eq!(rows(echo.run().join("system.jsonl"))[0]["steps_per_second"], 2.0);

@@ -126,7 +126,7 @@ fn a_search_can_look_for_the_most() {
     let line = "echo '{\\\"step\\\":1,\\\"cost\\\":'${x}'}'";
     let more = ["+x=1,2", "hydra/sweeper=random", "hydra.sweeper.n_trials=6", "hydra.sweeper.direction=maximize"];
     // Without final figures the last row counts.
-    run(&scratch, line, &more).says(&["best cost: 2.0"]);
+    run(&scratch, line, &more).says(&["best cost: 2 of #0"]);
     let mute = Scratch::new();
     let ended = run(&mute, "echo ${x}", &["+x=1,2", "hydra.sweeper.n_trials=1"]);
     ended.says(&["#0 has no figure `cost` (hydra.sweeper.metric)"]);
@@ -255,7 +255,7 @@ fn what_came_to_no_number_is_not_the_best() {
     let line = format!("{}; [ ${{x}} = 1 ] && {} || {}", row(1, "1"), row(2, "NaN"), row(2, "5"));
     let found = run(&scratch, &line, &["+x=1,2", "hydra.sweeper.n_trials=6"]);
     assert_eq!(found.code, Some(0), "{found:#?}");
-    found.says(&["best cost: 5.000000", "+x=2\n"]);
+    found.says(&["best cost: 5 of #0", "+x=2\n"]);
     assert!(points(&scratch.path("sweep")).contains(&1.0), "both were tried");
     let nothing = Scratch::new();
     let ended = run(&nothing, &row(1, "NaN"), &["+x=1,2", "hydra.sweeper.n_trials=2"]);

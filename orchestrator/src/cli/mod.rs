@@ -65,6 +65,8 @@ pub const COMMANDS: [&str; 21] = [
 /// The flags.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
 #[command(
+    // Of a flag that is given twice the last one counts, as with Hydra.
+    args_override_self = true,
     name = "exp",
     version,
     infer_long_args = true,

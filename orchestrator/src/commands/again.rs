@@ -12,6 +12,7 @@ use super::run::{composed, place, run_one};
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
 use crate::compose::{Library, Mode, Node, Override, Problem, World, extract};
+use crate::history::overrides;
 use crate::launch::Share;
 use crate::process::Process;
 use crate::registry::Registry;
@@ -84,6 +85,10 @@ fn of_checkpoint(
     world: &World,
     job: impl FnOnce(&RunSpec, Source) -> Result<(String, Task), Problem>,
 ) -> Result<(), Failure> {
+    if let Ok(Work::Command(_)) = Work::open(dir) {
+        let message = format!("{} is the run of a program, which draws and measures by itself", dir.display());
+        return Err(Problem::new(message).into());
+    }
     let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
     resume::check(&before.spec, &spec, &tree, &cli.flags.allow)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
@@ -103,7 +108,8 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
     let (_, spec, tree) = edited(dir, &words, library, world)?;
     // The primary configuration gives the `hydra` node, the frozen spec everything else.
     let mut composed = composed(cli, library, world, &hydra, Mode::Run)?;
-    composed.become_job(tree, words);
+    // What was said of the old run is part of what the new one is.
+    composed.become_job(tree, [overrides(dir), words].concat());
     composed.begin("RUN");
     let place = place(&composed)?;
     composed.set_output_dir(place.path());

@@ -13,6 +13,7 @@ use super::library;
 use super::run::composed;
 use crate::cli::{COMMANDS, Cli, Completion, Flags, LOOKS, Look, Shell};
 use crate::compose::{Composed, Library, Mode, Node, Value, World, to_yaml};
+use crate::history::is_hidden;
 use crate::screen::answer;
 use crate::sweep_dir::SweepDir;
 
@@ -61,6 +62,9 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
     match words[..] {
         [.., "--cfg" | "-c"] => return ["all", "hydra", "job"].map(str::to_owned).into(),
         [.., "resume" | "sample" | "eval" | "watch"] => return runs(&world.cwd, word),
+        ["sample" | "eval", .., "--checkpoint"] => {
+            return ["best", "last"].map(str::to_owned).into_iter().filter(|which| which.starts_with(word)).collect();
+        }
         // Folders, which the shell completes.
         ["gc" | "ls" | "man" | "ui", ..] => return Vec::new(),
         _ if look.is_some() => return runs(&world.cwd, word),
@@ -68,6 +72,11 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
         ["data", ..] => return Vec::new(),
         _ => {}
     }
+    // A key alone is asked for, and the words behind it are those of a run.
+    let (why, words) = match words.split_first() {
+        Some((&"why", rest)) => (rest.is_empty(), rest),
+        _ => (false, &words[..]),
+    };
     let cli = Cli::parse(words.iter().map(|&word| word.to_owned()));
     let flags = cli.as_ref().map(|cli| cli.flags.clone()).unwrap_or_default();
     let Ok(library) = library(&flags, world) else { return Vec::new() };
@@ -77,10 +86,10 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
     let asked = Asked { library: &library, composed: composed.as_ref() };
     let found = match bare.split_once('=') {
         Some((key, value)) => asked.values(key, value),
-        None => asked.keys(bare, prefix.starts_with('~')),
+        None => asked.keys(bare, why || prefix.starts_with('~')),
     };
     let mut found: Vec<String> = found.into_iter().map(|word| format!("{prefix}{word}")).collect();
-    if words.is_empty() {
+    if words.is_empty() && !why {
         found.extend(COMMANDS.iter().filter(|name| name.starts_with(word)).map(|name| format!("{name} ")));
     }
     found
@@ -99,7 +108,11 @@ fn runs(cwd: &Path, word: &str) -> Vec<String> {
     let below = |path: &Path| -> Vec<_> {
         cwd.join(path).read_dir().into_iter().flatten().flatten().map(|entry| path.join(entry.file_name())).collect()
     };
-    let outer: Vec<PathBuf> = ["outputs", "multirun"].iter().flat_map(|root| below(Path::new(root))).collect();
+    let outer: Vec<PathBuf> = ["outputs", "multirun"]
+        .iter()
+        .flat_map(|root| below(Path::new(root)))
+        .filter(|folder| !folder.file_name().is_some_and(is_hidden))
+        .collect();
     let inner: Vec<PathBuf> = outer.iter().flat_map(|folder| below(folder)).collect();
     let is_one = |dir: &PathBuf| [Job::FILE, SweepDir::FILE].iter().any(|file| cwd.join(dir).join(file).is_file());
     let found = outer.into_iter().chain(inner).filter(is_one).map(|run| run.display().to_string());
@@ -135,9 +148,9 @@ impl Asked<'_> {
         }
     }
 
-    /// The groups and keys that begin like the word; `=` or `.` or `/` behind each says what follows.
-    fn keys(&self, word: &str, deleting: bool) -> Vec<String> {
-        let end = if deleting { "" } else { "=" };
+    /// The groups and keys that begin like the word; `=`, unless they stand alone, or `.` or `/` behind each says what follows.
+    fn keys(&self, word: &str, alone: bool) -> Vec<String> {
+        let end = if alone { "" } else { "=" };
         let (parent, _) = word.rsplit_once('/').unwrap_or(("", word));
         let search = &self.library.search;
         let mut found = Vec::new();

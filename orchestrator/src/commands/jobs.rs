@@ -50,7 +50,7 @@ impl<'a> Maker<'a> {
         share: Share,
     ) -> Result<Maker<'a>, Failure> {
         let place = world.cwd.clone();
-        let code = std::thread::spawn(move || git::snapshot(&place));
+        let code = std::thread::Builder::new().spawn(move || git::snapshot(&place))?;
         Ok(Maker {
             library,
             world,
@@ -69,11 +69,11 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// It cannot be composed, or not be put to the filter.
     pub(super) fn compose(&self, point: Vec<String>, number: usize) -> Result<Option<Composed>, Problems> {
-        let overrides: Vec<String> = self.hydra_overrides.iter().cloned().chain(point).collect();
+        let overrides: Vec<String> = self.hydra_overrides.iter().chain(&point).cloned().collect();
         let (library, world, config_name) = (self.library, self.world, self.config_name.as_str());
         let job = Some(number);
         let request = Request { library, config_name, overrides: &overrides, mode: Mode::Run, job, world };
-        let composed = compose(&request).inspect_err(|_| name(&overrides))?;
+        let composed = compose(&request).inspect_err(|_| name(&point))?;
         let wanted = match &self.filter {
             Some(filter) => filter.accepts(&composed)?,
             None => true,

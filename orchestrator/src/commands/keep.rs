@@ -20,26 +20,35 @@ const TRASH: &str = ".trash";
 
 /// Puts tags on a run, or takes them off.
 pub(super) fn tag(tag: &Tag) -> Result<(), Failure> {
-    let mut labels = open(&tag.dir)?.run.labels;
-    labels.tags.retain(|old| !tag.tags.contains(old));
-    if !tag.remove {
-        labels.tags.extend(tag.tags.iter().cloned());
-    }
-    write(&labels, &tag.dir)?;
+    let labels = change(&tag.dir, |labels| {
+        labels.tags.retain(|old| !tag.tags.contains(old));
+        if !tag.remove {
+            labels.tags.extend(tag.tags.iter().cloned());
+        }
+    })?;
     tell(if labels.tags.is_empty() { "no tags".to_owned() } else { format!("tags: {}", labels.tags.join(" ")) });
     Ok(())
 }
 
 /// Writes a note about a run.
 pub(super) fn note(note: &Note) -> Result<(), Failure> {
-    let labels = open(&note.dir)?.run.labels;
-    write(&Labels { notes: Some(note.text.clone()).filter(|text| !text.is_empty()), ..labels }, &note.dir)
+    change(&note.dir, |labels| labels.notes = Some(note.text.clone()).filter(|text| !text.is_empty()))?;
+    Ok(())
 }
 
-fn write(labels: &Labels, dir: &Path) -> Result<(), Failure> {
-    labels
-        .write(dir)
-        .map_err(|error| Failure::Look(format!("cannot write {}: {error}", dir.join(Labels::FILE).display())))
+/// Changes what a user wrote about a run. Who does so at the same time waits: nobody's words are lost.
+fn change(dir: &Path, change: impl FnOnce(&mut Labels)) -> Result<Labels, Failure> {
+    let failed =
+        |action: &str, error| Failure::Look(format!("cannot {action} {}: {error}", dir.join(Labels::FILE).display()));
+    let found = open(dir)?;
+    // A lock on the directory itself: that of its file `.lock` says that the run is at work.
+    let folder = fs::File::open(dir).and_then(|folder| folder.lock().map(|()| folder));
+    let _alone = folder.map_err(|error| failed("lock", error))?;
+    let written = Labels::read(dir).map_err(|error| failed("read", error))?;
+    let mut labels = written.unwrap_or(found.run.labels);
+    change(&mut labels);
+    labels.write(dir).map_err(|error| failed("write", error))?;
+    Ok(labels)
 }
 
 /// Moves runs and sweeps into the trash. All are looked at before the first is moved.
@@ -85,6 +94,15 @@ fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, P
     if let Some(run) = history.runs.iter().find(|run| run.state() == State::Running) {
         return Err(format!("process {} works on {}", run.status.owner.pid, run.dir.display()));
     }
+    let runs = history.runs.iter().map(|run| run.dir.as_path());
+    // A sweep works between its jobs too; a picture of a run is made in a folder of the run.
+    let sweeps = full.ancestors().filter(|above| SweepDir::is_one(above));
+    let within = runs.flat_map(|run| ["samples", "eval"].map(|name| run.join(name))).flat_map(folders);
+    for place in [full.clone()].into_iter().chain(sweeps.map(Path::to_owned)).chain(within) {
+        if place.join(Lock::FILE).exists() {
+            Lock::take(&place).map_err(|error| error.to_string())?;
+        }
+    }
     let above = roots.iter().filter_map(|root| Some((root.clone(), root.canonicalize().ok()?)));
     let inside = above.filter_map(|(root, whole)| Some((root, full.strip_prefix(&whole).ok()?.to_owned())));
     let parent = || Some((dir.parent()?.to_owned(), PathBuf::from(full.file_name()?)));
@@ -98,6 +116,11 @@ fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, P
         to = format!("{}_{suffix}", wanted.display()).into();
     }
     Ok((dir.to_owned(), to))
+}
+
+/// What lies directly in a folder; nothing where there is none.
+fn folders(path: PathBuf) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 /// Deletes checkpoints of runs that are done.

@@ -15,6 +15,7 @@ use crate::cli::{Cli, Ls};
 use crate::compose::{Library, Mode, Problem, Problems, World};
 use crate::finished::roots;
 use crate::history::{Column, Filter, History, Run, known, outermost, seconds, select, started, text};
+use crate::report::number;
 use crate::screen::{answer, warn};
 use crate::table::table;
 
@@ -153,14 +154,7 @@ pub(super) fn frequent(runs: &[&Run]) -> Vec<String> {
 
 /// A value in a table: numbers with the digits that one compares by.
 pub(super) fn short(value: &Value) -> String {
-    match value.as_f64().filter(|_| value.is_f64()) {
-        Some(number) if number != 0.0 && !(1e-3..1e6).contains(&number.abs()) => {
-            // Four digits, of which no zeros at the end.
-            format!("{:e}", format!("{number:.3e}").parse().unwrap_or(number))
-        }
-        Some(number) => format!("{:.4}", number).trim_end_matches('0').trim_end_matches('.').to_owned(),
-        None => text(value),
-    }
+    value.as_f64().filter(|_| value.is_f64()).map_or_else(|| text(value), number)
 }
 
 /// A time in the two units that matter.

@@ -85,7 +85,8 @@ impl Failure {
     /// 1 a run failed, 2 bad configuration or usage, 3 could not launch, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Configuration(_) | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Compose(_)) => 2,
+            Failure::Configuration(_)
+            | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Full(_) | FreezeError::Compose(_)) => 2,
             Failure::Job(WorkerError::Locked(_) | WorkerError::NoJob(_) | WorkerError::NoBackend(_)) => 2,
             Failure::NoSweep(SweepError::Locked(_) | SweepError::Unfinished(_)) => 2,
             Failure::Job(_) | Failure::Sweep(_) => 1,

@@ -47,7 +47,10 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let share = share(&launcher, &sweeper);
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), share)?;
     let place = Place::Automatic(PathBuf::from(place));
-    let around = Process::of(&master)?;
+    // What happens around the jobs happens in the directory of the sweep; no job is told that it is its own.
+    let mut around = master.clone();
+    around.set_output_dir(place.path());
+    let around = Process::of(&around)?;
     let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
     if let Some(search) = sweeper.search {
         let space = Space::of(&master.sweep_words(), library)?;

@@ -20,7 +20,7 @@ use crate::sweep::{Halving, Sampler, Search, Space};
 use crate::sweep_dir::{Outcome, SweepDir};
 use crate::tally::Tally;
 use crate::worker::WorkerError;
-use crate::{dispatch, log, rows};
+use crate::{dispatch, log, report, rows};
 
 /// How often a point that the filter leaves out is chosen anew.
 const ATTEMPTS: u64 = 1_000;
@@ -89,7 +89,13 @@ pub(super) fn run(
         }
         if let Some(best) = best {
             let value = best.value.unwrap_or(f64::NAN);
-            tell(format_args!("best {}: {value:.6} of #{} : {}", search.metric, best.job, sweep.entry(best.job).words));
+            tell(format_args!(
+                "best {}: {} of #{} : {}",
+                search.metric,
+                report::number(value),
+                best.job,
+                sweep.entry(best.job).words
+            ));
         }
         let told = summary(&sweep, search.missing(sweep.len()), signalled.is_some());
         match trouble {
@@ -218,7 +224,7 @@ impl Jobs for Trials<'_> {
         match (&outcome, self.behind.remove(&job)) {
             (Ok(report), Some((step, value))) if report.interrupted => {
                 noted = Outcome { value: Some(value), given_up: true, ..noted };
-                tell(format_args!("#{job} given up at step {step}: {metric} {value:.6}"));
+                tell(format_args!("#{job} given up at step {step}: {metric} {}", report::number(value)));
                 give_up(&dir, &format!("given up at step {step}: {metric} {value} is not among the best"));
             }
             (Ok(report), _) if !report.interrupted => {

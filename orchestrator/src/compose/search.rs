@@ -89,7 +89,10 @@ impl SearchPath {
 
     /// The options of a group in all sources, sorted.
     pub fn options(&self, group: &str) -> Vec<String> {
-        self.entries(group).into_iter().filter_map(|entry| entry.option()).collect()
+        let mut options: Vec<String> = self.entries(group).into_iter().filter_map(|entry| entry.option()).collect();
+        // Without their `.yaml`: `pg` is before `pg-large`.
+        options.sort_unstable();
+        options
     }
 
     /// The groups directly below a group (the empty name is the root), sorted.

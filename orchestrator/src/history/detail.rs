@@ -50,7 +50,12 @@ impl Detail {
     /// # Errors
     /// It is none; in words.
     pub fn read(dir: &Path) -> Result<Detail, String> {
-        let none = || format!("{} is no run directory: it has no readable status.json", dir.display());
+        let none = || match dir.join(Job::FILE).is_file() {
+            true => {
+                format!("{0}/status.json is missing or damaged; `exp resume {0}` goes on with the run", dir.display())
+            }
+            false => format!("{} is no run directory: it has no readable status.json", dir.display()),
+        };
         let (run, _) = Run::read(dir).ok_or_else(none)?;
         let unreadable = || format!("{} cannot be read", dir.join(Job::FILE).display());
         let config = config(dir).ok_or_else(unreadable)?;

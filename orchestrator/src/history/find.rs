@@ -119,7 +119,8 @@ pub fn outermost(folders: &[PathBuf]) -> Vec<PathBuf> {
     (0..wholes.len()).filter(alone).map(|n| folders[n].clone()).collect()
 }
 
-fn is_hidden(name: &OsStr) -> bool {
+/// Whether a name is of something that is not looked into, such as the trash.
+pub fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 

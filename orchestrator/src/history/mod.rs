@@ -15,6 +15,6 @@ mod run;
 pub use column::{Column, seconds, started, varied};
 pub use detail::{Detail, config};
 pub use filter::{Filter, known, select, text};
-pub use find::{History, outermost};
+pub use find::{History, is_hidden, outermost};
 pub use labels::Labels;
-pub use run::{Part, Run, flat, last_row, read_json};
+pub use run::{Part, Run, flat, last_row, overrides, read_json};

@@ -73,7 +73,7 @@ impl Run {
         let labels = Labels::read(dir).ok().flatten().unwrap_or_else(frozen);
         let run = Run {
             dir: dir.to_owned(),
-            words: words(dir),
+            words: overrides(dir).join(" "),
             labels,
             figures: numbers(read_json(&dir.join(REPORT))),
             last: numbers(last_row(&dir.join(METRICS))),
@@ -105,7 +105,7 @@ fn parts(dir: &Path) -> Vec<Part> {
 }
 
 /// The overrides that Hydra's file of a run lists; a list of plain texts is read without a YAML parser.
-fn words(dir: &Path) -> String {
+pub fn overrides(dir: &Path) -> Vec<String> {
     let text = small(&dir.join(".hydra/overrides.yaml")).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let plain = |line| -> Option<&str> {
@@ -114,13 +114,12 @@ fn words(dir: &Path) -> String {
     };
     let lines: Option<Vec<&str>> = text.lines().map(plain).collect();
     if let Some(lines) = lines {
-        return lines.join(" ");
+        return lines.into_iter().map(str::to_owned).collect();
     }
-    let words: Vec<String> = match load_yaml(&"overrides.yaml".into(), &text).map(|node| node.value) {
+    match load_yaml(&"overrides.yaml".into(), &text).map(|node| node.value) {
         Ok(Node::List(items)) => items.iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
-    };
-    words.join(" ")
+    }
 }
 
 /// The last whole row of a file of figures.

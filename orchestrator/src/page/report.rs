@@ -9,6 +9,7 @@ use super::STYLE;
 use crate::compose::base64;
 use crate::history::{Detail, text};
 use crate::plot;
+use crate::report::number;
 
 const TEMPLATE: &str = include_str!("report.html");
 /// Of many previews, this many are shown: the first, the last, and some between.
@@ -20,7 +21,7 @@ const PREVIEWS: usize = 8;
 /// None that is known; in words.
 pub fn report(dir: &Path, detail: &Detail, facts: &[(&str, String)]) -> Result<String, String> {
     let figures: Vec<(&String, String)> =
-        detail.run.figures.iter().map(|(name, value)| (name, format!("{value:.6}"))).collect();
+        detail.run.figures.iter().map(|(name, value)| (name, number(*value))).collect();
     let charts: Vec<String> = plot::of_run(dir).iter().filter_map(plot::Chart::svg).collect();
     let shown = thinned(detail);
     let pictures: Vec<(String, String)> = shown

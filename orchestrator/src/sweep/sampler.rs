@@ -143,6 +143,29 @@ mod tests {
         assert!(tpe < 0.15 && tpe < 0.5 * random, "tpe {tpe}, random {random}");
     }
 
+    /// A rate of learning that is better the higher it is, until the training diverges.
+    #[test]
+    fn it_keeps_away_from_what_fails() {
+        let library = Library::new(SearchPath::new(Place::Embedded(&[])));
+        let space = Space::of(&["x=interval(0,1)".to_owned(), "y=interval(0,1)".to_owned()], &library).unwrap();
+        let failed = |sampler: &mut dyn Sampler| {
+            let cost = |point: &[f64]| match point {
+                [x, y] if *x <= 0.6 => (1.0 - x).powi(2) + (y - 0.4).powi(2),
+                _ => f64::INFINITY,
+            };
+            let costs = (0..60).map(|trial| {
+                let point = sampler.ask(trial, 0);
+                sampler.tell(&point, cost(&point));
+                cost(&point)
+            });
+            costs.filter(|cost| cost.is_infinite()).count()
+        };
+        let count = |sampler: &dyn Fn(u64) -> Box<dyn Sampler>| (0..10).map(|seed| failed(&mut *sampler(seed))).sum();
+        let tpe: usize = count(&|seed| Box::new(Tpe::new(&space, seed)));
+        let random: usize = count(&|seed| Box::new(Random::new(&space, seed)));
+        assert!(tpe < random, "{tpe} of 600 trials failed, by chance {random}");
+    }
+
     #[test]
     fn what_was_told_decides_and_nothing_else() {
         let library = Library::new(SearchPath::new(Place::Embedded(&[])));

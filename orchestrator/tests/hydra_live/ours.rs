@@ -27,7 +27,7 @@ fn printed(case: &Case, root: &Path, part: &str, package: &Option<String>, resol
     };
     let composed = composed(case, root, &case.words, Mode::Run)?;
     composed
-        .print(&View { part, package: package.clone(), resolve, origins: false })
+        .print(&View { part, package: package.clone(), resolve, origins: false, brief: true })
         .map_err(|problem| problem.to_string())
 }
 

@@ -17,18 +17,27 @@ pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f
     let folder = run.join(FOLDER);
     let partial = folder.join(format!(".{step}.partial"));
     let place = folder.join(step.to_string());
+    let content = encode(tensors).map_err(|reason| CheckpointError::Damaged { path: place.clone(), reason })?;
+    let (file, figures) = (FileEntry::of(&content), figures.to_vec());
+    // One that was measured again has other figures and the state that it had, which is never away.
+    let same = manifest_of(run, step).is_ok_and(|known| known.file == file)
+        && fs::read(place.join(Manifest::STATE)).is_ok_and(|state| state == content);
+    let manifest = Manifest { format: Manifest::FORMAT, step, file, figures, seal: String::new() }.sealed();
+    let path = if same { &place } else { &partial }.join(Manifest::FILE);
+    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| files("cannot write", &path, e.into()))?;
+    if same {
+        let beside = place.join(format!(".{}.partial", Manifest::FILE));
+        write_flushed(&beside, &text)?;
+        fs::rename(&beside, &path).map_err(|e| files("cannot rename to", &path, e))?;
+        return flush_folder(&place);
+    }
     remove(&partial)?;
     fs::create_dir_all(&partial).map_err(|e| files("cannot create", &partial, e))?;
     let state = partial.join(Manifest::STATE);
-    let content = encode(tensors).map_err(|reason| CheckpointError::Damaged { path: state.clone(), reason })?;
     write_flushed(&state, &content)?;
-    let (file, figures) = (FileEntry::of(&content), figures.to_vec());
-    let manifest = Manifest { format: Manifest::FORMAT, step, file, figures, seal: String::new() }.sealed();
-    let path = partial.join(Manifest::FILE);
-    let text = serde_json::to_vec_pretty(&manifest).map_err(|e| files("cannot write", &path, e.into()))?;
     write_flushed(&path, &text)?;
     flush_folder(&partial)?;
-    // One of this number can only be there if it was found damaged, or was measured again: it is replaced.
+    // One of this number can only be there if it was found damaged: it is replaced.
     remove(&place)?;
     fs::rename(&partial, &place).map_err(|e| files("cannot rename to", &place, e))?;
     flush_folder(&folder)

@@ -54,6 +54,10 @@ impl Repaired {
                 self.insert(at.line(), at.col() + 1, " ");
                 true
             }
+            message if message.starts_with("comments must be separated") => {
+                self.insert(at.line(), at.col(), " ");
+                true
+            }
             _ => false,
         }
     }
@@ -112,6 +116,14 @@ mod tests {
         assert_eq!(int("a: \"x\\\ny\n z\"\n", "a"), Some(Value::str("xy z")));
         assert_eq!(int("a: [-, {-: 1}]\n", "a.0"), Some(Value::str("-")));
         assert_eq!(int("a: {b:{c: 1},d:[2]}\n", "a.d.0"), Some(Value::Int(2)));
+    }
+
+    #[test]
+    fn a_comment_may_stand_right_behind_a_quote_or_bracket() {
+        let tree = load_yaml(&"conf/a.yaml".into(), "a: \"x\"# c\nb: [1,2]# c\nc: d# e\n").expect("a tree");
+        assert_eq!(tree.at("a").map(|node| node.value.clone()), Some(Value::str("x")));
+        assert_eq!(tree.at("b.1").map(|node| node.value.clone()), Some(Value::Int(2)));
+        assert_eq!(tree.at("c").map(|node| node.value.clone()), Some(Value::str("d# e")));
     }
 
     #[test]
