@@ -83,3 +83,12 @@ fn origins_stand_behind_the_values_of_cfg() {
     assert!(noted.contains("# command line: `n=7`"), "{noted}");
     assert!(noted.contains("  user: me ") && noted.contains("# conf/db/base.yaml:2"), "{noted}");
 }
+
+#[test]
+fn a_key_of_a_training_is_explained() {
+    let scratch = Scratch::new();
+    let out = scratch.ok(&["why", "train.head_lr"]).out;
+    assert!(out.contains("  Learning rate of the head. Null: `lr`.\n  (a number above 0, or null)\n"), "{out}");
+    let out = scratch.ok(&["why", "dataset.dir", "dataset=cifar10"]).out;
+    assert!(out.starts_with("dataset.dir = ") && out.contains("\n  (text)\n"), "{out}");
+}

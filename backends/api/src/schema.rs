@@ -12,7 +12,7 @@ pub struct Field {
     pub kind: Kind,
     /// Whether `null` (or absence) is a value of its own.
     pub nullable: bool,
-    /// What the key means, for help and error texts.
+    /// What the key means, in the words of its documentation.
     pub doc: &'static str,
 }
 
@@ -95,6 +95,27 @@ pub const fn at_least(min: u64) -> Kind {
 /// A number of noise levels of at least `min`: a table is made of them.
 pub const fn levels(min: u64) -> Kind {
     Kind::Int { min, max: 1_000_000 }
+}
+
+/// The key at a dotted path below `fields`, where `chosen` gives the option that a group with options has, by its path.
+pub fn find(fields: &'static [Field], path: &str, chosen: impl Fn(&str) -> Option<String>) -> Option<&'static Field> {
+    let (mut fields, mut from) = (fields, 0);
+    loop {
+        let end = path[from..].find('.').map_or(path.len(), |at| from + at);
+        let field = fields.iter().find(|field| field.name == &path[from..end])?;
+        if end == path.len() {
+            return Some(field);
+        }
+        fields = match field.kind {
+            Kind::Group(inner) => inner,
+            Kind::Variants(variants) => {
+                let name = chosen(&path[..end])?;
+                variants.iter().find(|variant| variant.name == name)?.fields
+            }
+            _ => return None,
+        };
+        from = end + 1;
+    }
 }
 
 /// What the user may write, in words: `a number above 0`, `one of radam, adam`.
@@ -205,6 +226,17 @@ mod tests {
             (Kind::List { item: &COUNT, min: 0 }, "a list, each item a whole number of at least 0"),
         ] {
             assert_eq!(kind.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_path() {
+        let chosen = |path: &str| (path == "dataset").then(|| "cifar10".to_owned());
+        let found = |path| find(RunSpec::FIELDS, path, chosen).map(|field| field.doc.trim());
+        assert_eq!(found("train.lr"), Some("Learning rate of the torso."));
+        assert!(found("dataset.dir").is_some() && found("loss.huber").is_some());
+        for none in ["", "train.", "train.lr.x", "params.x", "dataset.side", "model.torso.nf"] {
+            assert_eq!(found(none), None, "{none}");
         }
     }
 

@@ -5,8 +5,10 @@ use super::show::open;
 use crate::cli::{Export, Sync, Tracker};
 use crate::export::Metrics;
 use crate::files::write_atomically;
+use crate::history::History;
 use crate::recorder::METRICS;
 use crate::screen::tell;
+use crate::sweep_dir::SweepDir;
 use crate::track::mlflow::Server;
 use crate::track::wandb;
 
@@ -34,8 +36,17 @@ pub(super) fn sync(sync: &Sync) -> Result<(), Failure> {
 
 /// Writes metrics of runs as one file.
 pub(super) fn export(export: &Export) -> Result<(), Failure> {
+    let mut dirs = Vec::new();
     for dir in &export.dirs {
-        open(dir)?;
+        match SweepDir::is_one(dir) {
+            true => dirs.extend(History::of(dir, None)?.runs.into_iter().map(|run| run.dir)),
+            false => {
+                open(dir)?;
+                dirs.push(dir.clone());
+            }
+        }
+    }
+    for dir in &dirs {
         let path = dir.join(METRICS);
         if let Err(error) = std::fs::File::open(&path)
             && error.kind() != std::io::ErrorKind::NotFound
@@ -43,7 +54,7 @@ pub(super) fn export(export: &Export) -> Result<(), Failure> {
             return Err(Failure::Look(format!("cannot read {}: {error}", path.display())));
         }
     }
-    let metrics = Metrics::of(&export.dirs);
+    let metrics = Metrics::of(&dirs);
     let mut bytes = Vec::new();
     let written = match export.out.extension().and_then(|end| end.to_str()) {
         Some("csv") => metrics.csv(&mut bytes),

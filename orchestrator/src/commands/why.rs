@@ -2,9 +2,13 @@
 
 use std::fmt::Write;
 
+use exp_api::RunSpec;
+use exp_api::schema::find;
+
 use super::Failure;
 use super::run::composed;
 use crate::cli::Cli;
+use crate::command::Command;
 use crate::compose::defaults::Load;
 use crate::compose::{
     Composed, Library, Mode, Node, Origin, Problem, Trail, Value, World, node, to_yaml, to_yaml_with_origins,
@@ -61,6 +65,7 @@ fn value(composed: &Composed, key: &str, (place, node): (String, &Node)) -> Resu
         return Ok(to_yaml_with_origins(&node.clone().nested(key)));
     }
     let mut text = headline(composed, &place, node);
+    text.push_str(&meaning(composed, &place).unwrap_or_default());
     history(&mut text, "", &node.trail, &composed.stack.selected.loads);
     let reads = if node.value.is_interpolated() { composed.reads(&place) } else { Ok(Vec::new()) };
     let reads = reads.unwrap_or_else(|problem| {
@@ -89,6 +94,17 @@ fn headline(composed: &Composed, place: &str, node: &Node) -> String {
         _ => String::new(),
     };
     format!("{place} = {}{resolved}\n", scalar(node))
+}
+
+/// What a key of a training is, and what it takes; the keys of other trees are their authors'.
+fn meaning(composed: &Composed, place: &str) -> Option<String> {
+    if composed.tree.child("backend").is_none() || Command::is_wanted(&composed.tree) {
+        return None;
+    }
+    let chosen = |group: &str| composed.text(&format!("{group}.name")).ok();
+    let field = find(RunSpec::FIELDS, place, chosen)?;
+    let or_null = if field.nullable { ", or null" } else { "" };
+    Some(format!("  {}\n  ({}{or_null})\n", field.doc.trim(), field.kind))
 }
 
 fn scalar(node: &Node) -> String {

@@ -90,6 +90,7 @@ impl Axis {
                 }
                 text.trim_end_matches('0').trim_end_matches('.').to_owned()
             }
+            _ if self.log => format!("{value:.1e}").replace(".0e", "e"),
             _ => format!("{value:.0e}"),
         }
     }
