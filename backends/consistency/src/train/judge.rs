@@ -103,17 +103,9 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         theta: &Params<T>,
     ) -> Result<Figures, BackendError> {
         let Some((spec, data)) = &self.pae else { return Ok(Some(Vec::new())) };
-        let denoise = |x: &[f32], sigma: f64| {
-            let mut denoised = Vec::with_capacity(x.len());
-            for images in x.chunks(DRAWN as usize * self.shape.values()) {
-                if self.stop.asked() {
-                    return None;
-                }
-                denoised.extend(gallery.denoised(theta, images, sigma));
-            }
-            Some(denoised)
-        };
-        let errors: Option<Vec<(f64, f64)>> = pae::errors(spec, gallery.schedule, data, denoise).collect();
+        let denoise = |x: &[f32], sigma: f64| gallery.denoised(theta, x, sigma);
+        let errors = pae::errors(spec, gallery.schedule, data, || self.stop.asked(), denoise);
+        let errors: Option<Vec<(f64, f64)>> = errors.collect();
         let Some(errors) = errors else { return Ok(None) };
         let (mean, variance) = pae::summary(&errors);
         let whole = [("pae".to_owned(), mean), (PAE_VARIANCE.to_owned(), variance)];
