@@ -103,7 +103,7 @@ fn every_part_can_be_chosen_and_trained() {
 #[test]
 fn what_cannot_work_together_is_refused_with_the_reason() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 16] = [
+    let cases: [(&[&str], &str); 20] = [
         (&["model.torso.double_heads=true"], "model.torso.double_heads: expected false"),
         (&["model.torso.progressive=output_skip"], "output_skip leaves no last features for a head"),
         (&["model.head=null", "sample.method=heun"], "sample.method: heun needs a score head or a diffusion model"),
@@ -128,6 +128,19 @@ fn what_cannot_work_together_is_refused_with_the_reason() {
         (&["loss.kind=lpips"], "loss.lpips.weights: expected a safetensors file with the weights of VGG16 and LPIPS"),
         (&["loss=lpips", "loss.lpips.weights=/nowhere/vgg"], "loss.lpips.weights: cannot read /nowhere/vgg"),
         (&["eval.metrics=[fid_tf]"], "eval.inception.weights: fid_tf needs a safetensors file with the weights"),
+        (
+            &["sample.method=intermediate", "sample.start_sigma=90"],
+            "sample.start_sigma: expected a noise level from 0.002 to 20, found 90",
+        ),
+        (
+            &["eval.methods=[intermediate]", "sample.start_sigma=0.001"],
+            "sample.start_sigma: expected a noise level from 0.002 to 20, found 0.001",
+        ),
+        (
+            &["eval.metrics=[pae]", "eval.pae.sigma_min=20"],
+            "eval.pae.sigma_min: expected a number below schedule.sigma_max = 20, found 20",
+        ),
+        (&["eval.pae.draws=65537"], "eval.pae.draws: expected a whole number from 1 to 65536"),
         (&["init_from=/nowhere"], "init_from: cannot start from /nowhere"),
     ];
     for (words, told) in cases {
@@ -160,18 +173,78 @@ fn a_network_that_sees_classes_draws_them() {
     assert_ne!(null[1], turns[1]);
 }
 
+/// A network for ten classes that has seen two: images get those two in turn.
+#[test]
+fn classes_that_the_data_has_not_are_not_drawn() {
+    let scratch = Scratch::new();
+    for (class, level) in [("dark", 10), ("light", 240)] {
+        let folder = scratch.path(&format!("pictures/{class}"));
+        fs::create_dir_all(&folder).unwrap();
+        for i in 0..4 {
+            image::GrayImage::from_pixel(8, 8, image::Luma([level + i])).save(folder.join(format!("{i}.png"))).unwrap();
+        }
+    }
+    let data = ["dataset=images", "dataset.dir=pictures", "dataset.side=8", "dataset.colour=grey", "dataset.classes=2"];
+    let words = ["model=mincy_small", "model.torso.num_init_channels=4", "train.steps=2", "train.batch=4"];
+    scratch.ok(&[&data[..], &words, &["eval.metrics=[]", "sample.n=0", "hydra.run.dir=run"]].concat());
+    let of = |classes: &str| drawn(&scratch, &["sample.n=4", &format!("sample.classes={classes}")]);
+    let [null, own, all] = ["null", "[0,1]", "[0,1,2,3]"].map(of);
+    assert_eq!(null, own);
+    assert_ne!(null, all);
+}
+
+/// `sample.n` bounds what is drawn when training ends.
+#[test]
+fn the_grid_of_a_run_has_no_more_images_than_were_asked_for() {
+    let scratch = Scratch::new();
+    let height = |words: &[&str], name: &str| {
+        let run = scratch.tiny_run(name, &[&["eval.metrics=[]"], words].concat());
+        let log = fs::read_to_string(run.join("exp.log")).unwrap();
+        let said = log.lines().find_map(|line| Some(line.split_once("drawing ")?.1.to_owned()));
+        (image::open(run.join("samples/grid.png")).unwrap().height(), said.unwrap())
+    };
+    let (one, said) = height(&["sample.n=1"], "one");
+    assert_eq!(said, "1 images by one_step, two_step, heun");
+    // Tiles of 40 pixels with 4 between: one row, and eight.
+    let (whole, said) = height(&[], "whole");
+    assert_eq!((whole - one, said.as_str()), (7 * 44, "64 images by one_step, two_step, heun"));
+}
+
+/// The grey levels of the images that `exp sample run` draws.
+fn drawn(scratch: &Scratch, words: &[&str]) -> Vec<Vec<u8>> {
+    scratch.ok(&[&["sample", "run"], words].concat());
+    let samples = scratch.path("run/samples");
+    let folder = names(&samples).into_iter().find(|name| samples.join(name).is_dir()).unwrap();
+    let folder = samples.join(folder);
+    let files = names(&folder).into_iter().filter(|name| name.starts_with("00"));
+    let images = files.map(|name| image::open(folder.join(name)).unwrap().into_luma8().into_raw()).collect();
+    fs::remove_dir_all(folder).unwrap();
+    images
+}
+
 #[test]
 fn samples_follow_given_levels_and_start_from_noised_data() {
     let scratch = Scratch::new();
     scratch.tiny_run("run", &[]);
-    scratch.ok(&["sample", "run", "sample.n=3", "sample.method=multistep", "sample.sigmas=[5.0,0.5]"]);
-    scratch.ok(&["sample", "run", "sample.n=3", "sample.method=intermediate", "sample.start_sigma=0.01"]);
-    for method in ["multistep-3", "intermediate-3"] {
-        assert_eq!(
-            names(&scratch.path(&format!("run/samples/{method}"))).iter().filter(|n| n.starts_with("00")).count(),
-            3
-        );
-    }
+    let along = |sigmas: &str| drawn(&scratch, &["sample.n=3", "sample.method=multistep", sigmas]);
+    let [both, first, none] = ["[5.0,0.5]", "[5.0]", "[]"].map(|sigmas| along(&format!("sample.sigmas={sigmas}")));
+    assert_eq!((both.len(), first.len(), none.len()), (3, 3, 3));
+    assert!(both != first && first != none && both != none);
+    let two_step = drawn(&scratch, &["sample.n=3", "sample.method=two_step", "sample.mid_sigma=5.0"]);
+    assert_eq!(first, two_step);
+    assert_eq!(none, drawn(&scratch, &["sample.n=3", "sample.method=one_step"]));
+
+    let digits = exp_api::spec::DatasetSpec::Digits8(exp_api::spec::Digits8Spec { flip: false });
+    let digits = exp_consistency::data::open(&digits).unwrap();
+    let apart = |sigma: &str| -> u8 {
+        let images = drawn(&scratch, &["sample.n=3", "sample.method=intermediate", sigma]);
+        let off = |(i, image): (usize, &Vec<u8>)| image.iter().zip(digits.image(i)).map(|(a, b)| a.abs_diff(*b)).max();
+        assert_eq!(images.len(), 3);
+        images.iter().enumerate().filter_map(off).max().unwrap()
+    };
+    // Noise of deviation 0.01 is 1.3 grey levels, and as much of an image comes from the network.
+    let (near, far) = (apart("sample.start_sigma=0.01"), apart("sample.start_sigma=5.0"));
+    assert!(near <= 8 && far > 64, "{near} and {far} grey levels");
 }
 
 #[test]
@@ -269,39 +342,47 @@ fn a_run_starts_from_a_file_of_songunet() {
     other.says(&["model.torso.name=unetpp alone can take"]);
 }
 
-/// Every option as it stands, in a configuration that it is made for.
+/// The choices of every option in a folder of conf/, `loss=l1`, and in those below it.
+fn choices(folder: &Path, group: &str) -> Vec<String> {
+    let inner = names(folder).into_iter().filter(|name| folder.join(name).is_dir());
+    let below = inner.flat_map(|name| choices(&folder.join(&name), format!("{group}/{name}").trim_start_matches('/')));
+    let own = names(folder).into_iter().filter_map(|name| Some(name.strip_suffix(".yaml")?.to_owned()));
+    let sign = if group == "experiment" { "+" } else { "" };
+    let own = own.filter(|_| !group.is_empty()).map(|option| format!("{sign}{group}={option}"));
+    own.chain(below).collect()
+}
+
+/// Every option as it stands, with no more beside it than it needs.
 #[test]
 fn every_option_composes() {
     let scratch = Scratch::new();
-    for torso in ["ncsnpp_small", "unetpp_small", "unet_small", "mincy_small", "mincy", "unet"] {
-        let side = if torso == "unet" {
-            &["model.torso.ch_mults=[1,2,2]", "model.torso.is_atten=[false,true,false]"][..]
-        } else {
-            &[]
+    fs::create_dir(scratch.path("pictures")).unwrap();
+    image::RgbImage::new(32, 32).save(scratch.path("pictures/1.png")).unwrap();
+    let all = choices(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../conf"), "");
+    for folder in ["backend=", "+experiment=", "model=", "model/torso=", "model/head=", "schedule=", "eval="] {
+        assert!(all.iter().any(|choice| choice.starts_with(folder)), "{folder} is not among {all:?}");
+    }
+    for choice in &all {
+        let needed: &[&str] = match choice.as_str() {
+            "backend=command" => &["backend.argv=[sh]"],
+            "dataset=cifar10" | "dataset=images" => &["dataset.dir=pictures"],
+            "+experiment=cifar10_small" | "+experiment=ect" | "+experiment=edm" | "+experiment=ict_paper" => {
+                &["dataset.dir=pictures"]
+            }
+            "+experiment=mincy" | "+experiment=mincy_as_coded" | "+experiment=score_guided" | "+experiment=vanilla" => {
+                &["dataset.dir=pictures"]
+            }
+            "loss=edm" => &["model.head=null"],
+            "model/head=baseline" | "model/head=conv" | "model/head=unetpp" => &["model=score_head"],
+            "model/head=score_pde" | "model/head=score_pde_unetpp" => &["model=score_head"],
+            // Without the library or the weights they are refused: what they are can be printed all the same.
+            "backend=tch" | "loss=lpips" => &["--cfg=job"],
+            _ => &[],
         };
-        let side = if torso == "mincy" { &["model.torso.channel_mults=[1,2,4]"][..] } else { side };
-        scratch.ok(&[&["--dry-run", "model.head=null", &format!("model/torso={torso}")], side].concat());
-    }
-    for head in ["unetpp_small", "baseline_small", "conv_small", "score_pde_small"] {
-        scratch.ok(&["--dry-run", &format!("model/head={head}")]);
-    }
-    for head in ["unetpp", "baseline", "conv", "score_pde", "score_pde_unetpp"] {
-        scratch.ok(&[
-            "--dry-run",
-            "model=score_head",
-            "train.lr=1e-4",
-            "loss.lambda=0.3",
-            &format!("model/head={head}"),
-        ]);
-    }
-    for (group, options) in [
-        ("loss", &["paper", "score_guided", "l2", "l1", "mincy", "ect"][..]),
-        ("schedule", &["ict", "small", "edm_pairs", "ect", "mincy_as_coded"]),
-        ("train", &["ict", "small", "mincy", "edm", "ect"]),
-        ("ema", &["ict", "short", "none", "edm"]),
-    ] {
-        options.iter().for_each(|option| drop(scratch.ok(&["--dry-run", &format!("{group}={option}")])));
+        scratch.ok(&[&["--dry-run", choice], needed].concat());
     }
     let told = scratch.exp(&["--dry-run", "model/head=score_pde"]);
     told.says(&["model.head.factor.n_groups: "]);
+    // Only where a loss uses pairs does the floor matter, and there it is the default.
+    scratch.ok(&["--cfg=job", "schedule=edm"]).says(&["floor: true"]);
 }

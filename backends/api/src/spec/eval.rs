@@ -3,6 +3,11 @@
 use super::Method;
 use crate::schema::{Kind, NUMBER, POSITIVE, at_least, choice, group, levels};
 
+/// Images that `pae` holds in memory at once.
+const IMAGES: Kind = Kind::Int { min: 1, max: 1 << 20 };
+/// Draws of `pae`: each is an evaluation of the network for every image and level.
+const DRAWS: Kind = Kind::Int { min: 1, max: 1 << 16 };
+
 choice! {
     /// A figure of merit.
     pub enum Metric {
@@ -69,12 +74,12 @@ group! {
     /// Over what `pae` is taken.
     pub struct PaeSpec {
         /// The first images of the data set.
-        images: u64 => at_least(1);
+        images: u64 => IMAGES;
         /// Noise levels, from the schedule's largest down.
         levels: u64 => levels(2);
         /// Draws that are averaged.
-        draws: u64 => at_least(1);
-        /// The smallest noise level.
+        draws: u64 => DRAWS;
+        /// The smallest noise level; below the schedule's largest.
         sigma_min: f64 => POSITIVE;
     }
 }
@@ -88,7 +93,8 @@ group! {
         beside: Vec<Beside> => Kind::List { item: &Kind::Choice(Beside::WORDS), min: 0 };
         /// Images drawn for them; for `fd_pixel` at most 2,000 and at most as many as the data holds.
         n: u64 => at_least(2);
-        /// The sampling methods that are judged at the end; `one_step` always is.
+        /// The sampling methods that are judged, at every evaluation. The main one always is: `one_step`, with `loss.kind=edm`
+        /// `heun`.
         methods: Vec<Method> => Kind::List { item: &Kind::Choice(Method::WORDS), min: 0 };
         /// The network of FID.
         inception: InceptionSpec => Kind::Group(InceptionSpec::FIELDS);

@@ -33,7 +33,7 @@ choice! {
 group! {
     /// The sample group.
     pub struct SampleSpec {
-        /// Images. 0: none, and no grid at the end of training either.
+        /// Images; in the grid at the end of training at most 64 a method. 0: none, and no such grid.
         n: u64 => COUNT;
         /// The method.
         method: Method => Kind::Choice(Method::WORDS);
@@ -45,7 +45,7 @@ group! {
         sigmas: Option<Vec<f64>> => Kind::List { item: &POSITIVE, min: 0 }, nullable;
         /// Noise level of `intermediate`.
         start_sigma: f64 => POSITIVE;
-        /// Classes that images get in turn, from a network that sees classes. Null: all of them.
+        /// Classes that images get in turn, from a network that sees classes. Null: all of the data set's.
         classes: Option<Vec<u64>> => Kind::List { item: &COUNT, min: 1 }, nullable;
         /// How `exp sample` keeps the images.
         save: Save => Kind::Choice(Save::WORDS);

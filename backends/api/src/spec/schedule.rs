@@ -19,7 +19,8 @@ group! {
     pub struct EdmPairsSpec {
         /// Levels of the grid.
         levels: u64 => levels(2);
-        /// Raise sigma to the second level of the grid at least: below it the weight of a pair has no sense.
+        /// Raise sigma to the second level of the grid at least: below it the weight of a pair has no sense. A diffusion model,
+        /// which uses no pairs, is left as it is.
         floor: bool => Kind::Bool;
     }
 }

@@ -14,7 +14,7 @@ use super::{Dataset, Shape};
 use crate::hash::sha256;
 
 /// Changes whenever pictures are decoded, scaled or kept in another way.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Where things are kept that can be made again: `exp` in $XDG_CACHE_HOME, else in ~/.cache.
 pub fn directory() -> Option<PathBuf> {
@@ -32,8 +32,9 @@ pub(super) fn key(fingerprint: &str, how: &str) -> String {
 pub(super) fn load(dir: &Path, key: &str, shape: Shape) -> Option<Dataset> {
     let map = Pixels::map(&dir.join(key)).ok()?;
     let (header, head) = SafeTensors::read_metadata(&map).ok()?;
-    let skipped = head.metadata().as_ref().and_then(|notes| notes.get("skipped"));
-    let skipped: Vec<String> = serde_json::from_str(skipped?).ok()?;
+    let notes = head.metadata().as_ref()?;
+    let skipped: Vec<String> = serde_json::from_str(notes.get("skipped")?).ok()?;
+    let scaled = notes.get("scaled").cloned();
     let file = SafeTensors::deserialize(&map).ok()?;
     let labels = file.tensor("labels").ok()?;
     let (labels, _) = labels.data().as_chunks::<2>();
@@ -42,7 +43,7 @@ pub(super) fn load(dir: &Path, key: &str, shape: Shape) -> Option<Dataset> {
     let (start, end) = head.info("pixels")?.data_offsets;
     let behind = size_of::<u64>() + header;
     let range = behind + start..behind + end;
-    Some(Dataset::of(shape, Pixels::Mapped(map, range), labels).ok()?.without(skipped))
+    Some(Dataset::of(shape, Pixels::Mapped(map, range), labels).ok()?.without(skipped).told(scaled))
 }
 
 /// Keeps a copy in `dir`. It appears whole or not at all.
@@ -53,7 +54,8 @@ pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
             TensorView::new(Dtype::U8, data.shape().batch(data.len()).to_vec(), data.bytes(0..data.len())).ok()?;
         let labels = TensorView::new(Dtype::U16, vec![data.len()], &labels).ok()?;
         let skipped = serde_json::to_string(data.skipped()).ok()?;
-        let notes = HashMap::from([("skipped".to_owned(), skipped)]);
+        let scaled = data.scaled().map(|how| ("scaled".to_owned(), how.to_owned()));
+        let notes = HashMap::from_iter([("skipped".to_owned(), skipped)].into_iter().chain(scaled));
         std::fs::create_dir_all(dir).ok()?;
         let file = tempfile::NamedTempFile::new_in(dir).ok()?;
         safetensors::serialize_to_file([("labels", labels), ("pixels", pixels)], Some(notes), file.path()).ok()?;

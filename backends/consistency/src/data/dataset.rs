@@ -3,6 +3,7 @@
 //! Owns the layout (8 bits a value, one plane a channel: NCHW) and the one mapping from 8 bits to the numbers that a
 //! model sees. It does not read files and knows no order but the one that it was given.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -45,6 +46,7 @@ pub struct Dataset {
     pixels: Pixels,
     labels: Vec<u16>,
     skipped: Vec<String>,
+    scaled: Option<String>,
 }
 
 impl Dataset {
@@ -63,7 +65,7 @@ impl Dataset {
         if !countable || shape.values() == 0 || pixels.len() != labels.len() * shape.values() {
             return Err(DataError::Extent { pixels: pixels.len(), labels: labels.len(), shape });
         }
-        Ok(Dataset { shape, pixels, labels, skipped: Vec::new() })
+        Ok(Dataset { shape, pixels, labels, skipped: Vec::new(), scaled: None })
     }
 
     /// The same, with the reasons why pictures were left out of it.
@@ -75,6 +77,29 @@ impl Dataset {
     /// Why pictures were left out: one reason a picture.
     pub fn skipped(&self) -> &[String] {
         &self.skipped
+    }
+
+    /// The same, made of pictures of these widths and heights.
+    #[must_use]
+    pub(super) fn of_sizes(self, sizes: &BTreeSet<(u32, u32)>) -> Dataset {
+        let own = (self.shape.width as u32, self.shape.height as u32);
+        let scaled = match sizes.iter().collect::<Vec<_>>()[..] {
+            [(width, height)] if (*width, *height) != own => Some(format!("scaled from {width}x{height}")),
+            [] | [_] => None,
+            _ => Some("scaled".to_owned()),
+        };
+        self.told(scaled)
+    }
+
+    /// The same, with how its pictures came to their size.
+    #[must_use]
+    pub(super) fn told(self, scaled: Option<String>) -> Dataset {
+        Dataset { scaled, ..self }
+    }
+
+    /// How pictures of other sizes came to this one, in words.
+    pub fn scaled(&self) -> Option<&str> {
+        self.scaled.as_deref()
     }
 
     /// The pixels of the images of `range`, one after the other.

@@ -140,7 +140,7 @@ pub enum DataError {
         found: String,
     },
     /// A label that is no class.
-    #[error("{place}: label {label} is not one of 0 to {last}")]
+    #[error("{place}: label {label} is not one of 0 to {last}{}", enough.map_or(String::new(), |classes| format!("; dataset.classes={classes} would do")))]
     Label {
         /// The file, and the row in it.
         place: String,
@@ -148,6 +148,8 @@ pub enum DataError {
         label: i64,
         /// The last class.
         last: u64,
+        /// The `dataset.classes` that would take it, where that is a key.
+        enough: Option<u64>,
     },
     /// Pixels, shape and labels do not fit together, or there is no image at all.
     #[error("{pixels} pixels and {labels} labels do not make a data set of {shape} images")]

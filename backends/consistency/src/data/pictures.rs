@@ -3,12 +3,13 @@
 //! Owns the way from a source to a [`Dataset`], with what is left out of it on the way, and the copy of the decoded
 //! pixels that spares the next run the way (`cache`).
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use exp_api::spec::{Cifar10Spec, Colour, Faulty, ImagesSpec, Split};
 
 use super::cache;
-use super::decode::Fit;
+use super::decode::{Fit, sizes};
 use super::source::Source;
 use super::{DataError, Dataset, Shape};
 
@@ -70,19 +71,26 @@ impl Wanted<'_> {
     fn read(&self, source: &Source) -> Result<Dataset, DataError> {
         let values = self.fit.shape.values();
         let (mut pixels, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let mut seen = BTreeSet::new();
         source.read(|part| {
             let (mut planes, faults) = self.fit.decode(&part);
             let mut faults = faults.into_iter().peekable();
+            let sizes = sizes(&part);
             let mut kept = 0;
             for (row, &label) in part.labels.iter().enumerate() {
                 let decoded = faults.next_if(|(at, _)| *at == row);
                 let class = u16::try_from(label).ok().filter(|&class| u64::from(class) < self.classes);
-                let unknown =
-                    || DataError::Label { place: part.place(row), label, last: self.classes.saturating_sub(1) };
+                let unknown = || DataError::Label {
+                    place: part.place(row),
+                    label,
+                    last: self.classes.saturating_sub(1),
+                    enough: self.enough(label, source),
+                };
                 match (decoded, class) {
                     (None, Some(class)) => {
                         planes.copy_within(row * values..(row + 1) * values, kept * values);
                         labels.push(class);
+                        seen.extend(sizes[row]);
                         kept += 1;
                     }
                     (decoded, _) => {
@@ -98,7 +106,13 @@ impl Wanted<'_> {
             pixels.append(&mut planes);
             Ok(())
         })?;
-        Ok(Dataset::new(self.fit.shape, pixels, labels)?.without(skipped))
+        Ok(Dataset::new(self.fit.shape, pixels, labels)?.without(skipped).of_sizes(&seen))
+    }
+
+    /// How many classes take in a label and, where folders are the classes, all of those.
+    fn enough(&self, label: i64, source: &Source) -> Option<u64> {
+        let label = u16::try_from(label).ok().filter(|_| !self.fit.exact)?;
+        Some((u64::from(label) + 1).max(source.classes().len() as u64))
     }
 }
 
@@ -208,8 +222,20 @@ mod tests {
         let middle = |plane: &[u8]| plane.chunks(8).flat_map(|row| row[2..6].to_vec()).collect::<Vec<u8>>();
         assert!(middle(planes[1]).iter().all(|&v| v > 250), "{planes:?}");
         assert!(middle(planes[0]).iter().chain(&middle(planes[2])).all(|&v| v < 5), "{planes:?}");
+        let scaled = |side: u64| {
+            let kept = tempfile::tempdir().unwrap();
+            let open = || Wanted::from(&images(dir.path(), side, Faulty::Refuse)).open(Some(kept.path())).unwrap();
+            let [new, kept] = [open(), open()].map(|data| data.scaled().map(str::to_owned));
+            assert_eq!(new, kept, "the copy says it too");
+            new
+        };
+        assert_eq!(scaled(8).as_deref(), Some("scaled from 64x32"));
         let grey = ImagesSpec { colour: Colour::Grey, ..images(dir.path(), 8, Faulty::Refuse) };
         assert_eq!(Wanted::from(&grey).open(None).unwrap().shape(), Shape { channels: 1, height: 8, width: 8 });
+        RgbImage::new(8, 8).save(dir.path().join("small.png")).unwrap();
+        assert_eq!(scaled(8).as_deref(), Some("scaled"), "one of two");
+        std::fs::remove_file(dir.path().join("wide.png")).unwrap();
+        assert_eq!(scaled(8), None);
     }
 
     #[test]
@@ -234,8 +260,24 @@ mod tests {
         parquet(&file, "img", &[(Some(b"junk"), 0), (good, 1), (good, 7), (large, 0)]);
         let data = Wanted::from(&images(dir.path(), 32, Faulty::Skip)).open(None).unwrap();
         assert_eq!((data.len(), data.labels(), data.skipped().len()), (2, &[1, 0][..], 2));
-        assert_eq!(named(data.skipped()[1].clone()), "FILE, row 2 (from 0): label 7 is not one of 0 to 1");
+        assert_eq!(
+            named(data.skipped()[1].clone()),
+            "FILE, row 2 (from 0): label 7 is not one of 0 to 1; dataset.classes=8 would do"
+        );
         assert_eq!(data.image(0)[..3], [0, 1, 2]);
+    }
+
+    #[test]
+    fn more_folders_than_classes_are_told_with_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        for class in ["ant", "bee", "cat", "dog"] {
+            std::fs::create_dir(dir.path().join(class)).unwrap();
+            RgbImage::new(8, 8).save(dir.path().join(class).join("1.png")).unwrap();
+        }
+        let spec = images(dir.path(), 8, Faulty::Refuse);
+        let told = Wanted::from(&spec).open(None).unwrap_err().to_string();
+        assert!(told.ends_with("cat/1.png: label 2 is not one of 0 to 1; dataset.classes=4 would do"), "{told}");
+        assert_eq!(Wanted::from(&ImagesSpec { classes: 4, ..spec }).open(None).unwrap().labels(), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::hash::hex;
 use crate::npz::{self, Array};
 
 /// Changes whenever features are computed in another way.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Reads a file of statistics of `dimensions` features.
 ///

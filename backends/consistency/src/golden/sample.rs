@@ -14,7 +14,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case, weights: &Case) -> Result
     let theta = super::params(engine, &network, weights)?;
     let schedule = schedule(case)?;
     let (shape, _) = case.image("in/noise0")?;
-    let sampler = Sampler { network: &network, theta: &theta, shape, schedule: &schedule, data: None };
+    let sampler = Sampler { network: &network, theta: &theta, shape, schedule: &schedule, data: None, classes: 1 };
     let steps = number(&case.config, "/framework/diffusion/n_timestep")? as u64;
     let noise = [case.tensor(engine, "in/noise0")?, case.tensor(engine, "in/noise1")?];
     let end = format!("edm/x{steps}");

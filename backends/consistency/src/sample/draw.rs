@@ -26,6 +26,9 @@ pub struct Sampler<'a, T> {
     pub schedule: &'a ScheduleSpec,
     /// The images that [`Method::Intermediate`] starts from.
     pub data: Option<&'a Dataset>,
+    /// How many classes the data set has, which may be fewer than the network can tell apart: of the others it has seen
+    /// nothing.
+    pub classes: u64,
 }
 
 /// What is given of the images to draw, beside noise.
@@ -66,7 +69,7 @@ impl<T: Tensor> Sampler<'_, T> {
         let count = self.network.classes()?;
         let class = |image: u64| match &spec.classes {
             Some(classes) => classes[(image % classes.len() as u64) as usize],
-            None => image % count as u64,
+            None => image % self.classes,
         };
         let classes: Vec<u64> = images.map(class).collect();
         Some(one_hot(engine, classes.into_iter(), count))
@@ -135,6 +138,11 @@ pub fn check(run: &RunSpec) -> Vec<Problem> {
     // Of an empty range the schedule tells.
     if two_steps && low < high && !(low..=high).contains(&spec.mid_sigma) {
         problem("sample.mid_sigma", format!("expected a noise level from {low} to {high}, found {}", spec.mid_sigma));
+    }
+    let from_data = spec.method == Method::Intermediate || run.eval.methods.contains(&Method::Intermediate);
+    if from_data && low < high && !(low..=high).contains(&spec.start_sigma) {
+        let message = format!("expected a noise level from {low} to {high}, found {}", spec.start_sigma);
+        problem("sample.start_sigma", message);
     }
     let sigmas = spec.sigmas.as_deref().unwrap_or_default();
     let falling = std::iter::once(&high).chain(sigmas).is_sorted_by(|above, below| above > below);

@@ -1,7 +1,7 @@
 //! How training draws pairs of noise levels, whichever way that is.
 
 use exp_api::Problem;
-use exp_api::spec::{ScheduleKind, ScheduleSpec};
+use exp_api::spec::{EdmPairsSpec, LossKind, ScheduleKind, ScheduleSpec};
 
 use super::{Ict, ect, edm, ict};
 use crate::rng::Stream;
@@ -18,6 +18,18 @@ pub enum Pairs {
 }
 
 impl Pairs {
+    /// The pairs that a loss trains on. A diffusion model uses the upper levels alone, and those as they are drawn: a floor
+    /// would keep it from the lowest.
+    pub fn of_loss(loss: LossKind, spec: &ScheduleSpec, steps: u64) -> Pairs {
+        match loss {
+            LossKind::Edm => {
+                let edm = EdmPairsSpec { floor: false, ..spec.edm.clone() };
+                Pairs::new(&ScheduleSpec { edm, ..spec.clone() }, steps)
+            }
+            _ => Pairs::new(spec, steps),
+        }
+    }
+
     /// The pairs of a run of `steps` steps; `schedule.horizon` takes precedence over them.
     pub fn new(spec: &ScheduleSpec, steps: u64) -> Pairs {
         match spec.kind {
@@ -53,4 +65,27 @@ pub fn check(spec: &ScheduleSpec) -> Vec<Problem> {
         problems.extend(ict::check(spec));
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Draw, Purpose};
+    use crate::schedule::{PAPER, grid};
+
+    /// A narrow lognormal far below the grid: all that is drawn lies under the second level.
+    #[test]
+    fn the_floor_is_for_pairs_and_not_for_a_diffusion_model() {
+        let low = ScheduleSpec { kind: ScheduleKind::Edm, p_mean: -7.0, p_std: 0.1, ..PAPER };
+        let drawn = |loss, spec: &ScheduleSpec| {
+            let pairs = Pairs::of_loss(loss, spec, 10);
+            (0..50).map(|image| pairs.draw(0, &mut Draw::new(1, Purpose::Sigma, 0).image(image))).collect::<Vec<_>>()
+        };
+        let second = grid::rising(&low, 18)[1];
+        let consistency = drawn(LossKind::Huber, &low);
+        assert!(consistency.iter().all(|(sigma, below)| (sigma / second - 1.0).abs() < 1e-12 && below < sigma));
+        assert!(drawn(LossKind::Edm, &low).iter().all(|(sigma, _)| (0.0006..0.0014).contains(sigma)));
+        let as_coded = ScheduleSpec { edm: EdmPairsSpec { levels: 18, floor: false }, ..low };
+        assert!(drawn(LossKind::Huber, &as_coded).iter().all(|(sigma, below)| sigma < below), "weights are negative");
+    }
 }

@@ -34,7 +34,7 @@ impl Ahead {
     ) -> io::Result<Ahead> {
         let (train, seed) = (&spec.train, spec.seed);
         let (shape, steps) = (data.shape(), train.steps);
-        let pairs = Pairs::new(&spec.schedule, steps);
+        let pairs = Pairs::of_loss(spec.loss.kind, &spec.schedule, steps);
         let mut feed = Feed::new(data.len() as u32, seed, train.batch as usize, spec.dataset.flip());
         let (send, drawn) = sync_channel(1);
         let thread = thread::Builder::new().name("draws".to_owned()).spawn(move || {

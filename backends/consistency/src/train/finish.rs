@@ -1,9 +1,10 @@
 //! The end of training: the trained weights judged and shown. A stop is heeded here too; what is left is done at resume.
 
 use exp_api::figure::UNTRAINED;
-use exp_api::spec::Metric;
+use exp_api::spec::{Metric, SampleSpec};
 use exp_api::{BackendError, Level, Report};
 
+use super::gallery::PANEL;
 use super::judge::Figures;
 use super::measure;
 use super::state::TrainState;
@@ -20,11 +21,22 @@ impl<E: Engine> Trainer<'_, E> {
             return Ok(interrupted(state.step));
         }
         let grid = (self.spec.sample.n > 0).then(|| "samples/grid.png".to_owned());
-        if let Some(grid) = &grid {
-            self.folder("samples")?;
-            self.gallery().show(&ema, &self.spec.sample, &self.methods(), &self.dir.join(grid))?;
+        if let Some(grid) = &grid
+            && !self.grid(&ema, grid)?
+        {
+            return Ok(interrupted(state.step));
         }
         Ok(Report { step: state.step, interrupted: false, figures, grid })
+    }
+
+    /// Draws the picture of the run, of no more images than were asked for. Whether it came to that before a stop.
+    fn grid(&mut self, ema: &Params<E::T>, name: &str) -> Result<bool, BackendError> {
+        self.folder("samples")?;
+        let sample = SampleSpec { n: self.spec.sample.n.min(PANEL), ..self.spec.sample.clone() };
+        let methods = self.methods();
+        let words: Vec<&str> = methods.iter().map(|method| method.word()).collect();
+        self.say(Level::Info, format!("drawing {} images by {}", sample.n, words.join(", ")))?;
+        self.gallery().show(ema, &sample, &methods, &self.dir.join(name), self.stop)
     }
 
     /// The figures of the report.

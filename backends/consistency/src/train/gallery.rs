@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use exp_api::BackendError;
 use exp_api::spec::{Method, SampleSpec, ScheduleSpec};
+use exp_api::{BackendError, Stop};
 
 use super::Replicas;
 use crate::data::{Dataset, Shape};
@@ -17,8 +17,8 @@ use crate::tensor::Tensor;
 
 /// Images of one forward pass. Fixed, since an engine may round batches of different sizes differently.
 const BATCH: u64 = 64;
-/// Images of a panel.
-const PANEL: u64 = 64;
+/// Most images of a panel.
+pub(super) const PANEL: u64 = 64;
 /// Columns of a strip.
 const COLUMNS_OF_STRIPS: usize = strips::COLUMNS as usize;
 /// Columns of a panel.
@@ -31,6 +31,8 @@ pub(super) struct Gallery<'a, E> {
     pub(super) schedule: &'a ScheduleSpec,
     pub(super) replicas: &'a Replicas<E>,
     pub(super) data: Option<&'a Dataset>,
+    /// How many classes the data set has.
+    pub(super) classes: u64,
 }
 
 impl<E: Engine> Gallery<'_, E> {
@@ -84,25 +86,37 @@ impl<E: Engine> Gallery<'_, E> {
     }
 
     fn sampler<'b>(&'b self, theta: &'b Params<E::T>) -> Sampler<'b, E::T> {
-        Sampler { network: self.network, theta, shape: self.shape, schedule: self.schedule, data: self.data }
+        Sampler {
+            network: self.network,
+            theta,
+            shape: self.shape,
+            schedule: self.schedule,
+            data: self.data,
+            classes: self.classes,
+        }
     }
 
-    /// One panel a method, side by side, as a PNG at `path`.
+    /// One panel a method, side by side, each of the first `spec.n` images, as a PNG at `path`. Whether it came to that: a
+    /// stop is heeded before each panel, and leaves no picture.
     pub(super) fn show(
         &self,
         theta: &Params<E::T>,
         spec: &SampleSpec,
         methods: &[Method],
         path: &Path,
-    ) -> Result<(), BackendError> {
+        stop: &Stop,
+    ) -> Result<bool, BackendError> {
         let mut shown = Vec::new();
         for &method in methods {
-            let images = self.draw(theta, &SampleSpec { method, ..spec.clone() }, 0..PANEL);
+            if stop.asked() {
+                return Ok(false);
+            }
+            let images = self.draw(theta, &SampleSpec { method, ..spec.clone() }, 0..spec.n);
             let picture = Picture::grid(&quantised(&images), self.shape, COLUMNS, legible_scale(self.shape))
                 .map_err(|error| failed(path, error))?;
             shown.push((caption(method, self.network.has_head()), picture));
         }
-        save(Ok(panels(&shown)), path)
+        save(Ok(panels(&shown)), path).map(|()| true)
     }
 }
 
@@ -124,5 +138,47 @@ fn caption(method: Method, head: bool) -> &'static str {
         Method::Heun if head => "Heun with the head",
         Method::Heun => "Heun",
         Method::Intermediate => "from noised data",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oracle::OracleEngine;
+    use crate::sample::ONE_STEP;
+    use crate::schedule::PAPER;
+    use crate::train::state::TrainState;
+
+    #[test]
+    fn a_picture_has_as_many_images_as_are_asked_for_and_none_after_a_stop() {
+        let torso = json!({
+            "name": "ncsnpp", "nf": 4, "ch_mult": [1], "num_res_blocks": 1, "attn_resolutions": [],
+            "resblock_type": "biggan", "resamp_with_conv": true, "fir": false, "fir_kernel": [1, 3, 3, 1],
+            "skip_rescale": true, "progressive": "none", "progressive_input": "none",
+            "progressive_combine": "sum", "embedding_type": "fourier", "fourier_scale": 1.0, "conditional": true,
+            "double_heads": false, "nonlinearity": "swish", "init_scale": 0.0, "dropout": 0.0,
+        });
+        let model = serde_json::from_value(json!({ "precondition": "cm", "torso": torso, "head": null })).unwrap();
+        let network = Network::plan(&model, 1, 8, 0.002).unwrap();
+        let replicas = Replicas::open(&["cpu".to_owned()], |_| Ok::<_, String>(OracleEngine)).unwrap();
+        let theta = TrainState::fresh(&OracleEngine, network.params(), 1).theta();
+        let shape = Shape { channels: 1, height: 8, width: 8 };
+        let gallery =
+            Gallery { network: &network, shape, schedule: &PAPER, replicas: &replicas, data: None, classes: 1 };
+        let dir = tempfile::tempdir().unwrap();
+        let (path, stop) = (dir.path().join("grid.png"), Stop::default());
+        let methods = [Method::OneStep, Method::TwoStep];
+        let height = |n: u64| {
+            assert!(gallery.show(&theta, &SampleSpec { n, ..ONE_STEP }, &methods, &path, &stop).unwrap());
+            image::open(&path).unwrap().height()
+        };
+        // A row of the panel is a tile of 40 pixels and the 4 to the next.
+        let (one, twelve) = (height(1), height(12));
+        assert_eq!(twelve - one, 44, "a row more");
+        std::fs::remove_file(&path).unwrap();
+        stop.ask();
+        assert!(!gallery.show(&theta, &ONE_STEP, &methods, &path, &stop).unwrap() && !path.exists());
     }
 }

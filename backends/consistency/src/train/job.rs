@@ -40,6 +40,7 @@ pub fn check(spec: &RunSpec) -> Vec<Problem> {
     problems.extend(classes(spec));
     problems.extend(inception(spec));
     problems.extend(network(spec));
+    problems.extend(pae_levels(spec));
     problems.extend(pae(spec));
     problems
 }
@@ -55,6 +56,14 @@ fn classes(spec: &RunSpec) -> Option<Problem> {
 fn pae(spec: &RunSpec) -> Option<Problem> {
     let asked = spec.eval.metrics.contains(&Metric::Pae) && spec.model.torso.classes().is_some();
     asked.then(|| Problem::new("eval.metrics", "pae needs a network that sees no classes"))
+}
+
+/// The levels of `pae` fall from the schedule's largest.
+fn pae_levels(spec: &RunSpec) -> Option<Problem> {
+    let (low, high) = (spec.eval.pae.sigma_min, spec.schedule.sigma_max);
+    let asked = spec.eval.metrics.contains(&Metric::Pae) && low >= high;
+    let message = format!("expected a number below schedule.sigma_max = {high}, found {low}");
+    asked.then(|| Problem::new("eval.pae.sigma_min", message))
 }
 
 /// Whether the network in a file can be used, if a metric looks by it.
@@ -107,6 +116,7 @@ pub fn run<E: Engine>(
         BackendError::Checkpoint(problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect())
     })?;
     let shape = Shape { channels, height: side, width: side };
+    let classes = spec.dataset.classes();
     guarded(|| match &job.task {
         Task::Train => {
             let data = opened(&spec.dataset, events)?;
@@ -127,12 +137,14 @@ pub fn run<E: Engine>(
                 Method::Intermediate => Some(opened(&spec.dataset, events)?),
                 _ => None,
             };
-            let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref() };
+            let gallery =
+                Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref(), classes };
             Drawing { gallery: &gallery, dir, spec, stop }.run(source, events)
         }
         Task::Eval(source) => {
             let data = Arc::new(opened(&spec.dataset, events)?);
-            let gallery = Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: Some(&data) };
+            let gallery =
+                Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: Some(&data), classes };
             let judge = Judge::new(replicas, &data, spec, stop)?;
             Measuring { gallery: &gallery, judge: &judge, dir, spec, stop }.run(source, events)
         }
@@ -143,7 +155,9 @@ pub fn run<E: Engine>(
 fn opened(spec: &DatasetSpec, events: &mut dyn EventSink) -> Result<Dataset, BackendError> {
     let data = data::open(spec).map_err(|error| BackendError::Data(error.to_string()))?;
     let (shape, digest) = (data.shape(), sha256(data.bytes(0..data.len())));
-    let message = format!("data set: {} images of {}x{}, sha256 {digest}", data.len(), shape.width, shape.height);
+    let scaled = data.scaled().map(|how| format!(", {how}")).unwrap_or_default();
+    let extent = format!("{} images of {}x{}{scaled}", data.len(), shape.width, shape.height);
+    let message = format!("data set: {extent}, sha256 {digest}");
     events.emit(Event::Log { level: Level::Info, message })?;
     if let Some(first) = data.skipped().first() {
         let (skipped, all) = (data.skipped().len(), data.len() + data.skipped().len());

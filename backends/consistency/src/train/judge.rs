@@ -103,12 +103,15 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         theta: &Params<T>,
     ) -> Result<Figures, BackendError> {
         let Some((spec, data)) = &self.pae else { return Ok(Some(Vec::new())) };
-        let errors = pae::errors(spec, gallery.schedule, data, |x, sigma| gallery.denoised(theta, x, sigma));
-        let errors: Option<Vec<(f64, f64)>> = errors.map(|error| (!self.stop.asked()).then_some(error)).collect();
+        let denoise = |x: &[f32], sigma: f64| gallery.denoised(theta, x, sigma);
+        let errors = pae::errors(spec, gallery.schedule, data, || self.stop.asked(), denoise);
+        let errors: Option<Vec<(f64, f64)>> = errors.collect();
         let Some(errors) = errors else { return Ok(None) };
         let (mean, variance) = pae::summary(&errors);
         let whole = [("pae".to_owned(), mean), (PAE_VARIANCE.to_owned(), variance)];
-        let each = errors.into_iter().map(|(sigma, error)| (format!("{PAE_AT}{sigma:.3}"), error));
+        let levels: Vec<f64> = errors.iter().map(|(sigma, _)| *sigma).collect();
+        let each =
+            pae::names(&levels).into_iter().zip(errors).map(|(level, (_, error))| (PAE_AT.to_owned() + &level, error));
         finite(whole.into_iter().chain(each).collect())
     }
 

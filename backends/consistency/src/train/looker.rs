@@ -13,6 +13,7 @@ use crate::eval::{
     Classifier, EvalError, Features, Gaussian, InceptionScore, Moments, classifier, frechet, kid, precision_recall,
     statistics,
 };
+use crate::rng;
 use crate::tensor::Tensor;
 use crate::weights::WeightsError;
 
@@ -24,6 +25,8 @@ const SEEN: usize = 16;
 const BLOCK: usize = 1024;
 /// Most images whose features are kept, for figures that compare image by image.
 const KEPT: usize = 10_000;
+/// Seed of their choice: figures are comparable as long as this stays.
+const ORDER: u64 = 0;
 
 /// A network with what it saw of the data set.
 pub(super) struct Looker<T> {
@@ -34,7 +37,7 @@ pub(super) struct Looker<T> {
     reference: Gaussian,
     beside: Vec<Beside>,
     classifier: Option<Classifier>,
-    /// Features of the first images of the data set, if something beside the distance needs them.
+    /// Features of some images of the data set, if something beside the distance needs them.
     real: Vec<f64>,
     shape: Shape,
 }
@@ -66,8 +69,7 @@ impl<T: Tensor> Looker<T> {
         };
         let scored = is_fid(metric) && eval.beside.contains(&Beside::InceptionScore);
         let classifier = scored.then(|| classifier(&eval.inception)).transpose().map_err(unusable)?;
-        let kept = if compares(&eval.beside) { data.len().min(KEPT) } else { 0 };
-        let real = rows(replicas, &features, data.bytes(0..kept), data.shape());
+        let real = if compares(&eval.beside) { of_some(replicas, &features, data, KEPT) } else { Vec::new() };
         let (beside, shape) = (eval.beside.clone(), data.shape());
         Ok(Some(Looker { metric, images: eval.n, features, reference, beside, classifier, real, shape }))
     }
@@ -156,6 +158,20 @@ fn of_data<E: Engine>(
     Ok(found)
 }
 
+/// The features of `most` images of the data set, or of all: any of them, since a folder of pictures is sorted by class, and
+/// the same for everyone.
+fn of_some<E: Engine>(replicas: &Replicas<E>, features: &Features<E::T>, data: &Dataset, most: usize) -> Vec<f64> {
+    let numbers: Vec<u32> = match data.len() <= most {
+        true => (0..data.len() as u32).collect(),
+        false => rng::permutation(ORDER, 0, data.len() as u32)[..most].to_vec(),
+    };
+    let looked_at = |block: &[u32]| {
+        let pixels: Vec<u8> = block.iter().flat_map(|&number| data.image(number as usize)).copied().collect();
+        rows(replicas, features, &pixels, data.shape())
+    };
+    numbers.chunks(BLOCK).flat_map(looked_at).collect()
+}
+
 /// The features of images, one image after the other.
 fn rows<E: Engine>(replicas: &Replicas<E>, features: &Features<E::T>, pixels: &[u8], shape: Shape) -> Vec<f64> {
     if let Features::Network(network) = features {
@@ -189,7 +205,42 @@ pub(super) fn failed(error: EvalError) -> BackendError {
 
 #[cfg(test)]
 mod tests {
+    use exp_api::spec::{InceptionSpec, NetworkSpec, PaeSpec};
+
     use super::*;
+    use crate::oracle::OracleEngine;
+
+    /// A hundred images in ten classes, one after the other, each class a grey level of its own.
+    #[test]
+    fn images_are_compared_with_some_of_every_class() {
+        let shape = Shape { channels: 1, height: 1, width: 1 };
+        let sorted = |count: usize| -> Vec<u8> { (0..count).map(|i| (i * 10 / count * 25) as u8).collect() };
+        let data = Dataset::new(shape, sorted(100), vec![0; 100]).unwrap();
+        let replicas = Replicas::open(&["cpu".to_owned()], |_| Ok::<_, String>(OracleEngine)).unwrap();
+        let eval = EvalSpec {
+            metrics: vec![],
+            beside: vec![],
+            n: 2,
+            methods: vec![],
+            inception: InceptionSpec { weights: None, sha256: None, statistics: None },
+            network: NetworkSpec { onnx: None, sha256: None, side: 8, mean: [0.0; 3], std: [1.0; 3] },
+            pae: PaeSpec { images: 1, levels: 2, draws: 1, sigma_min: 0.1 },
+        };
+        let (features, _) = Features::open(&OracleEngine, Metric::FdRandom, &eval, shape).unwrap().unwrap();
+        let size = features.dimensions();
+        let levels: Vec<Vec<f64>> = (0..10).map(|class| features.of(&OracleEngine, &[class * 25], shape)).collect();
+        let classes = |most: usize| -> Vec<usize> {
+            let found = of_some(&replicas, &features, &data, most);
+            found.chunks(size).map(|row| levels.iter().position(|level| level == row).unwrap()).collect()
+        };
+        let some = classes(50);
+        let counts: Vec<usize> = (0..10).map(|class| some.iter().filter(|&&found| found == class).count()).collect();
+        assert_eq!(some.len(), 50);
+        // Of ten images a class, without repetition, five are expected, with a deviation of 1.6.
+        assert!(counts.iter().all(|count| (1..10).contains(count)), "{counts:?}");
+        assert_eq!(some, classes(50));
+        assert_eq!(classes(100), (0..100).map(|i| i / 10).collect::<Vec<_>>(), "all of them as they come");
+    }
 
     #[test]
     fn a_fid_carries_its_number_of_images() {

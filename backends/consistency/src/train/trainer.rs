@@ -1,16 +1,16 @@
 //! The loop: batch, gradients, guard, update, and what falls out at each cadence. One clock, the optimiser's step.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use exp_api::spec::{FastPath, Method, RunSpec};
+use exp_api::spec::{FastPath, Method, RunSpec, SampleSpec};
 use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 
 use super::Replicas;
 use super::ahead::Ahead;
-use super::gallery::Gallery;
+use super::gallery::{Gallery, PANEL};
 use super::judge::Judge;
 use super::measure::main_method;
 use super::pace::{PROGRESS, Pace, SYSTEM};
@@ -22,6 +22,9 @@ use crate::data::Dataset;
 use crate::engine::Engine;
 use crate::loss::Objective;
 use crate::net::Network;
+
+/// The folder of previews, within a run.
+const PREVIEWS: &str = "samples/previews";
 
 /// A run that is being trained.
 pub(super) struct Trainer<'a, E: Engine> {
@@ -55,6 +58,11 @@ impl<E: Engine> Trainer<'_, E> {
         let mut saved = state.step;
         // Of the step that is done, where it is measured.
         let mut figures = Vec::new();
+        let unseen = state.step > 0 && due(train.preview_every, state.step) && !self.preview(state.step).exists();
+        // A stop came when this step was shown.
+        if unseen && !self.show(&state)? {
+            return Ok(interrupted(state.step));
+        }
         if !measured && due(train.eval_every, state.step) {
             // A stop came when this step was measured.
             match self.measure(&state)? {
@@ -76,8 +84,8 @@ impl<E: Engine> Trainer<'_, E> {
             if [train.preview_every, train.eval_every, train.checkpoint_every].iter().any(|every| due(*every, step)) {
                 self.read(&mut pace, unread.take(), saved)?;
             }
-            if due(train.preview_every, step) {
-                self.gallery().show(&state.ema(), &self.spec.sample, &self.methods(), &self.preview(step)?)?;
+            if due(train.preview_every, step) && !self.show(&state)? {
+                break;
             }
             figures.clear();
             if due(train.eval_every, step) {
@@ -171,9 +179,16 @@ impl<E: Engine> Trainer<'_, E> {
         checkpoint::prune(self.dir, state.step, self.spec.train.keep).map_err(files)
     }
 
-    fn preview(&self, step: u64) -> Result<std::path::PathBuf, BackendError> {
-        self.folder("samples/previews")?;
-        Ok(self.dir.join(format!("samples/previews/{step}.png")))
+    /// Draws the preview of a step: always a whole panel, since `sample.n` says what is drawn after training. Whether it
+    /// came to that before a stop.
+    fn show(&self, state: &TrainState<E::T>) -> Result<bool, BackendError> {
+        self.folder(PREVIEWS)?;
+        let sample = SampleSpec { n: PANEL, ..self.spec.sample.clone() };
+        self.gallery().show(&state.ema(), &sample, &self.methods(), &self.preview(state.step), self.stop)
+    }
+
+    fn preview(&self, step: u64) -> PathBuf {
+        self.dir.join(format!("{PREVIEWS}/{step}.png"))
     }
 
     pub(super) fn folder(&self, name: &str) -> Result<(), BackendError> {
@@ -198,6 +213,7 @@ impl<E: Engine> Trainer<'_, E> {
             schedule: &self.spec.schedule,
             replicas: self.replicas,
             data: Some(&self.data),
+            classes: self.spec.dataset.classes(),
         }
     }
 
