@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::files::write_atomically;
 use crate::recorder::METRICS;
-use crate::rows::Rows;
+use crate::rows::{self, Rows};
 use crate::screen;
 use crate::track::tensorboard::Board;
 
@@ -65,7 +65,13 @@ pub struct Output {
 pub fn start_again(dir: &Path, path: &Path) -> io::Result<()> {
     let metrics = dir.join(METRICS);
     if metrics.exists() && std::fs::metadata(path).map_or(0, |log| log.len()) == 0 {
-        std::fs::copy(metrics, path)?;
+        let field = |(name, value): (String, Value)| {
+            let value = if value.is_null() { "NaN".to_owned() } else { value.to_string() };
+            format!("{}:{value}", Value::from(name))
+        };
+        let line = |row: Map<String, Value>| row.into_iter().map(field).collect::<Vec<_>>().join(",");
+        let lines: String = rows::read(&metrics).map(|(_, row)| format!("{{{}}}\n", line(row))).collect();
+        std::fs::write(path, lines)?;
     }
     let mut log = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     // It may have been ended within a line.
@@ -300,17 +306,19 @@ mod tests {
         let path = dir.path().join("exp.log");
         let metrics = || std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
         let rows = |steps: &[u64]| steps.iter().map(|step| format!("{{\"step\":{step}}}\n")).collect::<String>();
-        std::fs::write(&path, rows(&[1, 2, 3]).trim_end()).unwrap();
+        std::fs::write(&path, rows(&[1, 2]) + "{\"step\":3}").unwrap();
         start_again(dir.path(), &path).unwrap();
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + &rows(&[2, 4])).unwrap();
         Output::open(dir.path(), &path, false, false).unwrap();
         assert_eq!(metrics(), rows(&[1, 2, 4]));
         // Somebody has made room.
+        std::fs::write(&path, metrics() + "{\"step\":4,\"loss\":NaN}\n").unwrap();
+        Output::open(dir.path(), &path, false, false).unwrap();
         std::fs::remove_file(&path).unwrap();
         start_again(dir.path(), &path).unwrap();
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + &rows(&[5])).unwrap();
         Output::open(dir.path(), &path, false, false).unwrap();
-        assert_eq!(metrics(), rows(&[1, 2, 4, 5]));
+        assert_eq!(metrics(), rows(&[1, 2]) + "{\"step\":4,\"loss\":null}\n{\"step\":5}\n");
     }
 
     #[test]

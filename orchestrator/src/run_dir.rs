@@ -32,11 +32,9 @@ pub enum FreezeError {
     /// The user named a directory that holds something.
     #[error("{0} exists and is not empty; to go on with the run in it: exp resume {0}")]
     Taken(String),
-    /// The user named a directory that holds something else than a run.
-    #[error(
-        "{0} exists, is not empty and holds no run: one is being made there, or was cut short; delete it, or name another"
-    )]
-    Full(String),
+    /// The user named a directory that holds something else than a run, or one that is not made.
+    #[error("{0} exists, is not empty and holds no {1}: name another directory")]
+    Full(String, &'static str),
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -142,15 +140,13 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Makes the directory of a sweep and writes its configuration, `multirun.yaml`, and what happens around it.
+    /// Writes into the directory of a sweep its configuration, `multirun.yaml`, and what happens around it.
     ///
     /// # Errors
-    /// The place is taken, or cannot be written.
-    pub fn for_sweep(place: &Place, master: &Composed, process: &Process) -> Result<RunDir, FreezeError> {
-        let run = RunDir(create(place)?);
-        put(&run.0.join("multirun.yaml"), &master.print(&View { part: Part::All, ..View::default() })?)?;
-        run.write_process(process)?;
-        Ok(run)
+    /// It cannot be written.
+    pub fn begin_sweep(&self, master: &Composed, process: &Process) -> Result<(), FreezeError> {
+        put(&self.0.join("multirun.yaml"), master.print(&View { part: Part::All, ..View::default() })?)?;
+        self.write_process(process)
     }
 
     /// Writes `spec.json`.
@@ -208,7 +204,11 @@ fn create(place: &Place) -> Result<PathBuf, FreezeError> {
         Place::Named(dir) => {
             let taken = || match dir.join(Status::FILE).exists() || SweepDir::is_one(dir) {
                 true => FreezeError::Taken(dir.display().to_string()),
-                false => FreezeError::Full(dir.display().to_string()),
+                // Somebody makes it just now, or was cut short.
+                false if dir.join(ORIGINS).exists() || dir.join(Lock::FILE).exists() => {
+                    FreezeError::Full(dir.display().to_string(), "run that could go on, perhaps one that is being made")
+                }
+                false => FreezeError::Full(dir.display().to_string(), "run"),
             };
             match fs::create_dir(dir) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -307,7 +307,7 @@ mod tests {
             });
             assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1);
             assert_eq!(
-                made.iter().filter(|made| matches!(made, Err(FreezeError::Taken(_) | FreezeError::Full(_)))).count(),
+                made.iter().filter(|made| matches!(made, Err(FreezeError::Taken(_) | FreezeError::Full(..)))).count(),
                 7
             );
         }

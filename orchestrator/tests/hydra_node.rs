@@ -47,11 +47,9 @@ fn a_job_is_told_where_its_run_is() {
     assert!(text(scratch.path("sweep/multirun.yaml")).contains("mode: MULTIRUN"));
     let wrong = scratch.exp(&[&words[..4], &["hydra.job.chdir=${hydra.job.name}"]].concat());
     wrong.says(&["hydra.job.chdir: expected a boolean, found `exp`"]);
-    for subdir in [".", "a/.b"] {
-        let subdir = format!("hydra.sweep.subdir={subdir}");
-        let wrong = [&["-m", "--dry-run", "+n=1,2"], &words[..4], &[&*subdir]].concat();
-        scratch.exp(&wrong).says(&["hydra.sweep.subdir: expected a directory for each job"]);
-    }
+    // One directory for all jobs gives each a suffix, and none is hidden.
+    scratch.ok(&[&["-m", "hydra.sweep.dir=one", "hydra.sweep.subdir=.", "+n=1,2"], &words[..4]].concat());
+    assert!(scratch.path("one/_1/status.json").exists() && scratch.path("one/_2/status.json").exists());
 }
 
 #[test]

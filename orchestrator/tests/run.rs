@@ -390,3 +390,12 @@ fn a_folder_of_pictures_is_looked_at_and_trained_on() {
     train(&["dataset.faulty=skip"]).says(&["warning: 1 of 5 pictures are skipped; the first: ", "done: 6 steps"]);
     assert_eq!(json(scratch.path("run/status.json"))["state"], "done");
 }
+
+#[test]
+fn what_is_carried_along_keeps_its_values() {
+    let scratch = Scratch::new();
+    let run =
+        scratch.tiny_run("run", &["+params.a=nan", "+params.b=123456789012345678901234567890", "+params.c=[-inf,1]"]);
+    let params = &json(run.join("spec.json"))["spec"]["params"];
+    assert_eq!(*params, serde_json::json!({"a": "nan", "b": "123456789012345678901234567890", "c": ["-inf", 1]}));
+}

@@ -135,18 +135,12 @@ impl<'a> Maker<'a> {
 /// Where a job goes, which it is told.
 ///
 /// # Errors
-/// It has no directory of its own, or one that nobody looks into.
+/// The directory has no value.
 fn directory(sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problem> {
     let subdir = job.text("hydra.sweep.subdir")?;
-    let hidden = |part| matches!(part, Component::Normal(name) if name.to_string_lossy().starts_with('.'));
-    let path = Path::new(&subdir);
-    if path.components().all(|part| part == Component::CurDir) || (path.is_relative() && path.components().any(hidden))
-    {
-        let message = format!("expected a directory for each job, and none that is hidden, found `{subdir}`");
-        let trail = job.tree.at("hydra.sweep.subdir").map(|node| node.trail.clone()).unwrap_or_default();
-        return Err(Problem::new(message).key("hydra.sweep.subdir").trail(&trail));
-    }
-    let dir = sweep.join(path);
+    // A suffix that it may get must not make `._1` of `.`, which nobody would look into.
+    let dir =
+        sweep.join(Path::new(&subdir).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>());
     job.set_output_dir(&dir);
     Ok(dir)
 }

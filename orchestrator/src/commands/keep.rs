@@ -41,9 +41,8 @@ fn change(dir: &Path, change: impl FnOnce(&mut Labels)) -> Result<Labels, Failur
     let failed =
         |action: &str, error| Failure::Look(format!("cannot {action} {}: {error}", dir.join(Labels::FILE).display()));
     let found = open(dir)?;
-    // A lock on the directory itself: that of its file `.lock` says that the run is at work.
-    let folder = fs::File::open(dir).and_then(|folder| folder.lock().map(|()| folder));
-    let _alone = folder.map_err(|error| failed("lock", error))?;
+    // A lock on the directory itself: that of its file `.lock` says that the run is at work. Some file systems have none.
+    let _alone = fs::File::open(dir).and_then(|folder| folder.lock().map(|()| folder)).ok();
     let written = Labels::read(dir).map_err(|error| failed("read", error))?;
     let mut labels = written.unwrap_or(found.run.labels);
     change(&mut labels);

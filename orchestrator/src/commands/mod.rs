@@ -86,7 +86,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Configuration(_)
-            | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Full(_) | FreezeError::Compose(_)) => 2,
+            | Failure::Freeze(FreezeError::Taken(_) | FreezeError::Full(..) | FreezeError::Compose(_)) => 2,
             Failure::Job(WorkerError::Locked(_) | WorkerError::NoJob(_) | WorkerError::NoBackend(_)) => 2,
             Failure::NoSweep(SweepError::Locked(_) | SweepError::Unfinished(_)) => 2,
             Failure::Job(_) | Failure::Sweep(_) => 1,

@@ -48,10 +48,17 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), share)?;
     let place = Place::Automatic(PathBuf::from(place));
     // What happens around the jobs happens in the directory of the sweep; no job is told that it is its own.
-    let mut around = master.clone();
-    around.set_output_dir(place.path());
-    let around = Process::of(&around)?;
-    let make = || Ok::<_, Failure>(RunDir::for_sweep(&place, &master, &around)?.path().to_owned());
+    let around = |dir: &Path| {
+        let mut around = master.clone();
+        around.set_output_dir(dir);
+        Process::of(&around)
+    };
+    around(place.path())?;
+    let make = || -> Result<PathBuf, Failure> {
+        let run = RunDir::create(&place)?;
+        run.begin_sweep(&master, &around(run.path())?)?;
+        Ok(run.path().to_owned())
+    };
     if let Some(search) = sweeper.search {
         let space = Space::of(&master.sweep_words(), library)?;
         search::probe(&maker, &search, &space, place.path())?;

@@ -135,14 +135,16 @@ impl<'a> Trials<'a> {
         search: &'a Search,
     ) -> Trials<'a> {
         let mut sampler = search.sampler(space);
-        let known: HashSet<usize> = sweep.outcomes().iter().filter(|o| o.state == State::Done).map(|o| o.job).collect();
+        let known: HashSet<usize> = sweep.outcomes().iter().filter(|o| is_over(o.state)).map(|o| o.job).collect();
         // A process may have come to its end while nobody noted it.
-        let unknown: Vec<usize> = sweep.jobs_in(State::Done).filter(|job| !known.contains(job)).collect();
+        let over = sweep.jobs_in(State::Done).chain(sweep.jobs_in(State::Failed));
+        let unknown: Vec<usize> = over.filter(|job| !known.contains(job) && !left.contains(job)).collect();
         let mut halving = search.prune_from.map(|from| Halving::new(from, search.prune_factor));
-        // A job that was tried again counts by its last outcome.
+        // A job that was tried again counts by its last outcome, one that is to be tried again by the next one.
         let outcomes = || sweep.outcomes().iter().enumerate();
         let last: HashMap<usize, usize> = outcomes().map(|(at, outcome)| (outcome.job, at)).collect();
-        for (_, outcome) in outcomes().filter(|(at, outcome)| last[&outcome.job] == *at) {
+        let counts = |at: usize, job: usize| last[&job] == at && !left.contains(&job);
+        for (_, outcome) in outcomes().filter(|(at, outcome)| counts(*at, outcome.job)) {
             if let Some(cost) = cost(outcome, search) {
                 sampler.tell(&sweep.entry(outcome.job).point, cost);
             }
@@ -262,8 +264,12 @@ impl Jobs for Trials<'_> {
 fn cost(outcome: &Outcome, search: &Search) -> Option<f64> {
     match outcome.value {
         Some(value) => Some(search.direction.cost(value)),
-        None => matches!(outcome.state, State::Done | State::Failed).then_some(f64::INFINITY),
+        None => (outcome.given_up || is_over(outcome.state)).then_some(f64::INFINITY),
     }
+}
+
+fn is_over(state: State) -> bool {
+    matches!(state, State::Done | State::Failed)
 }
 
 /// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and where to read on.

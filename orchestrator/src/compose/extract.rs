@@ -304,13 +304,6 @@ mod tests {
     }
 
     #[test]
-    fn what_is_carried_along_keeps_its_values() {
-        let tree = load_yaml(&"conf/x.yaml".into(), "params: {a: .nan, b: 123456789012345678901234567890, c: -.inf}");
-        let json = to_json(tree.expect("a tree").child("params").expect("params"));
-        assert_eq!(json, serde_json::json!({"a": "nan", "b": "123456789012345678901234567890", "c": "-inf"}));
-    }
-
-    #[test]
     fn a_key_with_a_dot_stays_one_key() {
         let tree = load_yaml(&"conf/x.yaml".into(), "params: {a.b: 1}").expect("a tree");
         let mut by_origin = BTreeMap::new();

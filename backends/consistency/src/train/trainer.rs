@@ -84,10 +84,10 @@ impl<E: Engine> Trainer<'_, E> {
             if [train.preview_every, train.eval_every, train.checkpoint_every].iter().any(|every| due(*every, step)) {
                 self.read(&mut pace, unread.take(), saved)?;
             }
+            figures.clear();
             if due(train.preview_every, step) && !self.show(&state)? {
                 break;
             }
-            figures.clear();
             if due(train.eval_every, step) {
                 match self.measure(&state)? {
                     Some(found) => figures = found,

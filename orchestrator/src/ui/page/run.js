@@ -59,9 +59,13 @@ export async function run(view, dir, current) {
 
 /** Adds a point to a curve. One of its step is replaced: rows come again when the server was lost and found. */
 function put(points, point) {
-  const at = points.length > 0 && points.at(-1)[0] >= point[0] ? points.findLastIndex(([step]) => step === point[0]) : -1;
-  if (at < 0) points.push(point);
-  else points[at] = point;
+  let [low, high] = [0, points.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle][0] < point[0]) low = middle + 1;
+    else high = middle;
+  }
+  points.splice(low, points[low]?.[0] === point[0] ? 1 : 0, point);
 }
 
 /** Metrics with a common beginning, such as loss and loss/dsm, in one chart. */
