@@ -12,7 +12,16 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = match Cli::parse(std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned())) {
+    let words: Result<Vec<String>, _> = std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect();
+    let words = match words {
+        Ok(words) => words,
+        // A path that was changed to be text would be another one.
+        Err(word) => {
+            screen::warn(format_args!("error: `{}` is no text in UTF-8", word.display()));
+            return ExitCode::from(2);
+        }
+    };
+    let cli = match Cli::parse(words) {
         Ok(cli) => cli,
         // Help and the version come this way too, and have their own code.
         Err(error) => error.exit(),

@@ -124,7 +124,6 @@ fn what_cannot_be_started_is_refused() {
     assert!(scratch.names().is_empty());
 }
 
-/// Whoever started a program may be killed: its outcome is found all the same, and it is not run again.
 #[test]
 fn why_a_job_could_not_begin_is_told_at_the_end() {
     let scratch = Scratch::new();
@@ -147,6 +146,7 @@ fn orphan(line: &str, launcher: &str) -> Scratch {
     scratch
 }
 
+/// Whoever started a program may be killed: its outcome is found all the same, and it is not run again.
 #[test]
 fn an_orphan_is_adopted() {
     let line = "echo >> started; while [ ! -e go ]; do sleep 0.02; done; echo '{\\\"step\\\":5,\\\"x\\\":1}'";

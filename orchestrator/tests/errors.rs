@@ -304,3 +304,14 @@ fn whole_messages() {
         assert_eq!(scratch.exp(&[&["--cfg", "job"], words].concat()).err, want, "{words:?}");
     }
 }
+
+#[test]
+#[cfg(unix)]
+fn a_word_that_is_no_text_is_refused_and_not_changed() {
+    use std::os::unix::ffi::OsStrExt;
+    let scratch = Scratch::new();
+    let mut command = scratch.command(&["resume"]);
+    let ended = command.arg(std::ffi::OsStr::from_bytes(b"a\xff")).output().unwrap();
+    let err = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!((ended.status.code(), err.as_str()), (Some(2), "error: `a\u{fffd}` is no text in UTF-8\n"));
+}

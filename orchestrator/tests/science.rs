@@ -204,7 +204,7 @@ fn the_grid_of_a_run_has_no_more_images_than_were_asked_for() {
         (image::open(run.join("samples/grid.png")).unwrap().height(), said.unwrap())
     };
     let (one, said) = height(&["sample.n=1"], "one");
-    assert_eq!(said, "1 images by one_step, two_step, heun");
+    assert_eq!(said, "1 image by one_step, two_step, heun");
     // Tiles of 40 pixels with 4 between: one row, and eight.
     let (whole, said) = height(&[], "whole");
     assert_eq!((whole - one, said.as_str()), (7 * 44, "64 images by one_step, two_step, heun"));

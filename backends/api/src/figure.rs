@@ -10,8 +10,8 @@ pub const PAE_VARIANCE: &str = "pae_variance";
 /// Before each noise level, what `pae` is there.
 pub const PAE_AT: &str = "pae/";
 
-/// Beginnings of the figures of which less is better, whoever measured them.
-const FALLING: [&str; 4] = ["fd_", "fid", "kid", "pae"];
+/// First words of the figures of which less is better, whoever measured them; an FID has its number of images behind it.
+const FALLING: [&str; 4] = ["fd", "fid", "kid", "pae"];
 
 /// Whether a figure only explains another one: nobody compares runs by it.
 pub fn explains(name: &str) -> bool {
@@ -21,7 +21,8 @@ pub fn explains(name: &str) -> bool {
 
 /// Whether runs and checkpoints compare by a figure, the lowest being the best.
 pub fn ranks(name: &str) -> bool {
-    FALLING.iter().any(|start| name.starts_with(start)) && !explains(name)
+    let first = name.split(['_', '/']).next().unwrap_or(name);
+    FALLING.contains(&first.trim_end_matches(|c: char| c.is_ascii_digit() || c == 'k')) && !explains(name)
 }
 
 #[cfg(test)]
@@ -34,7 +35,15 @@ mod tests {
         assert!(names.into_iter().all(ranks));
         let parts = ["fid50k_tf_mu_diff/heun", "fid50k_tf_mu_diff", "pae_variance", "pae/0.020", "fd_pixel_untrained"];
         assert!(parts.into_iter().all(explains) && !parts.into_iter().any(ranks));
-        let rising = ["precision_tf", "recall_tf/two_step", "inception_score_tf", "accuracy", "my_variance"];
+        let rising = [
+            "precision_tf",
+            "recall_tf/two_step",
+            "inception_score_tf",
+            "accuracy",
+            "fidelity",
+            "kidney_dice",
+            "my_variance",
+        ];
         assert!(!rising.into_iter().any(|name| ranks(name) || explains(name)));
     }
 }

@@ -1,6 +1,7 @@
 //! The tch engine: libtorch's tensors, autograd and devices behind the seam of `exp-consistency`.
 //!
-//! Holds no science; what is `unsafe` is the module of foreign functions. [`TchEngine`] computes; [`TchBackend`] is what the orchestrator sees.
+//! Holds no science; what is `unsafe` is the module of foreign functions. [`TchEngine`] computes; [`TchBackend`] is what the
+//! orchestrator sees.
 
 mod backend;
 mod composites;

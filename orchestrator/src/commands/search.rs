@@ -1,6 +1,6 @@
 //! A sweep whose jobs are chosen one after another, from the outcomes so far: a free slot gets the next one at once.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use exp_api::Report;
@@ -135,15 +135,15 @@ impl<'a> Trials<'a> {
         search: &'a Search,
     ) -> Trials<'a> {
         let mut sampler = search.sampler(space);
-        let known: HashSet<usize> = sweep.outcomes().iter().filter(|o| is_over(o.state)).map(|o| o.job).collect();
-        // A process may have come to its end while nobody noted it.
-        let over = sweep.jobs_in(State::Done).chain(sweep.jobs_in(State::Failed));
-        let unknown: Vec<usize> = over.filter(|job| !known.contains(job) && !left.contains(job)).collect();
-        let mut halving = search.prune_from.map(|from| Halving::new(from, search.prune_factor));
         // A job that was tried again counts by its last outcome, one that is to be tried again by the next one.
         let outcomes = || sweep.outcomes().iter().enumerate();
         let last: HashMap<usize, usize> = outcomes().map(|(at, outcome)| (outcome.job, at)).collect();
-        let counts = |at: usize, job: usize| last[&job] == at && !left.contains(&job);
+        // A process may have come to its end while nobody noted it.
+        let noted = |job: usize, state| last.get(&job).is_some_and(|&at| sweep.outcomes()[at].state == state);
+        let ended = |state| sweep.jobs_in(state).filter(move |&job| !noted(job, state) && !left.contains(&job));
+        let unknown: Vec<usize> = ended(State::Done).chain(ended(State::Failed)).collect();
+        let counts = |at: usize, job: usize| last[&job] == at && !left.contains(&job) && !unknown.contains(&job);
+        let mut halving = search.prune_from.map(|from| Halving::new(from, search.prune_factor));
         for (_, outcome) in outcomes().filter(|(at, outcome)| counts(*at, outcome.job)) {
             if let Some(cost) = cost(outcome, search) {
                 sampler.tell(&sweep.entry(outcome.job).point, cost);
@@ -264,12 +264,8 @@ impl Jobs for Trials<'_> {
 fn cost(outcome: &Outcome, search: &Search) -> Option<f64> {
     match outcome.value {
         Some(value) => Some(search.direction.cost(value)),
-        None => (outcome.given_up || is_over(outcome.state)).then_some(f64::INFINITY),
+        None => (outcome.given_up || matches!(outcome.state, State::Done | State::Failed)).then_some(f64::INFINITY),
     }
-}
-
-fn is_over(state: State) -> bool {
-    matches!(state, State::Done | State::Failed)
 }
 
 /// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and where to read on.

@@ -1,7 +1,8 @@
 //! The directory of a sweep: which jobs there are, and which of them are over.
 //!
 //! `sweep.json`, the manifest, is written once, before the first job starts; the jobs of a grid are in it, all frozen.
-//! `journal.jsonl` gets a line for each job that a search adds, and for each that comes to an outcome. The `status.json` of a job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
+//! `journal.jsonl` gets a line for each job that a search adds, and for each that comes to an outcome. The `status.json` of a
+//! job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
 //! Nothing is launched here.
 
 mod lines;

@@ -129,6 +129,26 @@ mod tests {
     }
 
     #[test]
+    #[cfg(unix)]
+    fn the_state_of_one_that_is_measured_again_stays_where_it_is() {
+        use std::os::unix::fs::MetadataExt;
+        let run = tempfile::tempdir().unwrap();
+        let file = run.path().join(FOLDER).join("5").join(Manifest::STATE);
+        let number = || fs::metadata(&file).unwrap().ino();
+        let saved = |fd: f64| save(run.path(), 5, &state(5.0), &[("fd".to_owned(), fd)]).unwrap();
+        saved(2.0);
+        let before = number();
+        saved(1.0);
+        let found = || latest(run.path(), "").unwrap().0.map(|loaded| loaded.manifest.figures);
+        assert_eq!((number(), found()), (before, Some(vec![("fd".to_owned(), 1.0)])));
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 2, "nothing is left beside them");
+        fs::write(&file, "torn").unwrap();
+        assert_eq!(found(), None);
+        saved(3.0);
+        assert_eq!(found(), Some(vec![("fd".to_owned(), 3.0)]));
+    }
+
+    #[test]
     fn any_flipped_byte_and_any_truncation_falls_back() {
         let run = tempfile::tempdir().unwrap();
         save(run.path(), 5, &state(5.0), &[]).unwrap();

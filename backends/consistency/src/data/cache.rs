@@ -57,7 +57,11 @@ pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
         let scaled = data.scaled().map(|how| ("scaled".to_owned(), how.to_owned()));
         let notes = HashMap::from_iter([("skipped".to_owned(), skipped)].into_iter().chain(scaled));
         std::fs::create_dir_all(dir).ok()?;
-        let file = tempfile::NamedTempFile::new_in(dir).ok()?;
+        let mut builder = tempfile::Builder::new();
+        // Such files are made for their owner alone; a cache directory may be shared.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let file = builder.tempfile_in(dir).ok()?;
         safetensors::serialize_to_file([("labels", labels), ("pixels", pixels)], Some(notes), file.path()).ok()?;
         file.persist(dir.join(key)).ok()?;
         Some(())

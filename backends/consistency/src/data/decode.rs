@@ -9,6 +9,7 @@ use std::thread;
 
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::source::{Part, Pictures};
 use super::{DataError, Shape};
@@ -115,7 +116,7 @@ pub(super) fn sizes(part: &Part) -> Vec<Option<(u32, u32)>> {
         Pictures::Encoded(pictures) => {
             let size =
                 |bytes: &[u8]| ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?.into_dimensions().ok();
-            pictures.iter().map(|picture| size(picture.data())).collect()
+            pictures.par_iter().map(|picture| size(picture.data())).collect()
         }
     }
 }

@@ -75,7 +75,7 @@ impl Wanted<'_> {
         source.read(|part| {
             let (mut planes, faults) = self.fit.decode(&part);
             let mut faults = faults.into_iter().peekable();
-            let sizes = sizes(&part);
+            let sizes = if self.fit.exact { Vec::new() } else { sizes(&part) };
             let mut kept = 0;
             for (row, &label) in part.labels.iter().enumerate() {
                 let decoded = faults.next_if(|(at, _)| *at == row);
@@ -90,7 +90,7 @@ impl Wanted<'_> {
                     (None, Some(class)) => {
                         planes.copy_within(row * values..(row + 1) * values, kept * values);
                         labels.push(class);
-                        seen.extend(sizes[row]);
+                        seen.extend(sizes.get(row).copied().flatten());
                         kept += 1;
                     }
                     (decoded, _) => {

@@ -1,4 +1,4 @@
-//! The end of training: the trained weights judged and shown. A stop is heeded here too; what is left is done at resume.
+//! The end of training: the trained weights shown and judged. A stop is heeded here too; what is left is done at resume.
 
 use exp_api::figure::UNTRAINED;
 use exp_api::spec::{Metric, SampleSpec};
@@ -13,17 +13,18 @@ use crate::engine::Engine;
 use crate::params::Params;
 
 impl<E: Engine> Trainer<'_, E> {
-    /// Judges and shows the weights of the last step.
+    /// Shows and judges the weights of the last step.
     pub(super) fn finish(&mut self, state: &TrainState<E::T>) -> Result<Report, BackendError> {
         let ema = state.ema();
-        let Some(figures) = self.figures(&ema)? else { return Ok(interrupted(state.step)) };
-        if self.stop.asked() {
-            return Ok(interrupted(state.step));
-        }
         let grid = (self.spec.sample.n > 0).then(|| "samples/grid.png".to_owned());
         if let Some(grid) = &grid
             && !self.grid(&ema, grid)?
         {
+            return Ok(interrupted(state.step));
+        }
+        // After what takes seconds: figures may take hours, and a stop before the report is written loses them.
+        let Some(figures) = self.figures(&ema)? else { return Ok(interrupted(state.step)) };
+        if self.stop.asked() {
             return Ok(interrupted(state.step));
         }
         Ok(Report { step: state.step, interrupted: false, figures, grid })
@@ -35,7 +36,8 @@ impl<E: Engine> Trainer<'_, E> {
         let sample = SampleSpec { n: self.spec.sample.n.min(PANEL), ..self.spec.sample.clone() };
         let methods = self.methods();
         let words: Vec<&str> = methods.iter().map(|method| method.word()).collect();
-        self.say(Level::Info, format!("drawing {} images by {}", sample.n, words.join(", ")))?;
+        let images = if sample.n == 1 { "image" } else { "images" };
+        self.say(Level::Info, format!("drawing {} {images} by {}", sample.n, words.join(", ")))?;
         self.gallery().show(ema, &sample, &methods, &self.dir.join(name), self.stop)
     }
 

@@ -21,7 +21,7 @@ pub fn write(spec: &RunSpec, folder: &Path) -> Result<f64, Box<dyn Error>> {
     let network = planned(spec)?;
     let trace = Trace::default();
     let clean = Clean { images: Images::Here(&images), shape: data.shape(), first: 0, classes: None };
-    let drawn = Drawn::new(&Pairs::new(&spec.schedule, spec.train.steps), &clean, spec.seed, 0);
+    let drawn = Drawn::new(&Pairs::of_loss(spec.loss.kind, &spec.schedule, spec.train.steps), &clean, spec.seed, 0);
     let noised = drawn.part(&trace, None, 0..drawn.count());
     let objective = Objective::open(&trace, &spec.loss)?;
     let plan = network.params();

@@ -1,7 +1,8 @@
 //! Text that PyYAML reads and the parser library refuses, written so that both read the same.
 //!
-//! Inside quotes and brackets PyYAML asks for no indentation and for no blank behind a colon that another bracket follows, and takes a lone `-` for text. Only blanks and quotes are put
-//! in; [`Repaired`] knows where, so that messages still speak of the text as its author wrote it.
+//! Inside quotes and brackets PyYAML asks for no indentation and for no blank behind a colon that another bracket follows, takes
+//! a lone `-` for text, and lets a comment follow at once. Only blanks and quotes are put in; [`Repaired`] knows where, so that
+//! messages still speak of the text as its author wrote it.
 
 use saphyr_parser::{Marker, Parser, ScanError};
 
