@@ -63,10 +63,11 @@ fn tensorboard_sees_what_the_rows_say_also_after_a_resumption() {
 #[ignore = "needs a Python with tensorboard"]
 fn a_program_is_seen_too_and_none_is_if_it_is_not_wanted() {
     let scratch = Scratch::new();
-    let argv =
-        "backend.argv=[sh,-c,\"for s in 1 2 1 2; do echo '{\\\"step\\\":'$s',\\\"x\\\":'$s'.5}'; done; exit 4\"]";
+    let argv = "backend.argv=[sh,-c,\"for s in 1 2; do echo '{\\\"step\\\":'$s',\\\"x\\\":'$s'.5}'; done; exit 4\"]";
     let words = ["backend=command", argv, "hydra.run.dir=run"];
     assert_eq!(scratch.exp(&words).code, Some(1));
+    // What it repeats when it is started again is there once.
+    assert_eq!(scratch.exp(&["resume", "run"]).code, Some(1));
     let found = read(&scratch.path("run"));
     assert_eq!(scalars(&found, "x"), [(1, 1.5), (2, 2.5)]);
     assert_eq!(found["status"], 2);

@@ -7,20 +7,20 @@
 //! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched. A mark in
 //! it says where the program was started again: what it then repeats takes the place of the rows that it had written.
 
+mod line;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use self::line::Said;
 use crate::files::write_atomically;
 use crate::recorder::METRICS;
 use crate::rows::{self, Rows};
 use crate::screen;
 use crate::track::tensorboard::Board;
-
-/// What Python writes for numbers that are none, or not finite: a loss that came to one of them is no number to compare.
-const NO_NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
 
 /// What stands in the log where a program is started again.
 const AGAIN: &str = "--- started again";
@@ -171,30 +171,17 @@ impl Output {
         if line == AGAIN.as_bytes() {
             self.again = true;
         }
-        if !line.starts_with(b"{") {
-            return Ok(());
-        }
-        let row = serde_json::from_slice::<Map<String, Value>>(line);
-        let Ok(row) = row.or_else(|_| serde_json::from_slice(&quoted(line))) else { return Ok(()) };
-        let mut numbers = Vec::new();
-        let fields = row.iter().filter(|(name, _)| *name != "step");
-        fields.for_each(|(name, value)| collect(name, value, &mut numbers));
-        match row.get("step").map(whole) {
-            None => {
-                join(&mut self.figures, &numbers);
-                Ok(())
+        match line::read(line) {
+            Said::Words => {}
+            Said::Figures(numbers) => join(&mut self.figures, &numbers),
+            Said::Row(step, numbers) => self.row(step, &numbers)?,
+            Said::Stray if !std::mem::replace(&mut self.warned, true) => {
+                let line = String::from_utf8_lossy(line);
+                screen::warn(format_args!("warning: `step` is no whole number, so this is no row of metrics: {line}"));
             }
-            Some(Some(step)) => self.row(step, &numbers),
-            Some(None) => {
-                if !std::mem::replace(&mut self.warned, true) {
-                    let line = String::from_utf8_lossy(line);
-                    screen::warn(format_args!(
-                        "warning: `step` is no whole number, so this is no row of metrics: {line}"
-                    ));
-                }
-                Ok(())
-            }
+            Said::Stray => {}
         }
+        Ok(())
     }
 
     fn row(&mut self, step: u64, numbers: &[(String, f64)]) -> io::Result<()> {
@@ -223,43 +210,6 @@ impl Output {
         }
         Ok(())
     }
-}
-
-/// Adds the numbers of a field, those within an object by their path.
-fn collect(name: &str, value: &Value, numbers: &mut Vec<(String, f64)>) {
-    match value {
-        Value::Object(fields) => {
-            fields.iter().for_each(|(key, value)| collect(&format!("{name}/{key}"), value, numbers))
-        }
-        Value::String(word) if NO_NUMBERS.contains(&word.as_str()) => numbers.push((name.to_owned(), f64::NAN)),
-        value => numbers.extend(value.as_f64().map(|value| (name.to_owned(), value))),
-    }
-}
-
-/// A step: libraries for numbers in Python write `7.0` as well.
-fn whole(step: &Value) -> Option<u64> {
-    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-    let float = || step.as_f64().filter(|step| step.fract() == 0.0 && (0.0..LARGEST).contains(step));
-    step.as_u64().or_else(|| float().map(|step| step as u64))
-}
-
-/// An object in JSON, in which the words for what is no finite number stand in quotes. Those in a text are left alone.
-fn quoted(line: &[u8]) -> Vec<u8> {
-    let (mut quoted, mut rest, mut in_text) = (Vec::new(), line, false);
-    while let Some(&byte) = rest.first() {
-        let word = NO_NUMBERS.iter().find(|word| !in_text && rest.starts_with(word.as_bytes()));
-        if let Some(word) = word {
-            quoted.extend([b"\"", word.as_bytes(), b"\""].concat());
-            rest = &rest[word.len()..];
-            continue;
-        }
-        let escaped = in_text && byte == b'\\';
-        in_text ^= byte == b'"';
-        let (taken, left) = rest.split_at(if escaped { 2.min(rest.len()) } else { 1 });
-        quoted.extend(taken);
-        rest = left;
-    }
-    quoted
 }
 
 /// Adds numbers to those of a row; what has a name that is there takes its place.
