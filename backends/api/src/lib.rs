@@ -2,8 +2,8 @@
 //!
 //! Owns the typed run spec ([`RunSpec`], one file per configuration group), the schema that every configuration
 //! is checked against ([`schema`]), the [`Backend`] trait, what a running backend reports ([`Event`], and what
-//! names of figures mean, [`figure`]) and the protocol by which an executable serves as a backend ([`protocol`]). Knows neither tensors nor configuration
-//! files.
+//! names of figures mean, [`figure`]) and the protocol by which an executable serves as a backend ([`protocol`]).
+//! Knows neither tensors nor configuration files.
 
 mod backend;
 mod event;
