@@ -87,7 +87,7 @@ impl<'a> Maker<'a> {
     /// All that is wrong with the first one that is wrong.
     pub(super) fn check(&self, sweep: &Path, jobs: &mut [Composed]) -> Result<(), Problems> {
         for job in &mut *jobs {
-            directory(sweep, job).inspect_err(|_| name(&job.task_overrides))?;
+            directory(sweep, job)?;
         }
         self.typed(jobs)?;
         jobs.iter().try_for_each(|job| {
@@ -109,10 +109,7 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// What is wrong with the first one that is wrong; a directory cannot be made.
     pub(super) fn place<'b>(&'b self, sweep: &'b Path, mut jobs: Vec<Composed>) -> Result<Placed<'b>, Failure> {
-        let mut dirs = Vec::new();
-        for job in &mut jobs {
-            dirs.push(directory(sweep, job).inspect_err(|_| name(&job.task_overrides))?);
-        }
+        let dirs = jobs.iter_mut().map(|job| directory(sweep, job)).collect::<Result<Vec<_>, _>>()?;
         let works = self.typed(&jobs)?;
         let mut placed = Vec::new();
         for ((mut job, mut work), dir) in jobs.into_iter().zip(works).zip(dirs) {
@@ -137,7 +134,7 @@ impl<'a> Maker<'a> {
 /// # Errors
 /// The directory has no value.
 fn directory(sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problem> {
-    let subdir = job.text("hydra.sweep.subdir")?;
+    let subdir = job.text("hydra.sweep.subdir").inspect_err(|_| name(&job.task_overrides))?;
     // A suffix that it may get must not make `._1` of `.`, which nobody would look into.
     let dir =
         sweep.join(Path::new(&subdir).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>());
