@@ -139,29 +139,34 @@ impl std::fmt::Display for Kind {
 
 /// Declares a configuration group: a serde struct that denies unknown keys, and its schema as `FIELDS`.
 ///
-/// A field reads `name: Type => KIND` or `name?: Type => KIND` for `Option<Type>`.
+/// A field reads `name: Type => KIND;`, with `, nullable` behind the kind where the type is an `Option`, and
+/// `name as "key": ...` where the key is a word of Rust. Who uses it depends on serde.
+#[macro_export]
 macro_rules! group {
-    ($(#[doc = $doc:literal])* pub struct $name:ident { $($(#[doc = $fdoc:literal])* $field:ident : $ty:ty => $kind:expr $(, $null:ident)?;)* }) => {
+    ($(#[doc = $doc:literal])* pub struct $name:ident { $($(#[doc = $fdoc:literal])* $field:ident $(as $key:literal)? : $ty:ty => $kind:expr $(, $null:ident)?;)* }) => {
         $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
-        pub struct $name { $($(#[doc = $fdoc])* pub $field: $ty,)* }
+        pub struct $name { $($(#[doc = $fdoc])* $(#[serde(rename = $key)])? pub $field: $ty,)* }
 
         impl $name {
             /// The keys of this group.
             pub const FIELDS: &'static [$crate::schema::Field] = &[$($crate::schema::Field {
-                name: stringify!($field),
+                name: $crate::group!(@key $field $($key)?),
                 kind: $kind,
-                nullable: group!(@nullable $($null)?),
+                nullable: $crate::group!(@nullable $($null)?),
                 doc: concat!($($fdoc),*),
             },)*];
         }
     };
+    (@key $field:ident) => { stringify!($field) };
+    (@key $field:ident $key:literal) => { $key };
     (@nullable) => { false };
     (@nullable nullable) => { true };
 }
 
 /// Declares a closed set of words: an enum spelled in configuration as given, and its words as `WORDS`.
+#[macro_export]
 macro_rules! choice {
     ($(#[doc = $doc:literal])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident = $word:literal,)* }) => {
         $(#[doc = $doc])*
@@ -181,9 +186,10 @@ macro_rules! choice {
 }
 
 /// Declares a group with options: an enum of group structs, selected by the key `name`, and its schema as `VARIANTS`.
+#[macro_export]
 macro_rules! variants {
-    ($(#[doc = $doc:literal])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident($inner:ty) = $word:literal,)* }) => {
-        $(#[doc = $doc])*
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[doc = $vdoc:literal])* $variant:ident($inner:ty) = $word:literal,)* }) => {
+        $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(tag = "name")]
         pub enum $name { $($(#[doc = $vdoc])* #[serde(rename = $word)] $variant($inner),)* }
@@ -198,7 +204,7 @@ macro_rules! variants {
     };
 }
 
-pub(crate) use {choice, group, variants};
+pub use {choice, group, variants};
 
 #[cfg(test)]
 mod tests {

@@ -26,7 +26,7 @@ pub(super) fn write(sweep: &SweepDir, space: &Space, search: &Search) -> Result<
     };
     let params = Value::Map(chosen.iter().filter_map(param).collect());
     let value = Value::Float(best.value.unwrap_or(f64::NAN));
-    let name = Value::str(&search.name);
+    let name = Value::str(search.name.word());
     let entries = [("name", name), ("best_params", params), ("best_value", value)];
     let results = entries.into_iter().map(|(key, value)| (Key::from(key), Node::builtin(value))).collect();
     let text = to_yaml(&Node::builtin(Value::Map(results)));

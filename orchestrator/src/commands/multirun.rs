@@ -161,7 +161,7 @@ fn dry_run(
             maker.check(sweep, std::slice::from_mut(&mut job))?;
         }
         let rest = search.n_trials - 1;
-        let text = format!("#0 : {}\n{rest} more, chosen by {}\n", job.task_overrides.join(" "), search.name);
+        let text = format!("#0 : {}\n{rest} more, chosen by {}\n", job.task_overrides.join(" "), search.name.word());
         return Ok(answer(text)?);
     }
     let mut number = 0;

@@ -13,7 +13,7 @@ use super::{Failure, queue};
 use crate::cli::{Cfg, Cli};
 use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
 use crate::dispatch::Jobs;
-use crate::launch::{Choice, Inline, Launcher, Local, child};
+use crate::launch::{Children, Choice, InProcess, Launcher, child};
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
@@ -124,8 +124,8 @@ pub(super) fn run_with(
 ) -> Result<(), Failure> {
     let bars = MultiProgress::new();
     let launcher: Arc<dyn Launcher> = match launcher {
-        Some(Choice::Local(local)) => Arc::new(Local { shown: true, ..local }),
-        _ => Arc::new(Inline { screen: (!child::is_quiet()).then(|| bars.clone()), adopts: false }),
+        Some(Choice::Local(local)) => Arc::new(Children { options: local, shown: true }),
+        _ => Arc::new(InProcess { screen: (!child::is_quiet()).then(|| bars.clone()), adopts: false }),
     };
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use exp_api::RunSpec;
-use exp_api::schema::find;
+use exp_api::schema::{Field, find};
 
 use super::Failure;
 use super::run::composed;
@@ -13,7 +13,9 @@ use crate::compose::defaults::Load;
 use crate::compose::{
     Composed, Library, Mode, Node, Origin, Problem, Trail, Value, World, node, to_yaml, to_yaml_with_origins,
 };
+use crate::launch;
 use crate::screen::answer;
+use crate::sweep::Search;
 
 /// How many of the places that a value reads are told in full.
 const TOLD_READS: usize = 20;
@@ -96,13 +98,20 @@ fn headline(composed: &Composed, place: &str, node: &Node) -> String {
     format!("{place} = {}{resolved}\n", scalar(node))
 }
 
-/// What a key of a training is, and what it takes; the keys of other trees are their authors'.
+/// What may stand below `hydra` that is not Hydra's own.
+const HYDRA: &[Field] = &[
+    Field { name: "launcher", kind: launch::Choice::KIND, nullable: false, doc: "" },
+    Field { name: "sweeper", kind: Search::KIND, nullable: false, doc: "" },
+];
+
+/// What a key of a training, a launcher or a sweeper is, and what it takes; the keys of other trees are their authors'.
 fn meaning(composed: &Composed, place: &str) -> Option<String> {
-    if composed.tree.child("backend").is_none() || Command::is_wanted(&composed.tree) {
-        return None;
-    }
     let chosen = |group: &str| composed.text(&format!("{group}.name")).ok();
-    let field = find(RunSpec::FIELDS, place, chosen)?;
+    let is_training = composed.tree.child("backend").is_some() && !Command::is_wanted(&composed.tree);
+    let field = match place.strip_prefix("hydra.") {
+        Some(below) => find(HYDRA, below, |group| chosen(&format!("hydra.{group}")))?,
+        None => find(RunSpec::FIELDS, place, chosen).filter(|_| is_training)?,
+    };
     let or_null = if field.nullable { ", or null" } else { "" };
     Some(format!("  {}\n  ({}{or_null})\n", field.doc.trim(), field.kind))
 }

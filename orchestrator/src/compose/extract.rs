@@ -35,13 +35,13 @@ pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
     cut.or_ok(spec)
 }
 
-/// What the map at `path`, a tree without interpolations, says of one of several options, by its key `name`.
+/// What the tree at `path`, without interpolations, says; of another part of the configuration than a spec.
 ///
 /// # Errors
-/// Everything in which it departs from the schema.
-pub fn variant<T: DeserializeOwned>(path: &str, tree: &Node, variants: &[Variant]) -> Result<T, Problems> {
+/// Everything in which it departs from `kind`.
+pub fn part<T: DeserializeOwned>(path: &str, tree: &Node, kind: &Kind) -> Result<T, Problems> {
     let mut walk = Walk::default();
-    walk.variant(path, tree, variants);
+    walk.value(path, tree, kind);
     walk.problems.or_ok(())?;
     extracted(tree)
 }

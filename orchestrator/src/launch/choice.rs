@@ -2,47 +2,38 @@
 
 use std::sync::Arc;
 
-use exp_api::schema::Variant;
+use exp_api::schema::{Kind, variants};
 use indicatif::MultiProgress;
-use serde::{Deserialize, Serialize};
 
 use super::queue::{Queue, Queued, Slurm, Template};
-use super::{Inline, Launcher, Local, Share, pages};
+use super::{Children, InProcess, Inline, Launcher, Local, Share, pages};
 use crate::compose::{Composed, Key, Node, Problem, Problems, Value, extract, text};
 
-/// A launcher with its options, as the manifest of a sweep keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case")]
-pub enum Choice {
-    /// In the process of the sweep.
-    Inline {
-        /// Jobs at a time; sweeps that began without the key had one.
-        #[serde(default = "one")]
-        n_jobs: u64,
-    },
-    /// Child processes on this machine.
-    Local(Local),
-    /// Jobs of Slurm.
-    Slurm(Box<Slurm>),
-    /// Jobs of any other queue.
-    Template(Template),
+variants! {
+    /// A launcher with its options, as the manifest of a sweep keeps it.
+    #[expect(clippy::large_enum_variant, reason = "a process has one of them")]
+    pub enum Choice {
+        /// In the process of the sweep.
+        Inline(Inline) = "inline",
+        /// Child processes on this machine.
+        Local(Local) = "local",
+        /// Jobs of Slurm.
+        Slurm(Slurm) = "slurm",
+        /// Jobs of any other queue.
+        Template(Template) = "template",
+    }
 }
 
 impl Choice {
+    /// What may stand at `hydra.launcher`, beside Hydra's own.
+    pub const KIND: Kind = Kind::Variants(Choice::VARIANTS);
+
     /// Makes this process ready to wait for many others, unless it does the jobs itself.
     pub fn get_ready(&self) {
-        if !matches!(self, Choice::Inline { .. }) {
+        if !matches!(self, Choice::Inline(_)) {
             pages::small();
         }
     }
-
-    /// The launchers that are here, and their keys.
-    pub const VARIANTS: &[Variant] = &[
-        Variant { name: "inline", fields: Inline::FIELDS },
-        Variant { name: "local", fields: Local::FIELDS },
-        Variant { name: "slurm", fields: Slurm::FIELDS },
-        Variant { name: "template", fields: Template::FIELDS },
-    ];
 
     /// What the `hydra` node of a composed configuration asks for. Hydra's own `basic` means child processes, one at a
     /// time.
@@ -52,10 +43,10 @@ impl Choice {
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
         let path = "hydra.launcher";
         let mut node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
-        let Some(target) = node.at("_target_") else { return extract::variant(path, &node, Choice::VARIANTS) };
+        let Some(target) = node.at("_target_") else { return extract::part(path, &node, &Choice::KIND) };
         let class = text(&target.value);
         if class.ends_with("BasicLauncher") {
-            return basic(&node).map(|()| Choice::Local(Local::default()));
+            return basic(&node).map(|()| Choice::Local(Local::basic()));
         }
         if class.ends_with("submitit_launcher.SlurmLauncher") {
             if let Some(map) = node.as_map_mut() {
@@ -64,7 +55,7 @@ impl Choice {
                 let name = map.insert(Key::from("name"), Node::builtin(Value::str("slurm")));
                 map.extend(name.map(|name| (Key::from("job_name"), name)));
             }
-            return extract::variant(path, &node, Choice::VARIANTS);
+            return extract::part(path, &node, &Choice::KIND);
         }
         let problem = Problem::new(format!("no launcher does here what `{class}` does in Python"));
         Err(problem.key(format!("{path}._target_")).trail(&target.trail).hint("hydra/launcher=local").into())
@@ -74,9 +65,9 @@ impl Choice {
     /// what several say at one time would be nobody's.
     pub fn launcher(&self, jobs: usize, bars: &MultiProgress) -> Arc<dyn Launcher> {
         match self {
-            Choice::Inline { .. } => Arc::new(Inline { screen: (jobs == 1).then(|| bars.clone()), adopts: true }),
-            Choice::Local(local) => Arc::new(local.clone()),
-            Choice::Slurm(slurm) => Arc::new(Queued::new(Arc::new((**slurm).clone()))),
+            Choice::Inline(_) => Arc::new(InProcess { screen: (jobs == 1).then(|| bars.clone()), adopts: true }),
+            Choice::Local(local) => Arc::new(Children { options: local.clone(), shown: false }),
+            Choice::Slurm(slurm) => Arc::new(Queued::new(Arc::new(slurm.clone()))),
             Choice::Template(template) => Arc::new(Queued::new(Arc::new(template.clone()))),
         }
     }
@@ -84,8 +75,8 @@ impl Choice {
     /// The queue that the jobs are handed in to, if they run elsewhere.
     pub fn queue(&self) -> Option<&dyn Queue> {
         match self {
-            Choice::Inline { .. } | Choice::Local(_) => None,
-            Choice::Slurm(slurm) => Some(&**slurm),
+            Choice::Inline(_) | Choice::Local(_) => None,
+            Choice::Slurm(slurm) => Some(slurm),
             Choice::Template(template) => Some(template),
         }
     }
@@ -93,7 +84,7 @@ impl Choice {
     /// Jobs at a time that this process waits for.
     pub fn slots(&self) -> usize {
         match self {
-            Choice::Inline { n_jobs } => usize::try_from(*n_jobs).unwrap_or(usize::MAX),
+            Choice::Inline(inline) => usize::try_from(inline.n_jobs).unwrap_or(usize::MAX),
             Choice::Local(local) => local.slots(),
             Choice::Slurm(_) | Choice::Template(_) => 1,
         }
@@ -105,7 +96,7 @@ impl Choice {
         let threads = match self {
             // Without the flag a job has one processor.
             Choice::Slurm(slurm) => Some(slurm.cpus_per_task.unwrap_or(1)),
-            Choice::Inline { .. } | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
+            Choice::Inline(_) | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
             Choice::Template(_) => None,
         };
         let one_gpu = matches!(self, Choice::Local(local) if !local.gpus.is_empty());
@@ -123,10 +114,6 @@ fn basic(node: &Node) -> Result<(), Problems> {
     Problems(keys.map(problem).collect()).or_ok(())
 }
 
-const fn one() -> u64 {
-    1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,23 +121,16 @@ mod tests {
 
     fn read(yaml: &str) -> Result<Choice, Problems> {
         let node = load_yaml(&"conf/x.yaml".into(), yaml).expect("a tree");
-        extract::variant("hydra.launcher", &node, Choice::VARIANTS)
+        extract::part("hydra.launcher", &node, &Choice::KIND)
     }
 
     #[test]
     fn options_are_typed_and_all_problems_come_at_once() {
         let whole = "{name: local, n_jobs: 3, gpus: [0], timeout_s: 1.5, retries: 1, fail_fast: true, stagger_s: 0}";
-        let options = Local {
-            n_jobs: Some(3),
-            gpus: vec![0],
-            timeout_s: Some(1.5),
-            retries: 1,
-            fail_fast: true,
-            stagger_s: 0.0,
-            shown: false,
-        };
+        let options =
+            Local { n_jobs: Some(3), gpus: vec![0], timeout_s: Some(1.5), retries: 1, fail_fast: true, stagger_s: 0.0 };
         assert_eq!(read(whole), Ok(Choice::Local(options)));
-        assert_eq!(read("{name: inline, n_jobs: 2}"), Ok(Choice::Inline { n_jobs: 2 }));
+        assert_eq!(read("{name: inline, n_jobs: 2}"), Ok(Choice::Inline(Inline { n_jobs: 2 })));
         let wrong = "{name: local, n_jobs: 0, gpus: [], retrys: 1, fail_fast: false, stagger_s: -1}";
         let problems = read(wrong).expect_err("wrong").to_string();
         for part in

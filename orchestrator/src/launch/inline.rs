@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use exp_api::Report;
-use exp_api::schema::{Field, at_least};
+use exp_api::schema::{at_least, group};
 use indicatif::MultiProgress;
 
 use super::child::{self, Conditions, Held};
@@ -15,26 +15,24 @@ use crate::status::Lock;
 use crate::work::Work;
 use crate::worker::{self, WorkerError};
 
+group! {
+    /// The options of `hydra/launcher=inline`.
+    pub struct Inline {
+        /// Jobs at a time, each on a thread of its own.
+        n_jobs: u64 => at_least(1);
+    }
+}
+
 /// Does jobs in this process. One that is a program, or whose environment or directory differs from
 /// this one's, gets a process all the same.
-pub struct Inline {
+pub struct InProcess {
     /// Where progress is shown; nowhere in a process whose launcher shows the outcome, or of jobs that run at one time.
     pub screen: Option<MultiProgress>,
     /// Whether a program is waited for that outlived the sweep which had started it.
     pub adopts: bool,
 }
 
-impl Inline {
-    /// Its keys beside `name`.
-    pub const FIELDS: &[Field] = &[Field {
-        name: "n_jobs",
-        kind: at_least(1),
-        nullable: false,
-        doc: "Jobs at a time, each on a thread of its own.",
-    }];
-}
-
-impl Launcher for Inline {
+impl Launcher for InProcess {
     fn pace(&self) -> Pace {
         Pace { stagger: Duration::ZERO, fail_fast: false }
     }

@@ -20,8 +20,8 @@ use std::time::Duration;
 use exp_api::{Report, Stop};
 
 pub use choice::Choice;
-pub use inline::Inline;
-pub use local::Local;
+pub use inline::{InProcess, Inline};
+pub use local::{Children, Local};
 
 use crate::worker::WorkerError;
 

@@ -1,7 +1,6 @@
 //! Which sweeper a configuration asks for: the node `hydra.sweeper`, typed.
 
-use exp_api::schema::{COUNT, Field, Kind, Variant, at_least};
-use serde::{Deserialize, Serialize};
+use exp_api::schema::{COUNT, Kind, at_least, choice, group};
 
 use super::{Random, Sampler, Space, Tpe};
 use crate::compose::{Composed, Node, Problem, Problems, Value, extract, text};
@@ -15,39 +14,48 @@ pub struct Choice {
     pub search: Option<Search>,
 }
 
-/// The options of a sweeper that searches, as the manifest of a sweep keeps them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Search {
-    /// `random` or `tpe`.
-    pub name: String,
-    /// The figure of a job that is looked at.
-    pub metric: String,
-    /// What is good.
-    pub direction: Direction,
-    /// How many points are tried.
-    pub n_trials: u64,
-    /// How many at a time; null: as many as the launcher has slots.
-    pub n_jobs: Option<u64>,
-    /// Seed of all draws.
-    pub seed: u64,
-    /// The step of the first rung of successive halving; null: no job is given up.
-    pub prune_from: Option<u64>,
-    /// Of how many jobs one goes on at each rung, and how much later the next rung is.
-    pub prune_factor: u64,
-    /// As in [`Choice`].
-    #[serde(rename = "where")]
-    pub filter: Option<String>,
+group! {
+    /// The options of a sweeper that searches, as the manifest of a sweep keeps them.
+    pub struct Search {
+        /// How points are chosen.
+        name: Method => Kind::Choice(Method::WORDS);
+        /// The figure of a job that is looked at.
+        metric: String => Kind::Text;
+        /// What is good.
+        direction: Direction => Kind::Choice(Direction::WORDS);
+        /// How many points are tried.
+        n_trials: u64 => at_least(1);
+        /// How many at a time. Null: as many as the launcher has slots.
+        n_jobs: Option<u64> => at_least(1), nullable;
+        /// Seed of all draws.
+        seed: u64 => COUNT;
+        /// The step of the first rung of successive halving. Null: no job is given up.
+        prune_from: Option<u64> => at_least(1), nullable;
+        /// Of how many jobs one goes on at each rung, and how much later the next rung is.
+        prune_factor: u64 => at_least(2);
+        /// Which points are tried: those of which this is true.
+        filter as "where": Option<String> => Kind::Text, nullable;
+    }
 }
 
-/// What is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Less.
-    Minimize,
-    /// More.
-    Maximize,
+choice! {
+    /// How points are chosen.
+    pub enum Method {
+        /// At random.
+        Random = "random",
+        /// By a tree-structured Parzen estimator.
+        Tpe = "tpe",
+    }
+}
+
+choice! {
+    /// What is good.
+    pub enum Direction {
+        /// Less.
+        Minimize = "minimize",
+        /// More.
+        Maximize = "maximize",
+    }
 }
 
 impl Direction {
@@ -60,27 +68,7 @@ impl Direction {
     }
 }
 
-const fn field(name: &'static str, kind: Kind, nullable: bool, doc: &'static str) -> Field {
-    Field { name, kind, nullable, doc }
-}
-
-/// The keys of a sweeper that searches, beside `name` and `params`.
-const SEARCH: &[Field] = &[
-    field("metric", Kind::Text, false, "The figure of a job that is looked at."),
-    field("direction", Kind::Choice(&["minimize", "maximize"]), false, "What is good."),
-    field("n_trials", at_least(1), false, "How many points are tried."),
-    field("n_jobs", at_least(1), true, "How many at a time. Null: as many as the launcher has slots."),
-    field("seed", COUNT, false, "Seed of all draws."),
-    field("prune_from", at_least(1), true, "The step of the first rung. Null: no job is given up."),
-    field("prune_factor", at_least(2), false, "Of how many jobs one goes on at each rung."),
-    field("where", Kind::Text, true, "Which points are tried: those of which this is true."),
-];
-
 impl Choice {
-    /// The sweepers that are here, and their keys.
-    pub const VARIANTS: &[Variant] =
-        &[Variant { name: "random", fields: SEARCH }, Variant { name: "tpe", fields: SEARCH }];
-
     /// What the `hydra` node of a composed configuration asks for. Hydra's own `basic` means a grid.
     ///
     /// # Errors
@@ -91,7 +79,7 @@ impl Choice {
         let Some(target) = node.at("_target_") else {
             // `params` spans the space: it is read with the overrides.
             node.as_map_mut().map(|map| map.shift_remove("params"));
-            let search: Search = extract::variant(path, &node, Choice::VARIANTS)?;
+            let search: Search = extract::part(path, &node, &Search::KIND)?;
             return Ok(Choice { filter: search.filter.clone(), search: Some(search) });
         };
         let class = text(&target.value);
@@ -114,6 +102,9 @@ impl Choice {
 }
 
 impl Search {
+    /// What may stand at `hydra.sweeper`, beside Hydra's own.
+    pub const KIND: Kind = Kind::Group(Search::FIELDS);
+
     /// How many jobs run at a time, of those that a launcher has slots for.
     pub fn slots(&self, slots: usize) -> usize {
         self.n_jobs.map_or(slots, |n| usize::try_from(n).unwrap_or(usize::MAX))
@@ -126,9 +117,9 @@ impl Search {
 
     /// What chooses points of a space.
     pub fn sampler(&self, space: &Space) -> Box<dyn Sampler> {
-        match self.name.as_str() {
-            "random" => Box::new(Random::new(space, self.seed)),
-            _ => Box::new(Tpe::new(space, self.seed)),
+        match self.name {
+            Method::Random => Box::new(Random::new(space, self.seed)),
+            Method::Tpe => Box::new(Tpe::new(space, self.seed)),
         }
     }
 }
@@ -141,7 +132,7 @@ mod tests {
     #[test]
     fn options_are_typed() {
         let read = |yaml: &str| -> Result<Search, Problems> {
-            extract::variant("hydra.sweeper", &load_yaml(&"x".into(), yaml).expect("a tree"), Choice::VARIANTS)
+            extract::part("hydra.sweeper", &load_yaml(&"x".into(), yaml).expect("a tree"), &Search::KIND)
         };
         let whole = "{name: tpe, metric: fd_pixel, direction: maximize, n_trials: 7, n_jobs: null, seed: 1, \
                      prune_from: null, prune_factor: 3, where: null}";

@@ -244,7 +244,7 @@ mod tests {
 
     fn sweep(root: &Path, jobs: usize) -> SweepDir {
         let entry = |n: usize| Entry { dir: n.to_string().into(), words: format!("seed={n}"), point: Vec::new() };
-        let launcher = Choice::Local(Local::default());
+        let launcher = Choice::Local(Local::basic());
         for n in 0..jobs {
             std::fs::create_dir(root.join(n.to_string())).unwrap();
         }

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use exp_api::schema::{COUNT, Field, Kind, POSITIVE, at_least};
-use serde::{Deserialize, Serialize};
+use exp_api::schema::{COUNT, Kind, POSITIVE, at_least, group};
 use serde_json::{Map, Value};
 
 use super::{Known, Queue, QueueError, call, requeue, script};
@@ -16,115 +15,65 @@ use super::{Known, Queue, QueueError, call, requeue, script};
 /// The largest array of a cluster that does not tell.
 const ARRAY: usize = 1001;
 
-/// The options of `hydra/launcher=slurm`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slurm {
-    /// `--partition`.
-    pub partition: Option<String>,
-    /// `--qos`.
-    pub qos: Option<String>,
-    /// `--account`.
-    pub account: Option<String>,
-    /// `--comment`.
-    pub comment: Option<String>,
-    /// `--constraint`.
-    pub constraint: Option<String>,
-    /// `--exclude`.
-    pub exclude: Option<String>,
-    /// `--nodelist`.
-    pub nodelist: Option<String>,
-    /// `--gres`.
-    pub gres: Option<String>,
-    /// `--gpus-per-node`.
-    pub gpus_per_node: Option<u64>,
-    /// `--gpus-per-task`.
-    pub gpus_per_task: Option<u64>,
-    /// `--cpus-per-task`; also the threads of a run that does not say how many it wants.
-    pub cpus_per_task: Option<u64>,
-    /// `--cpus-per-gpu`.
-    pub cpus_per_gpu: Option<u64>,
-    /// `--mem`, in GiB.
-    pub mem_gb: Option<f64>,
-    /// `--mem-per-gpu`.
-    pub mem_per_gpu: Option<String>,
-    /// `--mem-per-cpu`.
-    pub mem_per_cpu: Option<String>,
-    /// `--nodes`: one.
-    pub nodes: u64,
-    /// `--ntasks-per-node`: one.
-    pub tasks_per_node: u64,
-    /// `--time`, in minutes.
-    pub timeout_min: u64,
-    /// `--job-name`; `name` in submitit.
-    pub job_name: String,
-    /// How many jobs of an array run at a time.
-    pub array_parallelism: u64,
-    /// Shell lines before the job.
-    pub setup: Option<Vec<String>>,
-    /// Whether the log holds both streams.
-    pub stderr_to_stdout: bool,
-    /// How many seconds before its time is up a job is told, to write a checkpoint.
-    pub signal_delay_s: u64,
-    /// How often a job whose time was up is queued again; null: until it is done.
-    pub max_num_timeout: Option<u64>,
-    /// Other flags of sbatch.
-    pub additional_parameters: Map<String, Value>,
-    /// Of submitit; logs are in the directory of the sweep here.
-    pub submitit_folder: Option<String>,
+group! {
+    /// The options of `hydra/launcher=slurm`.
+    pub struct Slurm {
+        /// The flag `--partition` of sbatch.
+        partition: Option<String> => Kind::Text, nullable;
+        /// The flag `--qos` of sbatch.
+        qos: Option<String> => Kind::Text, nullable;
+        /// The flag `--account` of sbatch.
+        account: Option<String> => Kind::Text, nullable;
+        /// The flag `--comment` of sbatch.
+        comment: Option<String> => Kind::Text, nullable;
+        /// The flag `--constraint` of sbatch.
+        constraint: Option<String> => Kind::Text, nullable;
+        /// The flag `--exclude` of sbatch.
+        exclude: Option<String> => Kind::Text, nullable;
+        /// The flag `--nodelist` of sbatch.
+        nodelist: Option<String> => Kind::Text, nullable;
+        /// The flag `--gres` of sbatch.
+        gres: Option<String> => Kind::Text, nullable;
+        /// The flag `--gpus-per-node` of sbatch.
+        gpus_per_node: Option<u64> => at_least(1), nullable;
+        /// The flag `--gpus-per-task` of sbatch.
+        gpus_per_task: Option<u64> => at_least(1), nullable;
+        /// The flag `--cpus-per-task` of sbatch; also the threads of a run that does not say how many it wants.
+        cpus_per_task: Option<u64> => at_least(1), nullable;
+        /// The flag `--cpus-per-gpu` of sbatch.
+        cpus_per_gpu: Option<u64> => at_least(1), nullable;
+        /// Memory, in GiB: `--mem`.
+        mem_gb: Option<f64> => POSITIVE, nullable;
+        /// The flag `--mem-per-gpu` of sbatch.
+        mem_per_gpu: Option<String> => Kind::Text, nullable;
+        /// The flag `--mem-per-cpu` of sbatch.
+        mem_per_cpu: Option<String> => Kind::Text, nullable;
+        /// A run is on one node.
+        nodes: u64 => ONE;
+        /// A run is one process.
+        tasks_per_node: u64 => ONE;
+        /// Minutes that a job may take at a time.
+        timeout_min: u64 => at_least(1);
+        /// The name in the queue; `name` in submitit.
+        job_name: String => Kind::Text;
+        /// How many jobs of an array run at a time.
+        array_parallelism: u64 => at_least(1);
+        /// Shell lines before the job.
+        setup: Option<Vec<String>> => Kind::List { item: &Kind::Text, min: 0 }, nullable;
+        /// Whether the log holds both streams.
+        stderr_to_stdout: bool => Kind::Bool;
+        /// How many seconds before its time is up a job is told, to write a checkpoint.
+        signal_delay_s: u64 => COUNT;
+        /// How often a job whose time was up is queued again. Null: until it is done.
+        max_num_timeout: Option<u64> => COUNT, nullable;
+        /// Other flags of sbatch.
+        additional_parameters: Map<String, Value> => Kind::Free;
+        /// Of submitit; logs are in the directory of the sweep here.
+        submitit_folder: Option<String> => Kind::Text, nullable;
+    }
 }
 
 impl Slurm {
-    /// Its keys.
-    pub const FIELDS: &[Field] = &[
-        text("partition"),
-        text("qos"),
-        text("account"),
-        text("comment"),
-        text("constraint"),
-        text("exclude"),
-        text("nodelist"),
-        text("gres"),
-        number("gpus_per_node"),
-        number("gpus_per_task"),
-        number("cpus_per_task"),
-        number("cpus_per_gpu"),
-        Field { name: "mem_gb", kind: POSITIVE, nullable: true, doc: "Memory in GiB." },
-        text("mem_per_gpu"),
-        text("mem_per_cpu"),
-        Field { name: "nodes", kind: ONE, nullable: false, doc: "A run is on one node." },
-        Field { name: "tasks_per_node", kind: ONE, nullable: false, doc: "A run is one process." },
-        Field {
-            name: "timeout_min",
-            kind: at_least(1),
-            nullable: false,
-            doc: "Minutes that a job may take at a time.",
-        },
-        Field { name: "job_name", kind: Kind::Text, nullable: false, doc: "The name in the queue." },
-        Field { name: "array_parallelism", kind: at_least(1), nullable: false, doc: "How many run at a time." },
-        Field { name: "setup", kind: LINES, nullable: true, doc: "Shell lines before the job." },
-        Field {
-            name: "stderr_to_stdout",
-            kind: Kind::Bool,
-            nullable: false,
-            doc: "Whether the log holds both streams.",
-        },
-        Field {
-            name: "signal_delay_s",
-            kind: COUNT,
-            nullable: false,
-            doc: "When a job is told, before its time is up.",
-        },
-        Field {
-            name: "max_num_timeout",
-            kind: COUNT,
-            nullable: true,
-            doc: "How often it is queued again. Null: always.",
-        },
-        Field { name: "additional_parameters", kind: Kind::Free, nullable: false, doc: "Other flags of sbatch." },
-        text("submitit_folder"),
-    ];
-
     /// The lines of a script that sbatch reads, for an array of `count` jobs whose logs are in `folder`.
     fn head(&self, folder: &Path, count: usize) -> Vec<String> {
         let shown = |value: &dyn std::fmt::Display| Some(value.to_string());
@@ -261,15 +210,6 @@ fn largest_array() -> usize {
 }
 
 const ONE: Kind = Kind::Int { min: 1, max: 1 };
-const LINES: Kind = Kind::List { item: &Kind::Text, min: 0 };
-
-const fn text(name: &'static str) -> Field {
-    Field { name, kind: Kind::Text, nullable: true, doc: "The flag of sbatch." }
-}
-
-const fn number(name: &'static str) -> Field {
-    Field { name, kind: at_least(1), nullable: true, doc: "The flag of sbatch." }
-}
 
 #[cfg(test)]
 mod tests {

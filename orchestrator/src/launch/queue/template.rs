@@ -4,43 +4,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use exp_api::schema::{Field, Kind};
-use serde::{Deserialize, Serialize};
+use exp_api::schema::{Kind, group};
 
 use super::script::{self, quoted};
 use super::{Known, Queue, QueueError, call};
 
-/// The options of `hydra/launcher=template`: commands for `sh -c`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Template {
-    /// Hands in `{script}`, whose output is to go to `{log}`; the last line that it prints is the queue's name for the job.
-    pub submit: String,
-    /// Takes jobs `{ids}` out of the queue; null: that cannot be done.
-    pub cancel: Option<String>,
-    /// Prints the names of those of `{ids}` that wait or run, one a line; null: the queue cannot be asked.
-    pub query: Option<String>,
-    /// Shell lines before the job.
-    pub setup: Vec<String>,
-}
-
-impl Template {
-    /// Its keys beside `name`.
-    pub const FIELDS: &[Field] = &[
-        command("submit", false, "Hands in {script}, with its output to {log}; prints the name of the job."),
-        command("cancel", true, "Takes {ids} out of the queue."),
-        command("query", true, "Prints those of {ids} that wait or run."),
-        Field {
-            name: "setup",
-            kind: Kind::List { item: &Kind::Text, min: 0 },
-            nullable: false,
-            doc: "Shell lines before the job.",
-        },
-    ];
-}
-
-const fn command(name: &'static str, nullable: bool, doc: &'static str) -> Field {
-    Field { name, kind: Kind::Text, nullable, doc }
+group! {
+    /// The options of `hydra/launcher=template`: commands for `sh -c`.
+    pub struct Template {
+        /// Hands in `{script}`, whose output is to go to `{log}`; the last line that it prints is the queue's name for the job.
+        submit: String => Kind::Text;
+        /// Takes jobs `{ids}` out of the queue. Null: that cannot be done.
+        cancel: Option<String> => Kind::Text, nullable;
+        /// Prints the names of those of `{ids}` that wait or run, one a line. Null: the queue cannot be asked.
+        query: Option<String> => Kind::Text, nullable;
+        /// Shell lines before the job.
+        setup: Vec<String> => Kind::List { item: &Kind::Text, min: 0 };
+    }
 }
 
 impl Queue for Template {
