@@ -13,6 +13,10 @@ fn main() {
         panic!("torch-sys does not say where libtorch is; run backends/tch/install");
     };
     println!("cargo:rerun-if-changed={}", found.display());
+    // The link itself, too: what it points to next may be older than the last build.
+    if let Some(link) = found.parent().filter(|folder| folder.is_symlink()) {
+        println!("cargo:rerun-if-changed={}", link.display());
+    }
     // The link may move; the program stays with what it was linked to.
     let lib = found.canonicalize().unwrap_or(found);
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", lib.display());

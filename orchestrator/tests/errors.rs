@@ -112,6 +112,13 @@ fn all_problems_come_at_once() {
     assert!(ended.err.matches("error: ").count() >= 3, "{}", ended.err);
     // A sweep is refused as a whole, before its first job, and says which one.
     refused(&["-m", "train.steps=5,0"], &["in the job `train.steps=0`:", "train.steps: ", "found 0"]);
+    // All jobs, and what is the same in several of them once.
+    let both = ["in the job `train.lr=1 train.batch=0`, and in 1 more:", "in the job `train.lr=-1 train.batch=16`, and"];
+    refused(&["-m", "train.lr=1,-1", "train.batch=16,0"], &both);
+    let looked = Scratch::new().exp(&["-m", "train.lr=1,-1", "train.batch=16,0", "--dry-run"]);
+    looked.says(&both);
+    assert_eq!((looked.code, looked.out.as_str()), (Some(2), "#0 : train.lr=1 train.batch=16\n"), "the right ones");
+    refused(&["-m", "loss=l2,nope", "train.batch=0,16"], &["in the job `loss=l2 train.batch=0`:", "nope"]);
     refused(&["-m", "notes=a", "loss=l2,nope"], &["in the job `notes=a loss=nope`:", "nope"]);
     // Also where it is only looked at.
     let words = ["-m", "hydra/launcher=local", "hydra.launcher.n_jobs=0", "seed=1,2", "--dry-run"];

@@ -175,6 +175,8 @@ fn a_run_is_done_once_more() {
     assert_eq!((&spec["spec"]["seed"], &spec["spec"]["train"]["steps"]), (&5.into(), &4.into()));
     let words = text(scratch.path("third/.hydra/overrides.yaml"));
     assert_eq!(words, text(first.join(".hydra/overrides.yaml")) + "- train.steps=4\n", "what it is, can be said again");
+    let looked = scratch.ok(&["--experimental-rerun", "first", "train.steps=4", "hydra.run.dir=fourth", "--dry-run"]);
+    assert!(looked.out.contains("\n  steps: 4\n") && !scratch.path("fourth").exists(), "{}", looked.out);
     let none = scratch.exp(&["--experimental-rerun", "nowhere"]);
     assert_eq!(none.code, Some(2));
     none.says(&["nowhere is no run directory"]);

@@ -41,7 +41,7 @@ impl Backend for BurnBackend {
             problems.push(Problem::new("backend.precision", "expected f32: the burn backend has no other"));
         }
         for (key, name) in train::named_devices(spec) {
-            problems.extend(BurnEngine::open(name).err().map(|error| Problem::new(key, error.to_string())));
+            problems.extend(BurnEngine::find(name).err().map(|error| Problem::new(key, error.to_string())));
         }
         problems
     }

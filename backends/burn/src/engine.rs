@@ -37,6 +37,11 @@ pub enum OpenError {
 }
 
 impl BurnEngine {
+    /// Whether the device of this name can be used, so far as that shows without starting it.
+    pub(crate) fn find(device: &str) -> Result<(), OpenError> {
+        if device == "cpu" { Ok(()) } else { gpu::find(device).map(drop) }
+    }
+
     /// Opens the device of this name.
     pub fn open(device: &str) -> Result<BurnEngine, OpenError> {
         let device = match device {

@@ -8,6 +8,10 @@ use crate::OpenError;
 
 type Answer<T = DispatchTensor> = Option<T>;
 
+pub(crate) fn find(name: &str) -> Result<usize, OpenError> {
+    Err(OpenError::NoDevice(name.to_owned()))
+}
+
 pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
     Err(OpenError::NoDevice(name.to_owned()))
 }

@@ -29,7 +29,7 @@ fn words(error: &TchError) -> String {
         .fold(text.as_str(), |text, mark| text.split(mark).next().unwrap_or(text));
     let cause = cause.trim().trim_end_matches('.');
     let advice = if cause.contains("out of memory") || cause.contains("can't allocate memory") {
-        "; a smaller train.micro_batch needs less memory"
+        "; training needs less with a smaller train.micro_batch"
     } else if cause.contains("driver version is insufficient") || cause.contains("driver on your system is too old") {
         "; libtorch here is built for CUDA 13, which needs driver 580 or newer"
     } else if cause.contains("no kernel image is available") {
@@ -54,17 +54,17 @@ mod tests {
             "CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB free. Including non-PyTorch memory, more";
         assert_eq!(
             torch(full),
-            "CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB free; a smaller train.micro_batch needs less memory"
+            "CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB free; training needs less with a smaller train.micro_batch"
         );
         assert!(
             torch("CUDA out of memory. Tried to allocate 2 GiB.")
-                .ends_with("smaller train.micro_batch needs less memory")
+                .ends_with("training needs less with a smaller train.micro_batch")
         );
         assert!(torch("CUDA error: CUDA driver version is insufficient").contains("driver 580"));
     }
 
     #[test]
-    #[should_panic(expected = "a smaller train.micro_batch")]
+    #[should_panic(expected = "with a smaller train.micro_batch")]
     fn memory_that_is_not_there_is_a_panic_with_advice() {
         let huge = [1 << 40, 1 << 15];
         let _ = done(tch::Tensor::f_empty(huge, (tch::Kind::Float, tch::Device::Cpu)));

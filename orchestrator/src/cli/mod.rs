@@ -4,17 +4,18 @@
 //! that takes a directory begin with that directory. Flags may stand anywhere, in Hydra's spelling.
 
 mod asked;
+mod flags;
 pub mod help;
 mod look;
 
 pub use asked::{Cfg, Completion, Info, Shell};
+pub use flags::Flags;
 pub use look::{Diff, Export, Gc, LOOKS, Look, Ls, Man, Note, Plot, Report, Rm, Show, Sync, Tag, Tracker, Ui};
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ArgAction, CommandFactory, Parser};
-use exp_api::spec::Which;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use crate::compose::problem::nearest;
 
@@ -56,100 +57,28 @@ pub enum Command {
     Help(&'static str),
 }
 
+impl Command {
+    /// The word that stands for it, of those that share the flags of a run; a run itself has none.
+    fn word(&self) -> Option<&'static str> {
+        match self {
+            Command::Run | Command::Look(_) | Command::Help(_) => None,
+            Command::Resume(_) => Some("resume"),
+            Command::Why(_) => Some("why"),
+            Command::Doctor => Some("doctor"),
+            Command::Sample(_) => Some("sample"),
+            Command::Eval(_) => Some("eval"),
+            Command::Inspect(_) => Some("data inspect"),
+            Command::Watch(_) => Some("watch"),
+            Command::Worker(_) => Some("worker"),
+        }
+    }
+}
+
 /// The commands, as they are typed.
 pub const COMMANDS: [&str; 21] = [
     "data", "diff", "doctor", "eval", "export", "gc", "ls", "man", "note", "plot", "report", "resume", "rm", "sample",
     "show", "sync", "tag", "ui", "watch", "why", "worker",
 ];
-
-/// The flags.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Parser)]
-#[command(
-    // Of a flag that is given twice the last one counts, as with Hydra.
-    args_override_self = true,
-    name = "exp",
-    version,
-    infer_long_args = true,
-    disable_help_flag = true,
-    about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp ls|show|diff|report|plot|ui|sync|export|tag|note|rm|gc ...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
-    after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
-                  Start: exp +experiment=quickstart"
-)]
-pub struct Flags {
-    /// A command and its directory, then overrides.
-    #[arg(hide = true)]
-    words: Vec<String>,
-    /// Show the groups with their options, and the configuration, and stop.
-    #[arg(short, long)]
-    pub help: bool,
-    /// Show the flags, and the groups of the `hydra` node, and stop.
-    #[arg(long)]
-    pub hydra_help: bool,
-    /// Run once; what happens anyway, unless `hydra.mode` says MULTIRUN.
-    #[arg(short, long, group = "what")]
-    pub run: bool,
-    /// Run once for each combination of comma-separated values.
-    #[arg(short, long, group = "what")]
-    pub multirun: bool,
-    /// Show the composed configuration and stop.
-    #[arg(short, long, value_name = "PART", group = "what")]
-    pub cfg: Option<Cfg>,
-    /// Show how the configuration comes about, and stop.
-    #[arg(short, long, value_name = "WHAT", num_args = 0..=1, default_missing_value = "all", group = "what")]
-    pub info: Option<Info>,
-    /// Print what a shell needs to complete words: install=SHELL or uninstall=SHELL, of bash, zsh and fish.
-    #[arg(long, value_name = "ACTION=SHELL", value_parser = Completion::parse, group = "what")]
-    pub shell_completion: Option<Completion>,
-    /// With --cfg or --help: replace interpolations by their values.
-    #[arg(long)]
-    pub resolve: bool,
-    /// With --cfg: say behind each value who set it.
-    #[arg(long, requires = "cfg")]
-    pub origins: bool,
-    /// With --cfg: only the part below this path.
-    #[arg(short, long, value_name = "PATH")]
-    pub package: Option<String>,
-    /// Compose and check everything, start nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// With resume, sample and eval: a key that may differ from the frozen spec, such as dataset.dir.
-    #[arg(long, value_name = "KEY", action = ArgAction::Append)]
-    pub allow: Vec<String>,
-    /// With sample and eval: whose weights: last, best, best:FIGURE or a step.
-    #[arg(long, value_name = "WHICH")]
-    pub checkpoint: Option<Which>,
-    /// With resume, of a sweep: also try the jobs again that failed.
-    #[arg(long)]
-    pub retry_failed: bool,
-    /// With --multirun: do not repeat what a finished run has done.
-    #[arg(long, requires = "multirun")]
-    pub skip_done: bool,
-    /// Run once more what a run directory holds, in a new directory; overrides change its frozen spec.
-    #[arg(long, value_name = "DIR", group = "what")]
-    pub experimental_rerun: Option<PathBuf>,
-    /// The configuration directory, instead of ./conf.
-    #[arg(long, visible_alias = "cp", value_name = "DIR")]
-    pub config_path: Option<PathBuf>,
-    /// The primary configuration, instead of `config`.
-    #[arg(long, visible_alias = "cn", value_name = "NAME")]
-    pub config_name: Option<String>,
-    /// One more directory of configuration.
-    #[arg(long, visible_alias = "cd", value_name = "DIR")]
-    pub config_dir: Option<PathBuf>,
-}
-
-impl Flags {
-    /// The flags that say where configuration is, alone.
-    pub fn of_configuration(name: Option<&str>, path: Option<&Path>, dir: Option<&Path>) -> Flags {
-        Flags {
-            config_name: name.map(str::to_owned),
-            config_path: path.map(Path::to_owned),
-            config_dir: dir.map(Path::to_owned),
-            ..Flags::default()
-        }
-    }
-}
 
 impl Cli {
     /// Parses argv without the program's name.
@@ -168,14 +97,7 @@ impl Cli {
             let look = Look::try_parse_from(std::iter::once("exp".to_owned()).chain(args))?;
             return Ok(Cli { command: Command::Look(look), overrides: Vec::new(), flags: Flags::default() });
         }
-        let mut flags = Flags::try_parse_from(std::iter::once("exp".to_owned()).chain(args)).map_err(explained)?;
-        if flags.resolve && flags.cfg.is_none() && !flags.help {
-            return Err(wrong("--resolve goes with --cfg or --help".to_owned()));
-        }
-        if flags.package.is_some() && flags.cfg.is_none() && flags.info.is_none() {
-            return Err(wrong("--package goes with --cfg".to_owned()));
-        }
-        let mut words = std::mem::take(&mut flags.words);
+        let (flags, mut words) = Flags::parsed(args)?;
         if let Some(text) = words.first().filter(|_| flags.help).and_then(|word| help::of(word)) {
             return Ok(Cli { command: Command::Help(text), overrides: Vec::new(), flags: Flags::default() });
         }
@@ -218,24 +140,9 @@ impl Cli {
         if let Some(word) = words.iter().find(|word| !is_override(word)) {
             return Err(wrong(format!("`{word}` is no override: write key=value, +key=value or ~key")));
         }
+        flags.check(&command).map_err(wrong)?;
         Ok(Cli { command, overrides: words, flags })
     }
-}
-
-/// An unknown flag may be a misspelt one, or a key that wants no dashes.
-fn explained(error: clap::Error) -> clap::Error {
-    let (ErrorKind::UnknownArgument, Some(ContextValue::String(flag))) =
-        (error.kind(), error.get(ContextKind::InvalidArg).cloned())
-    else {
-        return error;
-    };
-    let command = Flags::command();
-    let known: Vec<&str> = command.get_arguments().filter_map(clap::Arg::get_long).collect();
-    let key = flag.trim_start_matches('-');
-    wrong(match nearest(key, &known) {
-        Some(near) => format!("there is no flag `{flag}`; did you mean `--{near}`?"),
-        None => format!("there is no flag `{flag}`; a value is set without dashes: {key}=VALUE"),
-    })
 }
 
 fn unknown(word: &str) -> String {
@@ -266,7 +173,7 @@ mod tests {
             // The word after a command is a path, even if it looks like an override.
             ("sample loss.lambda=0.1 sample.n=4", Command::Sample("loss.lambda=0.1".into()), vec!["sample.n=4"]),
             ("doctor a=1", Command::Doctor, vec!["a=1"]),
-            ("--dry-run worker d", Command::Worker("d".into()), vec![]),
+            ("worker d", Command::Worker("d".into()), vec![]),
             ("resume --help", Command::Help(help::of("resume").unwrap()), vec![]),
         ] {
             let cli = parse(line).unwrap();
@@ -304,6 +211,12 @@ mod tests {
             ("a=1 b", "`b` is no override"),
             ("--resolve", "--cfg"),
             ("-p train", "--cfg"),
+            ("resume d --dry-run", "--dry-run says nothing to `exp resume`"),
+            ("--cfg job sample d", "--cfg"),
+            ("eval d -m", "--multirun"),
+            ("resume d --checkpoint best", "--checkpoint"),
+            ("--retry-failed a=1", "--retry-failed says nothing to a run"),
+            ("--allow train.lr", "--allow"),
             ("--cgf job", "did you mean `--cfg`?"),
             ("--lr=3", "without dashes: lr=VALUE"),
         ] {

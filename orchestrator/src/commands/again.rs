@@ -11,12 +11,13 @@ use super::Failure;
 use super::run::{composed, place, run_one};
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
-use crate::compose::{Library, Mode, Node, Override, Problem, World, extract};
+use crate::compose::{Library, Mode, Node, Override, Problem, View, World, extract};
 use crate::history::overrides;
 use crate::launch::Share;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
+use crate::screen::answer;
 use crate::sweep_dir::SweepDir;
 use crate::work::Work;
 use crate::worker::WorkerError;
@@ -114,6 +115,10 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
     let place = place(&composed)?;
     composed.set_output_dir(place.path());
     let mut process = Process::of(&composed)?;
+    if cli.flags.dry_run {
+        answer(composed.print(&View::default())?)?;
+        return Ok(());
+    }
     let work = Job { task: Task::Train, spec }.into();
     let code = git::snapshot(&world.cwd);
     let run = RunDir::create(&place)?;

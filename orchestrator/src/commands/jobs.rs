@@ -8,14 +8,13 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use super::Failure;
 use super::spec::typed;
 use crate::cli::Flags;
-use crate::compose::{Composed, Library, Mode, Problem, Problems, Request, World, compose};
+use crate::compose::{Composed, Library, Mode, Problems, Request, World, compose};
 use crate::finished::Finished;
 use crate::git;
 use crate::launch::Share;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
-use crate::screen::warn;
 use crate::sweep::Filter;
 use crate::sweep_dir::Entry;
 use crate::work::Work;
@@ -73,41 +72,39 @@ impl<'a> Maker<'a> {
         let (library, world, config_name) = (self.library, self.world, self.config_name.as_str());
         let job = Some(number);
         let request = Request { library, config_name, overrides: &overrides, mode: Mode::Run, job, world };
-        let composed = compose(&request).inspect_err(|_| name(&point))?;
+        let composed = compose(&request).map_err(|problems| problems.in_job(&point))?;
         let wanted = match &self.filter {
-            Some(filter) => filter.accepts(&composed)?,
+            Some(filter) => filter.accepts(&composed).map_err(|problems| problems.in_job(&point))?,
             None => true,
         };
         Ok(wanted.then_some(composed))
     }
 
-    /// Tries whether composed jobs could be placed in the directory of their sweep.
+    /// Tries whether a composed job could be placed in the directory of its sweep.
     ///
     /// # Errors
-    /// All that is wrong with the first one that is wrong.
-    pub(super) fn check(&self, sweep: &Path, jobs: &mut [Composed]) -> Result<(), Problems> {
-        for job in &mut *jobs {
-            directory(sweep, job)?;
-        }
-        self.typed(jobs)?;
-        jobs.iter().try_for_each(|job| {
-            let process = Process::of(job).inspect_err(|_| name(&job.task_overrides));
-            process.map(drop)
-        })
+    /// All that is wrong with it.
+    pub(super) fn check(&self, sweep: &Path, job: &mut Composed) -> Result<(), Problems> {
+        directory(sweep, job)?;
+        self.typed(std::slice::from_ref(job))?;
+        Process::of(job).map(drop).map_err(|problems| problems.in_job(&job.task_overrides))
     }
 
     fn typed(&self, jobs: &[Composed]) -> Result<Vec<Work>, Problems> {
         let typed = |jobs: &[Composed]| typed(jobs, self.share, &self.registry);
-        typed(jobs).inspect_err(|_| {
-            let wrong = jobs.iter().find(|job| typed(std::slice::from_ref(*job)).is_err());
-            wrong.iter().for_each(|job| name(&job.task_overrides));
+        // Of one job only is it known which one is wrong.
+        let alone = |job: &Composed| Some(typed(std::slice::from_ref(job)).err()?.in_job(&job.task_overrides));
+        typed(jobs).map_err(|_| {
+            let mut all = Problems::default();
+            jobs.iter().filter_map(alone).for_each(|problems| all.merge(problems));
+            all
         })
     }
 
     /// Makes the directories of jobs in that of their sweep, in order. A job that a finished run has done gets that run's.
     ///
     /// # Errors
-    /// What is wrong with the first one that is wrong; a directory cannot be made.
+    /// What is wrong with them; a directory cannot be made.
     pub(super) fn place<'b>(&'b self, sweep: &'b Path, mut jobs: Vec<Composed>) -> Result<Placed<'b>, Failure> {
         let dirs = jobs.iter_mut().map(|job| directory(sweep, job)).collect::<Result<Vec<_>, _>>()?;
         let works = self.typed(&jobs)?;
@@ -133,18 +130,14 @@ impl<'a> Maker<'a> {
 ///
 /// # Errors
 /// The directory has no value.
-fn directory(sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problem> {
-    let subdir = job.text("hydra.sweep.subdir").inspect_err(|_| name(&job.task_overrides))?;
+fn directory(sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problems> {
+    let subdir = job.text("hydra.sweep.subdir");
+    let subdir = subdir.map_err(|problem| Problems::from(problem).in_job(&job.task_overrides))?;
     // A suffix that it may get must not make `._1` of `.`, which nobody would look into.
     let dir =
         sweep.join(Path::new(&subdir).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>());
     job.set_output_dir(&dir);
     Ok(dir)
-}
-
-/// Says of which job an error is that follows.
-fn name(words: &[String]) {
-    warn(format_args!("in the job `{}`:", words.join(" ")));
 }
 
 /// Jobs that have an empty directory each.

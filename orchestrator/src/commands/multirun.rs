@@ -1,6 +1,7 @@
 //! A sweep from the command line: its jobs composed, checked and frozen, which `sweep` then runs; or `search` makes them one
 //! after another.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
@@ -20,6 +21,8 @@ use crate::sweep_dir::{Entry, Manifest, Recipe, SweepDir};
 
 /// How many jobs are checked at a time: a backend may be a process, and a composed job takes memory.
 const TOGETHER: usize = 32;
+/// Of so many problems a sweep's are told: nobody reads more.
+const TOLD_PROBLEMS: usize = 20;
 
 /// Makes a sweep and runs it; or only lists it.
 pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
@@ -71,7 +74,16 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let grid = expand(&master.sweep_words(), library, 0)?;
     let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     let dir = make()?;
-    let jobs = frozen(&maker, &grid, &dir).inspect_err(|_| clear(&dir, &there))?;
+    let jobs = frozen(&maker, &grid, &dir).map_err(|failure| {
+        clear(&dir, &there);
+        match failure {
+            // What is wrong with those behind the first ones as well.
+            Failure::Configuration(_) => {
+                tried(&maker, &grid, Some(place.path()), |_, _| Ok(())).err().unwrap_or(failure)
+            }
+            failure => failure,
+        }
+    })?;
     if jobs.is_empty() {
         screen::warn("warning: no job is left of this sweep");
     }
@@ -158,24 +170,52 @@ fn dry_run(
         let space = Space::of(&master.sweep_words(), library)?;
         let mut job = search::first(maker, search, &space)?;
         if let Some(sweep) = sweep {
-            maker.check(sweep, std::slice::from_mut(&mut job))?;
+            maker.check(sweep, &mut job)?;
         }
         let rest = search.n_trials - 1;
         let text = format!("#0 : {}\n{rest} more, chosen by {}\n", job.task_overrides.join(" "), search.name.word());
         return Ok(answer(text)?);
     }
-    let mut number = 0;
-    for point in expand(&master.sweep_words(), library, 0)?.points() {
-        let words = point.join(" ");
-        let Some(mut job) = maker.compose(point, number)? else { continue };
-        if let Some(sweep) = sweep {
-            maker.check(sweep, std::slice::from_mut(&mut job))?;
-        }
-        answer(format_args!("#{number} : {words}\n"))?;
-        number += 1;
-    }
+    let grid = expand(&master.sweep_words(), library, 0)?;
+    let number = tried(maker, &grid, sweep, |number, words| answer(format_args!("#{number} : {words}\n")))?;
     if number == 0 {
         screen::warn("warning: no job is left of this sweep");
     }
     Ok(())
+}
+
+/// Composes all jobs of a grid, and tries whether they could be placed in a sweep; `told` gets the number and the overrides of
+/// those that are right. How many they are.
+///
+/// # Errors
+/// All that is wrong with the others; of very much, the first part.
+fn tried(
+    maker: &Maker,
+    grid: &Grid,
+    sweep: Option<&Path>,
+    told: impl Fn(usize, &str) -> io::Result<()>,
+) -> Result<usize, Failure> {
+    let (mut wrong, mut number) = (Problems::default(), 0);
+    for point in grid.points() {
+        if wrong.0.len() >= TOLD_PROBLEMS {
+            break;
+        }
+        let words = point.join(" ");
+        let right = maker.compose(point, number).and_then(|job| {
+            let Some(mut job) = job else { return Ok(false) };
+            sweep.map_or(Ok(()), |sweep| maker.check(sweep, &mut job)).map(|()| true)
+        });
+        match right {
+            Ok(true) => {
+                told(number, &words)?;
+                number += 1;
+            }
+            Ok(false) => {}
+            Err(problems) => {
+                wrong.merge(problems);
+                number += 1;
+            }
+        }
+    }
+    Ok(wrong.or_ok(number)?)
 }

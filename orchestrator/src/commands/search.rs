@@ -28,7 +28,7 @@ const ATTEMPTS: u64 = 1_000;
 /// Tries whether a point of the space makes a job that could be run, so that nothing begins that cannot.
 pub(super) fn probe(maker: &Maker, search: &Search, space: &Space, sweep: &Path) -> Result<(), Failure> {
     let mut job = first(maker, search, space)?;
-    Ok(maker.check(sweep, std::slice::from_mut(&mut job))?)
+    Ok(maker.check(sweep, &mut job)?)
 }
 
 /// The first job of a search.

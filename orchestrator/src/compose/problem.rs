@@ -37,12 +37,15 @@ pub struct Problem {
     pub caret: Caret,
     /// The nearest valid name, or what to type instead.
     pub hint: Option<String>,
+    /// The jobs of a sweep that it is in, each by its overrides.
+    pub jobs: Vec<String>,
 }
 
 impl Problem {
     /// A problem of which only the message is known.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), key: None, trail: Trail::default(), caret: Caret::Value, hint: None }
+        let (trail, caret) = (Trail::default(), Caret::default());
+        Self { message: message.into(), key: None, trail, caret, hint: None, jobs: Vec::new() }
     }
 
     /// Names the key concerned.
@@ -103,14 +106,21 @@ impl Problem {
             _ => return Ok(()),
         };
         let name = self.key.as_deref().map(|key| key.rsplit('.').next().unwrap_or(key));
-        let (column, width) = match (self.caret, name.and_then(|name| Some((name, text.find(name)?)))) {
+        let value = if gutter.is_empty() { text.find('=').map_or(0, |at| at + 1) } else { 0 };
+        let found = |name: &str| {
+            // A key of a map behind the `=` may be a part of the word's own key as well.
+            let own = text[..value].trim_matches(['+', '=']);
+            match self.key.as_deref().and_then(|key| key.strip_prefix(own)).unwrap_or("?").chars().next() {
+                None => text[..value].rfind(name),
+                Some('.') => Some(value + text[value..].find(name)?),
+                Some(_) => text.find(name),
+            }
+        };
+        let (column, width) = match (self.caret, name.and_then(|name| Some((name, found(name)?)))) {
             (Caret::Hidden, _) => return Ok(()),
             (Caret::Column(column), _) => (column, 1),
             (Caret::Key, Some((name, at))) => (text[..at].chars().count() + 1, name.chars().count()),
-            _ if gutter.is_empty() => {
-                let value = text.find('=').map_or(0, |at| at + 1);
-                (text[..value].chars().count() + 1, text[value..].chars().count().max(1))
-            }
+            _ if gutter.is_empty() => (text[..value].chars().count() + 1, text[value..].chars().count().max(1)),
             _ => (start, text.chars().skip(start - 1).take_while(|c| !c.is_whitespace()).count().max(1)),
         };
         if text.len() > SHOWN_BYTES || text.trim().is_empty() {
@@ -143,6 +153,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.jobs[..] {
+            [] => {}
+            [job] => writeln!(f, "in the job `{job}`:")?,
+            [job, others @ ..] => writeln!(f, "in the job `{job}`, and in {} more:", others.len())?,
+        }
         f.write_str("error: ")?;
         self.write(f)
     }
@@ -172,6 +187,26 @@ impl Problems {
     /// Keeps the value of a success, collects the problem of a failure.
     pub fn collect<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.0.push(problem)).ok()
+    }
+
+    /// Says in which job of a sweep they are.
+    pub fn in_job(mut self, overrides: &[String]) -> Self {
+        self.0.iter_mut().for_each(|problem| problem.jobs = vec![overrides.join(" ")]);
+        self
+    }
+
+    /// Adds those of another job, what is the same in both once.
+    pub fn merge(&mut self, others: Problems) {
+        for mut other in others.0 {
+            let jobs = std::mem::take(&mut other.jobs);
+            let same = |problem: &&mut Problem| {
+                (&problem.message, &problem.key, &problem.trail) == (&other.message, &other.key, &other.trail)
+            };
+            match self.0.iter_mut().find(same) {
+                Some(problem) => problem.jobs.extend(jobs),
+                None => self.0.push(Problem { jobs, ..other }),
+            }
+        }
     }
 
     /// Whether there are none.

@@ -1,6 +1,6 @@
 //! Where and how tensors are computed.
 
-use crate::schema::{Kind, at_least, choice, group};
+use crate::schema::{Kind, choice, group};
 
 choice! {
     /// Number format of the forward and backward passes. Weights and optimiser state are always `f32`.
@@ -44,7 +44,7 @@ group! {
         /// Devices that share each batch, one replica each; a device may be named twice. Null: chosen from `threads`.
         devices: Option<Vec<String>> => Kind::List { item: &Kind::Text, min: 1 }, nullable;
         /// CPU threads. Null: all cores. The resolved number is frozen, since sums depend on it.
-        threads: Option<u64> => at_least(1), nullable;
+        threads: Option<u64> => Kind::Int { min: 1, max: 1024 }, nullable;
         /// Number format of forward and backward passes.
         precision: Precision => Kind::Choice(Precision::WORDS);
         /// Whether a GPU only uses what repeats bit for bit. The CPU always does.

@@ -15,7 +15,8 @@ use super::sum::sum_of;
 use crate::on_tape::{Operation, record};
 
 /// Convolution with stride 1 and "same" zero padding, `[n,c,h,w]` x `[o,c,k,k]` + `[o]`; none where a tensor is not on a GPU,
-/// and for other strides and paddings.
+/// for other strides and paddings, and
+/// where the patches would be too many to count.
 pub(crate) fn conv2d(
     x: &DispatchTensor,
     kernel: &DispatchTensor,
@@ -23,10 +24,13 @@ pub(crate) fn conv2d(
     stride: usize,
     padding: usize,
 ) -> Option<DispatchTensor> {
-    let taps = kernel.shape();
+    let (image, taps) = (x.shape(), kernel.shape());
     if stride != 1 || taps[2] != taps[3] || taps[2] != 2 * padding + 1 {
         return None;
     }
+    // Kernels of ours count values in 32 bits, burn's in as many as it takes. The gradient has patches of its own.
+    let patches = taps[2] * taps[3] * taps[0].max(taps[1]) * image[0] * image[2] * image[3];
+    u32::try_from(patches).ok()?;
     match bias {
         Some(bias) => record(Convolution, [x, kernel, bias]),
         None => record(PlainConvolution, [x, kernel]),

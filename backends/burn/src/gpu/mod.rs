@@ -37,19 +37,28 @@ impl Dispatched for Cube {
     }
 }
 
-/// The GPU of this name, once it has computed something.
+/// The number of the GPU of this name, if it can be used. It is left alone: who only asks would keep memory on it.
 ///
 /// # Errors
-/// There is none of this number, or its driver fails.
-pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
+/// There is none of this number, or something that it needs is missing.
+pub(crate) fn find(name: &str) -> Result<usize, OpenError> {
     let index = match name {
         "cuda" => Some(0),
         other => other.strip_prefix("cuda:").and_then(|index| index.parse().ok()),
     };
     let Some(index) = index else { return Err(OpenError::NoDevice(name.to_owned())) };
-    if let Some(missing) = driver::missing(index) {
-        return Err(OpenError::NoGpu(name.to_owned(), missing));
+    match driver::missing(index) {
+        Some(missing) => Err(OpenError::NoGpu(name.to_owned(), missing)),
+        None => Ok(index),
     }
+}
+
+/// The GPU of this name, once it has computed something.
+///
+/// # Errors
+/// As [`find`], or its driver fails.
+pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
+    let index = find(name)?;
     // Burn panics where the GPU fails.
     let opened = std::panic::catch_unwind(|| {
         let device = DispatchDevice::from(CudaDevice::new(index));

@@ -31,6 +31,8 @@ extern "C" void exp_tch_settings(bool tf32, bool deterministic, char** error) {
         context.setSDPUseCuDNN(!deterministic);
         // A warning where there is no such algorithm: some gradients that no loss of ours asks for.
         context.setDeterministicAlgorithms(deterministic, true);
+        // Otherwise each new tensor is filled before it is written, against reads of what nobody wrote.
+        context.setDeterministicFillUninitializedMemory(false);
         return 0;
     });
 }

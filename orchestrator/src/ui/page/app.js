@@ -1,13 +1,11 @@
 // The page: what is shown follows from the address, so that every view can be linked and gone back to.
-//
-//   #/            all runs, or those that fulfil the conditions
-//   #/run/DIR     one run
-//   #/compare     the marked runs
-//   #/sweep       the listed runs by a figure
 
+import { address, parse } from "./address.js";
 import { compare } from "./compare.js";
-import { ask, h, local, show } from "./dom.js";
-import { select } from "./filter.js";
+import { h, show } from "./dom.js";
+import { conditions, select } from "./filter.js";
+import { listen } from "./keyboard.js";
+import { latest } from "./list.js";
 import { run } from "./run.js";
 import { sweep } from "./sweep.js";
 import { Table } from "./table.js";
@@ -17,71 +15,80 @@ const AGAIN = 5000;
 
 const view = document.getElementById("view");
 const filter = document.getElementById("filter");
-const actions = document.getElementById("actions");
 const problem = document.getElementById("problem");
 const keys = document.getElementById("keys");
+const comparison = h("a", { href: "#/compare", hidden: true });
 const marks = new Set();
+const table = new Table({ open: (dir) => go({ view: "run", dir }), marks, changed: marked });
 let list = null;
-let table = null;
+/** The conditions that hold: the last that could be read. */
+let held = [];
+let place = { view: "list" };
 let leave = () => {};
 /** How often the address has changed: what was asked for under an earlier one is no longer shown. */
 let turn = 0;
-
-async function read() {
-  const found = await (await ask("runs")).json();
-  found.places = new Map(found.keys.map((key, at) => [key, at]));
-  for (const run of found.runs) run.date = local(run.started);
-  list = found;
-}
 
 function complain(error) {
   problem.hidden = !error;
   problem.textContent = error ? String(error.message ?? error) : "";
 }
 
+const whole = (place) => address(place, { where: filter.value, marks });
+
+/** Shows another view. */
+function go(place) {
+  if (whole(place) === location.hash) return;
+  history.pushState(null, "", whole(place));
+  route();
+}
+
+function marked() {
+  comparison.hidden = marks.size < 2;
+  comparison.textContent = `compare ${marks.size}`;
+  history.replaceState(null, "", whole(place));
+}
+
+/** Reads the list. Runs that are gone are marked no longer; gives these back. */
+async function read() {
+  list = await latest();
+  const gone = [...marks].filter((dir) => !list.dirs.has(dir));
+  for (const dir of gone) marks.delete(dir);
+  if (gone.length > 0) marked();
+  return gone;
+}
+
 function listed() {
   try {
+    held = conditions(list, filter.value);
     complain(null);
-    return select(list, filter.value);
   } catch (error) {
     complain(error);
-    return table?.runs ?? list.runs;
   }
+  return select(list, held);
 }
 
-function drawActions() {
-  const link = (href, text) => h("a", { href }, text);
-  show(actions, marks.size > 1 ? link("#/compare", `compare ${marks.size}`) : null, link("#/sweep", "sweep"), h("button", { onclick: () => keys.showModal() }, "?"));
-}
-
-function fill() {
-  const runs = listed();
-  table.fill(runs);
-  table.count.textContent = runs.length === list.runs.length ? `${runs.length} runs` : `${runs.length} of ${list.runs.length} runs`;
-}
-
-function home(current) {
-  const open = (run) => (location.hash = `#/run/${encodeURIComponent(run.dir)}`);
-  const make = () => {
-    const before = table;
-    table = new Table(list, { open, marks, changed: drawActions });
-    if (before) Object.assign(table, { order: before.order, cursor: before.cursor });
-    show(view, table.element);
-    fill();
-  };
-  make();
-  const timer = setInterval(async () => {
-    const known = JSON.stringify(list.keys);
-    const count = list.runs.length;
-    await read().catch(complain);
-    if (!current()) return;
-    if (JSON.stringify(list.keys) !== known || (count === 0 && list.runs.length > 0)) make();
-    else {
-      table.list = list;
-      fill();
+/** The list, which is asked for again at once if it is `old`; gives back what stops it. */
+function home(current, old) {
+  let timer = setTimeout(again, old ? 0 : AGAIN);
+  async function again() {
+    try {
+      await read();
+      if (current()) table.renew(list, listed());
+    } catch (error) {
+      if (current()) complain(error);
     }
-  }, AGAIN);
-  return () => clearInterval(timer);
+    if (current()) timer = setTimeout(again, AGAIN);
+  }
+  show(view, table.element);
+  table.fill(list, listed());
+  table.restore();
+  return () => clearTimeout(timer);
+}
+
+async function together(gone, current) {
+  if (marks.size > 1) await compare(view, [...marks], current);
+  else show(view, h("p", { class: "quiet" }, "Mark two runs or more in the list to compare them."));
+  if (current() && gone.length > 0) complain(`no longer there: ${gone.join(", ")}`);
 }
 
 async function route() {
@@ -90,57 +97,57 @@ async function route() {
   leave();
   leave = () => {};
   complain(null);
-  const [, name, rest] = /^#\/([^/]*)\/?(.*)$/.exec(location.hash) ?? [null, "", ""];
-  document.body.dataset.view = name || "list";
   try {
-    if (!list) await read();
+    const { set, ...wanted } = parse(location.hash);
+    place = wanted;
+    document.body.dataset.view = place.view;
+    if (set) {
+      filter.value = set.where;
+      marks.clear();
+      for (const dir of set.marks) marks.add(dir);
+    }
+    marked();
+    const old = list !== null;
+    const gone = old && place.view !== "compare" ? [] : await read();
     if (!current()) return;
-    drawActions();
-    if (name === "run") {
-      const stop = await run(view, decodeURIComponent(rest), current);
+    if (place.view === "run") {
+      const stop = await run(view, place.dir, current);
       if (!current()) return stop();
       leave = stop;
-    } else if (name === "compare") await compare(view, [...marks], current);
-    else if (name === "sweep") sweep(view, list, listed());
-    else leave = home(current);
+    } else if (place.view === "compare") await together(gone, current);
+    else if (place.view === "sweep") sweep(view, list, listed());
+    else leave = home(current, old);
     window.scrollTo(0, 0);
   } catch (error) {
-    if (current()) complain(error);
+    if (!current()) return;
+    show(view);
+    complain(error);
   }
 }
 
 filter.addEventListener("input", () => {
-  if (location.hash.startsWith("#/run") || location.hash.startsWith("#/compare")) location.hash = "#/";
-  else if (location.hash.startsWith("#/sweep")) sweep(view, list, listed());
-  else if (table) fill();
+  if (place.view === "run" || place.view === "compare") return go({ view: "list" });
+  if (!list) return;
+  if (place.view === "sweep") sweep(view, list, listed());
+  else table.fill(list, listed());
+  history.replaceState(null, "", whole(place));
 });
 
-document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input:not([type=checkbox]), select, textarea");
-  if (event.key === "Escape") {
-    if (typing) event.target.blur();
-    else if (!keys.open) location.hash = "#/";
-    return;
-  }
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const onList = document.body.dataset.view === "list" && table?.current();
-  const acts = {
+function acts() {
+  const everywhere = {
     "/": () => filter.focus(),
     "?": () => keys.showModal(),
-    c: () => marks.size > 1 && (location.hash = "#/compare"),
-    s: () => (location.hash = "#/sweep"),
-    j: () => onList && table.move(1),
-    ArrowDown: () => onList && table.move(1),
-    k: () => onList && table.move(-1),
-    ArrowUp: () => onList && table.move(-1),
-    Enter: () => onList && table.open(table.current()),
-    x: () => onList && table.mark(table.current()),
+    c: () => marks.size > 1 && go({ view: "compare" }),
+    s: () => go({ view: "sweep" }),
   };
-  if (acts[event.key]) {
-    event.preventDefault();
-    acts[event.key]();
-  }
-});
+  const run = place.view === "list" && table.current();
+  if (!run) return everywhere;
+  const [next, previous] = [() => table.move(1), () => table.move(-1)];
+  const there = { Enter: () => table.open(run.dir), x: () => table.mark(run.dir) };
+  return { ...everywhere, ...there, j: next, ArrowDown: next, k: previous, ArrowUp: previous };
+}
 
+listen({ dialog: keys, acts, back: () => place.view !== "list" && go({ view: "list" }) });
+document.getElementById("actions").append(comparison, h("a", { href: "#/sweep" }, "sweep"), h("button", { onclick: () => keys.showModal() }, "?"));
 window.addEventListener("hashchange", route);
 route();

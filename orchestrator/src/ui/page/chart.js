@@ -1,6 +1,6 @@
 // Lines over steps, as SVG: smoothed, on equal distances or equal factors, with the values under the pointer.
 
-import { h, short, svg } from "./dom.js";
+import { apart, h, short, svg } from "./dom.js";
 
 const WIDTH = 640;
 const HEIGHT = 260;
@@ -9,9 +9,23 @@ const RIGHT = 10;
 const TOP = 10;
 const BOTTOM = 26;
 /** Colours that are told apart also by those who see few, after Okabe and Ito (2008). */
-export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8f98"];
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8f98"];
+/** Dashes, for the lines of which the colours are taken. */
+const DASHES = [null, "7 3", "2 3", "9 3 2 3"];
+/** What is beyond has no place: the distance of two such values may be none that can be counted. */
+const HUGE = 1e300;
+/** Values that lie closer, as a share of their size, are one value: their distance is that of their last digits. */
+const CLOSE = 1e-12;
 
-export const colour = (number) => COLOURS[number % COLOURS.length];
+/** How the line of a series looks. */
+function strokes(number) {
+  return { stroke: COLOURS[number % COLOURS.length], "stroke-dasharray": DASHES[Math.floor(number / COLOURS.length) % DASHES.length] };
+}
+
+/** A piece of the line of a series, to stand before its name. */
+export function swatch(number) {
+  return svg("svg", { class: "swatch", viewBox: "0 0 26 8", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 26, y1: 4, y2: 4, ...strokes(number) }));
+}
 
 /** Values smoothed by an exponential mean that counts its beginning rightly; 0 leaves them. */
 export function smoothed(points, weight) {
@@ -28,10 +42,10 @@ export function smoothed(points, weight) {
 function ticks(low, high, count) {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
-  const found = [];
-  for (let n = Math.ceil(low / step); n * step <= high; n += 1) found.push(n * step);
-  return found;
+  const step = [1, 2, 5].map((factor) => factor * power).find((step) => step >= rough) ?? 10 * power;
+  const first = Math.ceil(low / step);
+  const length = Math.max(0, Math.floor(high / step) - first + 1);
+  return Array.from({ length }, (_, at) => (first + at) * step);
 }
 
 function bounds(values, margin) {
@@ -40,7 +54,11 @@ function bounds(values, margin) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  if (low === high) return [low - 0.5 * (Math.abs(low) || 1), high + 0.5 * (Math.abs(high) || 1)];
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= Math.max(CLOSE * size, 1 / HUGE)) {
+    const around = size > 1 / HUGE ? size / 2 : 0.5;
+    return [low - around, high + around];
+  }
   return [low - margin * (high - low), high + margin * (high - low)];
 }
 
@@ -48,7 +66,7 @@ function bounds(values, margin) {
 export function chart(series, { title, smooth = 0, log = false }) {
   const place = (y) => (log ? Math.log10(y) : y);
   const drawn = series.map(({ points }) =>
-    smoothed(points.filter(([, y]) => Number.isFinite(place(y))), smooth),
+    smoothed(points.filter(([, y]) => Math.abs(y) <= HUGE && Number.isFinite(place(y))), smooth),
   );
   const all = drawn.flat();
   if (all.length === 0) return h("figure", {}, h("figcaption", {}, `${title}: no values`));
@@ -56,26 +74,25 @@ export function chart(series, { title, smooth = 0, log = false }) {
   const [y0, y1] = bounds(all.map(([, y]) => place(y)), 0.04);
   const across = (x) => LEFT + ((x - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
   const down = (y) => HEIGHT - BOTTOM - ((place(y) - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
-  const label = (tick) => short(log ? 10 ** tick : tick);
   const level = (tick) => HEIGHT - BOTTOM - ((tick - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
+  const [levels, steps] = [ticks(y0, y1, 5), ticks(x0, x1, 6)];
+  const labels = apart(levels.map((tick) => (log ? 10 ** tick : tick)));
   const grid = [
-    ...ticks(y0, y1, 5).map((tick) => [
+    ...levels.map((tick, at) => [
       svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: level(tick), y2: level(tick) }),
-      svg("text", { class: "tick end", x: LEFT - 6, y: level(tick) + 4 }, label(tick)),
+      svg("text", { class: "tick end", x: LEFT - 6, y: level(tick) + 4 }, labels[at]),
     ]),
-    ...ticks(x0, x1, 6).map((tick) => svg("text", { class: "tick middle", x: across(tick), y: HEIGHT - 8 }, short(tick))),
+    ...steps.map((tick) => svg("text", { class: "tick middle", x: across(tick), y: HEIGHT - 8 }, short(tick))),
   ].flat();
   const lines = drawn.map((points, number) => {
     const path = points.map(([x, y]) => `${across(x).toFixed(1)},${down(y).toFixed(1)}`).join(" ");
-    return svg("polyline", { points: path, stroke: colour(number), class: "line" });
+    return svg("polyline", { points: path, class: "line", ...strokes(number) });
   });
   const rule = svg("line", { class: "rule", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   const box = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title }, grid, lines, rule);
   const names = series.map(({ name }, number) => {
-    const mark = h("i");
-    mark.style.background = colour(number);
     const found = h("b");
-    return { row: h("span", {}, mark, `${name} `, found), found };
+    return { row: h("span", {}, swatch(number), `${name} `, found), found };
   });
   const caption = h("figcaption", {}, h("strong", {}, title), h("em"), names.map(({ row }) => row));
   const at = caption.querySelector("em");

@@ -1,7 +1,8 @@
 // Several runs side by side: curves over each other, only what differs of their configuration, their pictures.
 
-import { chart, colour, controls } from "./chart.js";
-import { ask, h, short, show } from "./dom.js";
+import { toRun } from "./address.js";
+import { chart, controls, swatch } from "./chart.js";
+import { apart, ask, h, show } from "./dom.js";
 import { pictures } from "./run.js";
 
 /** Shows the runs in `dirs`, if they are still `current` when they have come. */
@@ -20,15 +21,11 @@ export async function compare(view, dirs, current) {
     show(charts, names.map((name) => chart(series(name), { title: name, ...drawing })));
   };
   draw();
-  const heads = dirs.map((dir, at) => {
-    const mark = h("i", { class: "dot" });
-    mark.style.background = colour(at);
-    return h("th", { scope: "col" }, mark, h("a", { href: `#/run/${encodeURIComponent(dir)}` }, dir));
-  });
-  const section = (title, tables) => {
+  const heads = dirs.map((dir, at) => h("th", { scope: "col" }, swatch(at), h("a", { href: toRun(dir) }, dir)));
+  const section = (title, tables, texts = full) => {
     const rows = differing(tables);
     if (rows.length === 0) return null;
-    const cells = ({ key, found }) => h("tr", {}, h("td", {}, key), found.map((one) => h("td", {}, short(one))));
+    const cells = ({ key, found }) => h("tr", {}, h("td", {}, key), texts(found).map((text) => h("td", {}, text)));
     return [h("h2", {}, title), h("div", { class: "wide" }, h("table", { class: "config" }, h("tr", {}, h("th"), heads.map((head) => head.cloneNode(true))), rows.map(cells)))];
   };
   show(
@@ -37,7 +34,7 @@ export async function compare(view, dirs, current) {
     section("Configuration", details.map(({ config }) => config)),
     section("Code", details.map(({ code }) => code)),
     section("Machine", details.map(({ machine: { started, command, ...machine } }) => machine)),
-    section("Figures", details.map(({ run }) => run.figures)),
+    section("Figures", details.map(({ run }) => run.figures), apart),
     h("h2", {}, "Curves"),
     controls(drawing, draw),
     charts,
@@ -45,6 +42,9 @@ export async function compare(view, dirs, current) {
     dirs.map((dir, at) => (details[at].pictures.length > 0 ? [h("h3", {}, dir), pictures(dir, details[at].pictures)] : null)).flat(),
   );
 }
+
+/** Values as they are written: by its quotes the text "1" is told from the number, and "null" from none. */
+const full = (values) => values.map((one) => (one === undefined ? "" : JSON.stringify(one)));
 
 /** The keys whose values are not all the same. */
 function differing(tables) {

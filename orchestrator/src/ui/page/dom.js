@@ -27,13 +27,38 @@ export function show(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child != null));
 }
 
-/** A number with the digits that one compares by; other values as they are typed. */
-export function short(value) {
+/** Makes these the children of an element. Those that it has already stay what they are, with the focus. */
+export function arrange(element, children) {
+  const focus = document.activeElement;
+  const wanted = new Set(children);
+  for (const child of [...element.children]) if (!wanted.has(child)) child.remove();
+  let next = element.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else element.insertBefore(child, next);
+  }
+  // An element that was moved has lost it.
+  if (focus !== document.activeElement && focus.isConnected) focus.focus({ preventScroll: true });
+}
+
+/** A number with the digits that one compares by, of those behind a point no fewer than these; other values as they are typed. */
+export function short(value, digits = 4) {
   if (value == null) return "";
   if (typeof value !== "number") return typeof value === "string" ? value : JSON.stringify(value);
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
-  return size >= 1e-3 && size < 1e6 ? String(Number(value.toFixed(4))) : Number(value.toPrecision(4)).toExponential();
+  const rounded = Number(size < 1 || size >= 1e6 ? value.toPrecision(digits) : value.toFixed(digits));
+  return size >= 1e-4 && size < 1e6 ? String(rounded) : rounded.toExponential();
+}
+
+/** Numbers with as many digits as tell different ones apart. */
+export function apart(values) {
+  const different = new Set(values).size;
+  for (let digits = 4; digits < 17; digits += 1) {
+    const texts = values.map((value) => short(value, digits));
+    if (new Set(texts).size === different) return texts;
+  }
+  return values.map((value) => short(value, 17));
 }
 
 /** A time in the two units that matter. */

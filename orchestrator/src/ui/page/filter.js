@@ -1,29 +1,41 @@
 // Values of runs by key, and conditions on them, as `exp ls` has them.
 
+import { nearest } from "./nearest.js";
+
+/** Words about the run itself. */
 const OWN = {
   dir: (run) => run.dir,
   state: (run) => run.state,
-  date: (run) => run.date,
+  date: (run) => run.date || undefined,
   tag: (run) => run.tags,
-  note: (run) => run.note,
-  step: (run) => run.step,
-  seconds: (run) => run.seconds,
-  cause: (run) => run.cause,
+  note: (run) => run.note ?? undefined,
+  step: (run) => run.step ?? undefined,
+  seconds: (run) => run.seconds ?? undefined,
+  cause: (run) => run.cause ?? undefined,
   overrides: (run) => run.words,
 };
 
-/** The value of a key: a word about the run, a figure, a setting, or its newest metric. */
+/** The value of a key: a word about the run, a figure, a setting, or its newest metric; undefined if it has none. */
 export function value(list, run, key) {
-  if (key in OWN) return OWN[key](run);
-  if (key in run.figures) return run.figures[key];
-  const place = list.places.get(key);
-  if (place !== undefined && run.config[place] != null) return run.config[place];
-  return run.last[key];
+  if (Object.hasOwn(OWN, key)) return OWN[key](run);
+  if (Object.hasOwn(run.figures, key)) return run.figures[key];
+  if (Object.hasOwn(list.common, key)) return list.common[key];
+  const set = run.config[list.places.get(key)];
+  return set ?? run.last[key] ?? set;
 }
 
-/** The runs that fulfil all conditions of a text; throws on a word that is none. */
-export function select(list, text) {
-  const conditions = (text.match(/\S+/g) ?? []).map(parse);
+/** The conditions of a text; throws on a word that is none, and on a key that no run has. */
+export function conditions(list, text) {
+  const found = (text.match(/\S+/g) ?? []).map(parse);
+  const names = new Set([...Object.keys(OWN), ...list.figures, ...list.keys, ...Object.keys(list.common), ...list.metrics]);
+  const wrong = found.find(({ key }) => list.runs.length > 0 && !names.has(key));
+  if (!wrong) return found;
+  const meant = nearest(wrong.key, names);
+  throw new Error(`${wrong.key}: no run has such a key${meant ? `; did you mean ${meant}?` : ""}`);
+}
+
+/** The runs that fulfil all conditions. */
+export function select(list, conditions) {
   return list.runs.filter((run) => conditions.every((condition) => holds(condition, value(list, run, condition.key))));
 }
 
@@ -35,7 +47,7 @@ function parse(word) {
 }
 
 function holds({ key, relation, wanted }, found) {
-  if (key === "date" && found != null) {
+  if (key === "date" && found !== undefined) {
     // A year, a month or a day is equal to all its times.
     const time = wanted.replace("T", " ");
     return holds({ relation, wanted: `on ${time}` }, `on ${found.slice(0, time.length)}`);
@@ -48,9 +60,11 @@ function holds({ key, relation, wanted }, found) {
     return text === wanted;
   };
   const among = (one) => (Array.isArray(one) ? one.some(equal) : false) || equal(one);
-  if (found == null) return relation === "!=";
+  if (found === undefined) return relation === "!=";
   if (relation === "=") return among(found);
   if (relation === "!=") return !among(found);
+  // Null is equal or unequal, and has no order.
+  if (found === null) return false;
   const [a, b] = typeof found === "number" && isNumber ? [found, number] : [String(found), wanted];
   if (typeof found === "number" && !isNumber) return false;
   return { "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b }[relation];

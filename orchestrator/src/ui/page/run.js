@@ -17,11 +17,13 @@ export async function run(view, dir, current) {
   const draw = () => show(charts, grouped(curves).map(([title, series]) => chart(series, { title, ...drawing })));
   const state = h("span", { class: "state", "data-state": detail.state }, detail.state);
   const lines = h("pre", { class: "log", tabindex: 0 }, log);
+  const gone = h("p", { class: "problem", role: "alert", hidden: true }, "This run is no longer there. What is shown was read before.");
   const follow = () => (lines.scrollTop = lines.scrollHeight);
   draw();
   show(
     view,
     h("h1", {}, dir, " ", state),
+    gone,
     facts(detail),
     Object.keys(detail.run.figures).length > 0 ? [h("h2", {}, "Figures"), figures(detail.run.figures)] : null,
     h("h2", {}, "Curves"),
@@ -37,18 +39,24 @@ export async function run(view, dir, current) {
   const last = Math.max(-1, ...Object.values(curves).flatMap((points) => points.slice(-1).map(([step]) => step)));
   const after = last >= 0 ? { after: last } : {};
   const source = new EventSource(`/api/watch?${new URLSearchParams({ dir, ...after })}`);
+  const lose = (lost) => {
+    gone.hidden = !lost;
+    state.hidden = lost;
+  };
+  // It is refused when the run is asked for again, after the server was lost and found.
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && lose(true));
   source.addEventListener("message", (event) => {
     const news = JSON.parse(event.data);
+    lose(!news.state);
+    if (!news.state) return;
     for (const row of news.rows) {
       for (const [name, found] of Object.entries(row)) {
         if (name !== "step" && typeof found === "number") put((curves[name] ??= []), [row.step, found]);
       }
     }
     if (news.rows.length > 0) draw();
-    if (news.state) {
-      state.textContent = news.state;
-      state.dataset.state = news.state;
-    }
+    state.textContent = news.state;
+    state.dataset.state = news.state;
     if (news.log !== lines.textContent) {
       lines.textContent = news.log;
       follow();
