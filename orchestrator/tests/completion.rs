@@ -51,6 +51,10 @@ fn groups_options_keys_and_values() {
         ("exp db=my db.port=", vec!["db.port=2"]),
         ("exp n=", vec!["n=1"]),
         ("exp list.", vec!["list.0=", "list.1="]),
+        // Files, which the shell would look for by the whole word.
+        ("exp n=./co", vec!["n=./conf/"]),
+        ("exp +x=./conf/", vec!["+x=./conf/config.yaml", "+x=./conf/db/"]),
+        ("exp n=./nowhere/", vec![]),
         ("exp --inf", vec!["--info"]),
         ("exp sam", vec!["sample "]),
         // If nothing can be composed, groups are still offered.

@@ -110,10 +110,14 @@ fn all_problems_come_at_once() {
     let words = ["backend.precision=bf16", "schedule.sigma_min=90", "dataset=cifar10", "dataset.dir=/nowhere"];
     let ended = refused(&words, &["backend.precision: ", "schedule.sigma_m", "dataset.dir: "]);
     assert!(ended.err.matches("error: ").count() >= 3, "{}", ended.err);
+    // So do those of words that mean nothing and of the others.
+    let ended = refused(&["train.lrr=1", "train.lr=-1", "seed=abc"], &["train.lrr: ", "train.lr: ", "seed: "]);
+    assert_eq!(ended.err.matches("error: ").count(), 3, "{}", ended.err);
     // A sweep is refused as a whole, before its first job, and says which one.
     refused(&["-m", "train.steps=5,0"], &["in the job `train.steps=0`:", "train.steps: ", "found 0"]);
     // All jobs, and what is the same in several of them once.
-    let both = ["in the job `train.lr=1 train.batch=0`, and in 1 more:", "in the job `train.lr=-1 train.batch=16`, and"];
+    let both =
+        ["in the job `train.lr=1 train.batch=0`, and in 1 more:", "in the job `train.lr=-1 train.batch=16`, and"];
     refused(&["-m", "train.lr=1,-1", "train.batch=16,0"], &both);
     let looked = Scratch::new().exp(&["-m", "train.lr=1,-1", "train.batch=16,0", "--dry-run"]);
     looked.says(&both);
@@ -321,4 +325,35 @@ fn a_word_that_is_no_text_is_refused_and_not_changed() {
     let ended = command.arg(std::ffi::OsStr::from_bytes(b"a\xff")).output().unwrap();
     let err = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!((ended.status.code(), err.as_str()), (Some(2), "error: `a\u{fffd}` is no text in UTF-8\n"));
+}
+
+#[test]
+fn the_caret_stands_under_what_is_wrong() {
+    refused(&["train={n: 1}"], &["train.n: there is no such key", "   | train={n: 1}\n   |        ^\n"]);
+    refused(&["+train.stepz=3"], &["   | +train.stepz=3\n   |        ^^^^^\n"]);
+    // What a list was set over, its items were.
+    refused(&["train.betas=[2,0.5]"], &["train.betas.0: ", "\n  overrides <built-in>/train/small.yaml:"]);
+    let scratch = Scratch::new();
+    std::fs::create_dir(scratch.path("conf")).unwrap();
+    let tree = "backend: {name: burn}\nnet:\n  _target_: my.net.Net\n";
+    std::fs::write(scratch.path("conf/config.yaml"), tree).unwrap();
+    scratch.exp(&[]).says(&["net: there is no such key", "  3 |   _target_: my.net.Net\n    |   ^^^^^^^^^\n"]);
+}
+
+#[test]
+fn a_tree_of_another_program_is_told_what_it_lacks() {
+    let scratch = Scratch::new();
+    std::fs::create_dir(scratch.path("conf")).unwrap();
+    std::fs::write(scratch.path("conf/config.yaml"), "task_name: train\nwork_dir: ???\n").unwrap();
+    for words in [vec![], vec!["-m", "task_name=a,b"]] {
+        let ended = scratch.exp(&words);
+        ended.says(&["this configuration names no backend", "hint: ", "+backend.name=command", "--cfg job"]);
+        assert_eq!((ended.code, ended.err.matches("error: ").count()), (Some(2), 1), "{}", ended.err);
+    }
+    let program = ["+backend.name=command", "+backend.argv=[sh,-c,'cat $EXP_CONFIG']", "hydra.run.dir=r"];
+    scratch.ok(&program).says(&["warning: work_dir: no value is given"]);
+    // A package of Python is no directory; what is needed of it would be missed by name.
+    scratch.ok(&["hydra.searchpath=[pkg://other.conf]", "--cfg", "job"]).says(&["`pkg://` names no directory"]);
+    let program = ["+backend.name=command", "+backend.argv=[true]", "work_dir=${eval:1}"];
+    scratch.exp(&program).says(&["unknown resolver `eval`", "in Python are not here"]);
 }

@@ -40,7 +40,7 @@ fn the_defaults_tree_is_drawn_as_hydra_draws_it() {
 fn the_defaults_list_names_package_and_parent() {
     let text = out(&["-i", "defaults"]);
     for row in [
-        "| Config path                 | Package             | _self_ | Parent       |",
+        "\n| Config path                 | Package             | _self_ | Parent       | \n---",
         "| hydra/config                | hydra               | True   | <root>       |",
         "| db/pg                       | db                  | False  | config       |",
         "| config                      |                     | True   | <root>       |",

@@ -156,10 +156,15 @@ fn logging_is_as_the_node_says() {
 fn plugins_compose_and_say_what_they_cannot_do() {
     let scratch = Scratch::new();
     scratch.ok(&["--cfg", "hydra", "-p", "hydra.launcher.n_jobs", "hydra/launcher=joblib"]).says(&["-1"]);
-    let refused = scratch.exp(&tiny(&["-m", "seed=1,2", "hydra/launcher=joblib", "hydra/sweeper=optuna"]));
+    let words =
+        ["-m", "seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=x", "hydra/sweeper=optuna"];
+    let refused = scratch.exp(&tiny(&words));
     assert_eq!(refused.code, Some(2));
-    refused.says(&["JoblibLauncher` does in Python", "OptunaSweeper` does in Python", "hint: hydra/sweeper=tpe"]);
+    refused.says(&["hydra.launcher.timeout_min: expected a number", "hydra.sweeper.metric: missing; expected text"]);
     assert!(!scratch.path("multirun").exists());
+    let words =
+        ["-m", "seed=1,2", "hydra/launcher=joblib", "hydra/sweeper=optuna", "+hydra.sweeper.metric=loss", "--dry-run"];
+    assert!(scratch.ok(&tiny(&words)).out.contains("chosen by tpe"));
     let wrong = scratch.exp(&tiny(&["+hydra.callbacks.mine.on_job_strt='true'"]));
     wrong.says(&["hydra.callbacks.mine.on_job_strt: there is no event", "did you mean `on_job_start`?"]);
 }

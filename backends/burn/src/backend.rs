@@ -8,6 +8,9 @@ use exp_consistency::train::{self, Replicas, available_threads};
 
 use crate::BurnEngine;
 
+/// The version of the library.
+const VERSION: &str = "0.22.1";
+
 /// The burn backend.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BurnBackend;
@@ -20,7 +23,7 @@ impl Backend for BurnBackend {
     /// GPUs are not listed: burn only finds out by starting one whether it is there.
     fn devices(&self) -> Vec<DeviceInfo> {
         let threads = available_threads();
-        vec![DeviceInfo { name: "cpu".to_owned(), description: format!("burn flex, {threads} threads") }]
+        vec![DeviceInfo { name: "cpu".to_owned(), description: format!("burn {VERSION}, {threads} threads") }]
     }
 
     /// One replica on a GPU. On the CPU each is one thread, so threads become replicas as far as the batch feeds them.
@@ -49,5 +52,16 @@ impl Backend for BurnBackend {
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError> {
         let replicas = Replicas::open(job.spec.backend.working(), BurnEngine::open)?;
         train::run(&replicas, dir, job, events, stop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_the_one_that_is_linked() {
+        let lock = include_str!("../../../Cargo.lock");
+        assert!(lock.contains(&format!("name = \"burn\"\nversion = \"{VERSION}\"\n")));
     }
 }

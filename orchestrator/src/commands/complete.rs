@@ -1,8 +1,8 @@
 //! Completion of words in a shell: groups, options, keys, current values, commands, flags and run directories.
 //!
 //! The shell asks with the line in COMP_LINE and the cursor in COMP_POINT, as bash does; the answer is one whole word a
-//! line. The configuration is composed from the words before; if that fails, only groups are offered. An empty answer
-//! lets the shell complete file names.
+//! line. The configuration is composed from the words before; if that fails, only groups are offered. Files are offered
+//! behind `key=` for what begins as a path does; elsewhere an empty answer lets the shell complete their names.
 
 use std::path::{Path, PathBuf};
 
@@ -85,6 +85,9 @@ fn candidates(line: &str, world: &World) -> Vec<String> {
     let prefix = &word[..word.len() - bare.len()];
     let asked = Asked { library: &library, composed: composed.as_ref() };
     let found = match bare.split_once('=') {
+        Some((key, value)) if ["/", "./", "../"].iter().any(|start| value.starts_with(start)) => {
+            files(&world.cwd, value).map(|file| format!("{key}={file}")).collect()
+        }
         Some((key, value)) => asked.values(key, value),
         None => asked.keys(bare, why || prefix.starts_with('~')),
     };
@@ -120,6 +123,22 @@ fn runs(cwd: &Path, word: &str) -> Vec<String> {
     runs.sort_unstable_by(|a, b| b.cmp(a));
     runs.truncate(RUNS);
     runs
+}
+
+/// The files that begin like a path, folders with a slash.
+fn files(cwd: &Path, path: &str) -> impl Iterator<Item = String> {
+    let (folder, start) = path.rsplit_once('/').map_or(("", path), |(folder, start)| (folder, start));
+    let (folder, start) = (format!("{folder}/"), start.to_owned());
+    let entries = cwd.join(&folder).read_dir().into_iter().flatten().flatten();
+    let mut found: Vec<String> = entries
+        .filter_map(|entry| {
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            Some(format!("{}{slash}", entry.file_name().into_string().ok()?))
+        })
+        .filter(|name| name.starts_with(&start) && (!start.is_empty() || !name.starts_with('.')))
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(move |name| format!("{folder}{name}"))
 }
 
 struct Asked<'a> {

@@ -45,7 +45,7 @@ fn search_path(composed: &Composed) -> String {
     let rows = sources
         .iter()
         .map(|source| vec![text(source, "provider"), format!("{}://{}", text(source, "schema"), text(source, "path"))]);
-    format!("\n{}{}", header("Config search path", '*'), table(&["Provider", "Search path"], rows.collect()))
+    format!("\n{}{}", header("Config search path", '*'), table(&["Provider", "Search path"], "", rows.collect()))
 }
 
 /// Which file asks for which.
@@ -70,7 +70,8 @@ fn list(loads: &[Load]) -> String {
         vec![load.path.clone(), load.package.clone(), is_self.to_owned(), parent.to_owned()]
     });
     let columns = ["Config path", "Package", "_self_", "Parent"];
-    format!("\n{}{}", header("Defaults List", '*'), table(&columns, rows.collect()))
+    // The blank at the end is Hydra's.
+    format!("\n{}{}", header("Defaults List", '*'), table(&columns, " ", rows.collect()))
 }
 
 /// What can be put in: backends, launchers, sweepers.
@@ -90,8 +91,8 @@ fn plugins(library: &Library) -> String {
     text
 }
 
-/// Rows in columns as wide as their widest entry, between rules.
-fn table(columns: &[&str], rows: Vec<Vec<String>>) -> String {
+/// Rows in columns as wide as their widest entry, between rules; the head has an `end` of its own.
+fn table(columns: &[&str], end: &str, rows: Vec<Vec<String>>) -> String {
     let head: Vec<String> = columns.iter().map(|&name| name.to_owned()).collect();
     let width = |n: usize| rows.iter().chain([&head]).map(|row| row[n].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
@@ -99,7 +100,7 @@ fn table(columns: &[&str], rows: Vec<Vec<String>>) -> String {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
     };
-    let head = line(&head);
+    let head = line(&head) + end;
     let rule = "-".repeat(head.chars().count());
     let lines = [head, rule.clone()].into_iter().chain(rows.iter().map(line)).chain([rule]);
     lines.map(|line| line + "\n").collect()

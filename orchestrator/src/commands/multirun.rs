@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use super::jobs::{Maker, Placed};
 use super::run::{composed, warn};
+use super::spec::is_ours;
 use super::{search, sweep};
 use crate::cli::Cli;
 use crate::compose::sweep::{Grid, expand};
@@ -33,19 +34,21 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let launcher = problems.collect_all(launch::Choice::of(&master));
     let sweeper = problems.collect_all(Choice::of(&master));
     let place = problems.collect(master.text("hydra.sweep.dir"));
-    let is_ours = master.tree.child("backend").is_some();
+    let has_backend = master.tree.child("backend").is_some();
     // Also a tree that is written for plugins of Hydra can be looked at.
-    if cli.flags.dry_run && (!is_ours || problems.is_empty()) {
+    if cli.flags.dry_run && (!has_backend || problems.is_empty()) {
         let share = launcher.as_ref().zip(sweeper.as_ref()).map(|(launcher, sweeper)| share(launcher, sweeper));
         let filter = sweeper.as_ref().and_then(|sweeper| sweeper.filter.as_deref());
         let maker = Maker::new(&cli.flags, library, world, &master, filter, share.unwrap_or_default())?;
         let search = sweeper.as_ref().and_then(|sweeper| sweeper.search.as_ref());
-        let sweep = place.map(PathBuf::from).filter(|_| is_ours);
+        let sweep = place.map(PathBuf::from).filter(|_| has_backend);
         return dry_run(library, &master, &maker, search, sweep.as_deref());
     }
+    problems.collect(is_ours(&master));
     let (Some(launcher), Some(sweeper), Some(place)) = (launcher, sweeper, place) else {
         return Err(problems.into());
     };
+    problems.or_ok(())?;
     launcher.get_ready();
     let share = share(&launcher, &sweeper);
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), share)?;

@@ -8,12 +8,14 @@ use indicatif::MultiProgress;
 use tokio::signal::unix::SignalKind;
 
 use super::multirun::multirun;
-use super::spec::typed;
+use super::spec::{self, typed};
 use super::{Failure, queue};
 use crate::cli::{Cfg, Cli};
-use crate::compose::{Composed, Library, Mode, Part, Problem, Problems, Request, View, World, compose};
+use crate::command::Command;
+use crate::compose::problem::Caret;
+use crate::compose::{Composed, Library, Mode, Origin, Part, Problem, Problems, Request, View, World, compose};
 use crate::dispatch::Jobs;
-use crate::launch::{Children, Choice, InProcess, Launcher, child};
+use crate::launch::{Children, Choice, InProcess, Launcher, Share, child};
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
@@ -46,15 +48,21 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         Err(problems) => {
             let master = self::composed(cli, library, world, &cli.overrides, Mode::Multirun);
             let asked = !cli.flags.run && master.is_ok_and(|master| is_multirun(&master));
-            return if asked { multirun(cli, library, world) } else { Err(problems.into()) };
+            return if asked {
+                multirun(cli, library, world)
+            } else {
+                Err(besides(problems, cli, library, world).into())
+            };
         }
     };
     warn(&composed);
+    warn_of_missing(&composed);
     // Any Hydra tree can be looked at; only one with our `backend` key is a training run.
     if cli.flags.dry_run && composed.tree.child("backend").is_none() {
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
+    spec::is_ours(&composed)?;
     let launcher = launcher(&composed)?;
     let share = launcher.as_ref().map(|launcher| launcher.share(1)).unwrap_or_default();
     let place = place(&composed)?;
@@ -89,6 +97,35 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
 fn launcher(composed: &Composed) -> Result<Option<Choice>, Problems> {
     let asked = composed.tree.at("hydra.launcher._target_").is_none();
     if asked { Choice::of(composed).map(Some) } else { Ok(None) }
+}
+
+/// Says what a program gets no value for. To one in Python that would be an error when it asks.
+fn warn_of_missing(composed: &Composed) {
+    if Command::is_wanted(&composed.tree) {
+        for key in composed.tree.missing().iter().filter(|key| !key.starts_with("hydra.")) {
+            screen::warn(format_args!("warning: {key}: no value is given, and the program gets the text `???`"));
+        }
+    }
+}
+
+/// What is wrong with words for which there is no such key, and with what the other words come to.
+fn besides(mut problems: Problems, cli: &Cli, library: &Library, world: &World) -> Problems {
+    let is_unknown = |problem: &Problem| problem.caret == Caret::Key;
+    let word = |problem: &Problem| match problem.trail.winner() {
+        Some(Origin::Override { text }) => Some(text.to_string()),
+        _ => None,
+    };
+    let blamed: Vec<String> = problems.0.iter().filter_map(word).collect();
+    let others: Vec<String> = cli.overrides.iter().filter(|word| !blamed.contains(word)).cloned().collect();
+    if problems.0.iter().all(is_unknown) && blamed.len() == problems.0.len() {
+        let composed = composed(cli, library, world, &others, Mode::Run);
+        let typed = composed.and_then(|composed| {
+            spec::is_ours(&composed)?;
+            typed(&[composed], Share::default(), &Registry::default()).map(drop)
+        });
+        problems.collect_all(typed);
+    }
+    problems
 }
 
 /// Says what is odd in a configuration.

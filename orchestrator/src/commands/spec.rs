@@ -12,6 +12,18 @@ use crate::launch::Share;
 use crate::registry::Registry;
 use crate::work::Work;
 
+/// Whether a configuration is one of a run here. Any other can be looked at, and given to a program.
+///
+/// # Errors
+/// It names no backend.
+pub(super) fn is_ours(composed: &Composed) -> Result<(), Problem> {
+    if composed.tree.at("backend.name").is_some() {
+        return Ok(());
+    }
+    let problem = Problem::new("this configuration names no backend, which would do something with it");
+    Err(problem.hint("a program: +backend.name=command '+backend.argv=[python3,train.py]'; to look at it: --cfg job"))
+}
+
 /// What composed runs are to do: specs that their backends accept, with what depends on this machine filled in, or
 /// programs. A spec gets its `share` of the machine's threads, if it does not say which threads or devices it wants.
 pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Result<Vec<Work>, Problems> {

@@ -63,8 +63,12 @@ fn reachable<'a>(tree: &'a Node, key: &str) -> Option<(String, &'a Node)> {
 
 /// The history of a value, and of what it reads.
 fn value(composed: &Composed, key: &str, (place, node): (String, &Node)) -> Result<String, Problem> {
-    if node.value.is_container() {
-        return Ok(to_yaml_with_origins(&node.clone().nested(key)));
+    // A map is the sum of its keys, a list is mostly set as a whole.
+    let parts = || to_yaml_with_origins(&node.clone().nested(key));
+    match &node.value {
+        Value::Map(_) => return Ok(parts()),
+        Value::List(items) if items.iter().any(|item| item.trail.winner() != node.trail.winner()) => return Ok(parts()),
+        _ => {}
     }
     let mut text = headline(composed, &place, node);
     text.push_str(&meaning(composed, &place).unwrap_or_default());
@@ -116,8 +120,12 @@ fn meaning(composed: &Composed, place: &str) -> Option<String> {
     Some(format!("  {}\n  ({}{or_null})\n", field.doc.trim(), field.kind))
 }
 
+/// A value in one line.
 fn scalar(node: &Node) -> String {
-    to_yaml(node).trim_end().to_owned()
+    match &node.value {
+        Value::List(items) => format!("[{}]", items.iter().map(scalar).collect::<Vec<_>>().join(", ")),
+        _ => to_yaml(node).trim_end().to_owned(),
+    }
 }
 
 /// One line for each place that set it, first to last; an arrow marks the one that won.

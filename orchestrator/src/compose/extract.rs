@@ -168,6 +168,9 @@ impl Walk {
             self.problems.0.push(problem.key(path).trail(&node.trail));
         }
         for (index, child) in items.iter().enumerate() {
+            // What a list was set over, so were its items.
+            let whole = Node { value: child.value.clone(), trail: node.trail.clone() };
+            let child = if child.trail.winner() == node.trail.winner() { &whole } else { child };
             self.value(&join(path, &index.to_string()), child, item);
         }
     }

@@ -8,7 +8,7 @@
 //! | find | [`search`], [`fragment`], `yaml` | name -> file in parts, every value with its line |
 //! | parse | [`overrides`] | word -> [`Override`] |
 //! | select | [`defaults`] | defaults lists and choices -> files in order, with their packages |
-//! | stack | `stack`, `merge` | files -> one tree |
+//! | stack | `stack`, `merge`, `repeated` | files -> one tree |
 //! | edit | `overrides::apply` | `a=1`, `+a=1`, `~a` -> the tree changed |
 //! | finish | `hydra_node` | the `hydra` node checked and filled in |
 //! | ask | [`composed`], `interpolate`, `emit` | path -> value; tree -> YAML |
@@ -44,6 +44,7 @@ pub mod problem;
 #[cfg(test)]
 mod properties;
 mod python;
+mod repeated;
 mod request;
 mod scalar;
 pub mod search;

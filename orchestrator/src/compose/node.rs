@@ -181,6 +181,24 @@ impl Node {
         self.value.is_interpolated() || self.children().any(Node::has_interpolations)
     }
 
+    /// The dotted paths of the values in it that are still to be given.
+    pub fn missing(&self) -> Vec<String> {
+        fn below(node: &Node, path: &str, found: &mut Vec<String>) {
+            let join = |key: String| if path.is_empty() { key } else { format!("{path}.{key}") };
+            match &node.value {
+                Value::Map(map) => map.iter().for_each(|(key, node)| below(node, &join(key.to_string()), found)),
+                Value::List(items) => {
+                    items.iter().enumerate().for_each(|(n, node)| below(node, &join(n.to_string()), found));
+                }
+                value if value.is_missing() => found.push(path.to_owned()),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        below(self, "", &mut found);
+        found
+    }
+
     fn children(&self) -> impl Iterator<Item = &Node> {
         let (items, map) = match &self.value {
             Value::List(items) => (Some(items), None),

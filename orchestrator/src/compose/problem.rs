@@ -108,6 +108,11 @@ impl Problem {
         let name = self.key.as_deref().map(|key| key.rsplit('.').next().unwrap_or(key));
         let value = if gutter.is_empty() { text.find('=').map_or(0, |at| at + 1) } else { 0 };
         let found = |name: &str| {
+            if !gutter.is_empty() {
+                // Not where a value has the word in it. What a map is blamed for stands in its first line, without its key.
+                let is_key = |at: &usize| text[at + name.len()..].trim_start_matches(['\'', '"', ' ']).starts_with(':');
+                return text.match_indices(name).map(|(at, _)| at).find(is_key);
+            }
             // A key of a map behind the `=` may be a part of the word's own key as well.
             let own = text[..value].trim_matches(['+', '=']);
             match self.key.as_deref().and_then(|key| key.strip_prefix(own)).unwrap_or("?").chars().next() {

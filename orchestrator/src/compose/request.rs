@@ -144,19 +144,20 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
             value => value.clone(),
         };
         let Value::Str(text) = text else { return Err(refused()) };
+        let problem = |message: String| Problem::new(message).key("hydra.searchpath").trail(&item.trail);
         let dir = match text.split_once("://") {
             None => text.as_str(),
             Some(("file", path)) => path,
+            // What it has and is needed is missed by name.
             Some((scheme, _)) => {
-                return Err(Problem::new(format!("`{scheme}://` names no directory"))
-                    .key("hydra.searchpath")
-                    .trail(&item.trail));
+                let problem = problem(format!("`{scheme}://` names no directory, and is left out"));
+                warnings.push(Warning(problem.hint("the directory itself: file:///...")));
+                continue;
             }
         };
         let dir = request.world.cwd.join(PathBuf::from(dir));
         if !dir.is_dir() {
-            let problem = Problem::new(format!("`{text}` is not there")).key("hydra.searchpath").trail(&item.trail);
-            warnings.push(Warning(problem));
+            warnings.push(Warning(problem(format!("`{text}` is not there"))));
         }
         dirs.push(dir);
     }

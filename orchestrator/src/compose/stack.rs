@@ -9,6 +9,7 @@ use super::fragment::Library;
 use super::merge::{self, Keys};
 use super::node::{Node, Value};
 use super::problem::{Problem, Problems};
+use super::repeated::Repeated;
 use super::world::World;
 
 /// How many values a configuration may hold.
@@ -75,19 +76,20 @@ impl Stack {
 
 /// Merges the files in order, each under its package.
 fn merged(library: &Library, loads: &[Load], world: &World) -> Result<Node, Problem> {
-    let mut tree = Node::empty_map();
+    let (mut tree, mut repeated) = (Node::empty_map(), Repeated::among(loads));
     for load in loads {
         let Some(fragment) = library.load(&load.path)? else {
             return Err(Problem::new(format!("there is no `{}`", load.path)).origin(&load.origin));
         };
-        let over =
-            merge::embed(fragment.body.clone(), &load.package).map_err(|problem| problem.origin(&load.origin))?;
+        let body = repeated.body(load, &fragment.body, &mut tree);
+        let over = merge::embed(body, &load.package).map_err(|problem| problem.origin(&load.origin))?;
         let own = load.primary || load.path == "hydra/config";
         if let Some(path) = over.at("hydra.searchpath").filter(|node| !own && node.value != Value::Null) {
             return Err(Problem::new("only the primary configuration may extend the search path")
                 .key("hydra.searchpath")
                 .trail(&path.trail));
         }
+        repeated.keep(&mut tree, &over);
         merge::merge(&mut tree, &[], over, world, Keys::Open)?;
         if tree.size() > MAX_NODES {
             return Err(Problem::new(format!("more than {MAX_NODES} values")).origin(&load.origin));

@@ -6,8 +6,8 @@ use exp_api::schema::{Kind, variants};
 use indicatif::MultiProgress;
 
 use super::queue::{Queue, Queued, Slurm, Template};
-use super::{Children, InProcess, Inline, Launcher, Local, Share, pages};
-use crate::compose::{Composed, Key, Node, Problem, Problems, Value, extract, text};
+use super::{Children, InProcess, Inline, Launcher, Local, Share, pages, plugins};
+use crate::compose::{Composed, Problem, Problems};
 
 variants! {
     /// A launcher with its options, as the manifest of a sweep keeps it.
@@ -42,23 +42,8 @@ impl Choice {
     /// A launcher that is not here, and all that is wrong with its options.
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
         let path = "hydra.launcher";
-        let mut node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
-        let Some(target) = node.at("_target_") else { return extract::part(path, &node, &Choice::KIND) };
-        let class = text(&target.value);
-        if class.ends_with("BasicLauncher") {
-            return basic(&node).map(|()| Choice::Local(Local::basic()));
-        }
-        if class.ends_with("submitit_launcher.SlurmLauncher") {
-            if let Some(map) = node.as_map_mut() {
-                map.shift_remove("_target_");
-                // There it is the job's.
-                let name = map.insert(Key::from("name"), Node::builtin(Value::str("slurm")));
-                map.extend(name.map(|name| (Key::from("job_name"), name)));
-            }
-            return extract::part(path, &node, &Choice::KIND);
-        }
-        let problem = Problem::new(format!("no launcher does here what `{class}` does in Python"));
-        Err(problem.key(format!("{path}._target_")).trail(&target.trail).hint("hydra/launcher=local").into())
+        let node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
+        plugins::counterpart(path, node)
     }
 
     /// The launcher itself, of `jobs` at a time. One after another in this process, they show their progress among `bars`;
@@ -104,20 +89,10 @@ impl Choice {
     }
 }
 
-/// Hydra's own launcher has no options, which a key that is added would be without a word.
-fn basic(node: &Node) -> Result<(), Problems> {
-    let keys = node.as_map().into_iter().flatten().filter(|(key, _)| key.to_string() != "_target_");
-    let problem = |(key, value): (&Key, &Node)| {
-        let problem = Problem::new("`basic`, one job at a time, has no options").key(format!("hydra.launcher.{key}"));
-        problem.trail(&value.trail).hint("hydra/launcher=local")
-    };
-    Problems(keys.map(problem).collect()).or_ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compose::load_yaml;
+    use crate::compose::{extract, load_yaml};
 
     fn read(yaml: &str) -> Result<Choice, Problems> {
         let node = load_yaml(&"conf/x.yaml".into(), yaml).expect("a tree");

@@ -10,6 +10,7 @@ mod hold;
 mod inline;
 mod local;
 mod pages;
+mod plugins;
 pub mod queue;
 mod watched;
 

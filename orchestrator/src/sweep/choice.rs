@@ -2,7 +2,7 @@
 
 use exp_api::schema::{COUNT, Kind, at_least, choice, group};
 
-use super::{Random, Sampler, Space, Tpe};
+use super::{Random, Sampler, Space, Tpe, optuna};
 use crate::compose::{Composed, Node, Problem, Problems, Value, extract, text};
 
 /// What chooses the points of a sweep.
@@ -79,14 +79,19 @@ impl Choice {
         let Some(target) = node.at("_target_") else {
             // `params` spans the space: it is read with the overrides.
             node.as_map_mut().map(|map| map.shift_remove("params"));
-            let search: Search = extract::part(path, &node, &Search::KIND)?;
-            return Ok(Choice { filter: search.filter.clone(), search: Some(search) });
+            return Choice::searching(path, &node);
         };
         let class = text(&target.value);
+        if class.ends_with("OptunaSweeper") {
+            return Choice::searching(path, &optuna::counterpart(path, &node)?);
+        }
         if !class.ends_with("BasicSweeper") {
             let problem = Problem::new(format!("no sweeper does here what `{class}` does in Python"));
-            let hint = if class.ends_with("OptunaSweeper") { "hydra/sweeper=tpe" } else { "hydra/sweeper=basic" };
-            return Err(problem.key(format!("{path}._target_")).trail(&target.trail).hint(hint).into());
+            return Err(problem
+                .key(format!("{path}._target_"))
+                .trail(&target.trail)
+                .hint("hydra/sweeper=basic")
+                .into());
         }
         let filter = node.at("where").filter(|node| node.value != Value::Null);
         let written = |node: &Node| match &node.value {
@@ -98,6 +103,11 @@ impl Choice {
             }
         };
         Ok(Choice { filter: filter.map(written).transpose()?, search: None })
+    }
+
+    fn searching(path: &str, node: &Node) -> Result<Choice, Problems> {
+        let search: Search = extract::part(path, node, &Search::KIND)?;
+        Ok(Choice { filter: search.filter.clone(), search: Some(search) })
     }
 }
 

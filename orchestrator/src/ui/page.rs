@@ -31,11 +31,17 @@ files! {
     "/", HTML, "page/index.html";
     "/base.css", STYLE, "../page/style.css";
     "/app.css", STYLE, "page/app.css";
+    "/address.js", SCRIPT, "page/address.js";
     "/app.js", SCRIPT, "page/app.js";
     "/chart.js", SCRIPT, "page/chart.js";
+    "/columns.js", SCRIPT, "page/columns.js";
     "/compare.js", SCRIPT, "page/compare.js";
     "/dom.js", SCRIPT, "page/dom.js";
     "/filter.js", SCRIPT, "page/filter.js";
+    "/keyboard.js", SCRIPT, "page/keyboard.js";
+    "/list.js", SCRIPT, "page/list.js";
+    "/nearest.js", SCRIPT, "page/nearest.js";
+    "/row.js", SCRIPT, "page/row.js";
     "/run.js", SCRIPT, "page/run.js";
     "/sweep.js", SCRIPT, "page/sweep.js";
     "/table.js", SCRIPT, "page/table.js";

@@ -54,10 +54,15 @@ impl Branch {
         let item = &tree.item;
         let name = match item.choice() {
             Some(_) => format!("{}: {}", item.override_key(), item.name().unwrap_or("null")),
-            None if item.is_self() => item::SELF.to_owned(),
             None => item.config_path(),
         };
-        Self { name, children: tree.children.iter().map(Self::of).collect() }
+        let child = |child: &Tree| match child.item.is_self() {
+            // As Hydra has it: where the entry stands that leads to the file.
+            true if !item.dir.is_empty() => Self { name: format!("{}/{}", item.dir, item::SELF), children: Vec::new() },
+            true => Self { name: item::SELF.to_owned(), children: Vec::new() },
+            false => Self::of(child),
+        };
+        Self { name, children: tree.children.iter().map(child).collect() }
     }
 }
 

@@ -36,7 +36,10 @@ pub(super) fn call<'a>(
         return Err(failure("there is no Python here whose `python_version` could be told"));
     }
     if !NAMES.contains(&name) {
-        return Err(problem(Problem::new(format!("unknown resolver `{name}`")).nearest(name, NAMES)));
+        let unknown = Problem::new(format!("unknown resolver `{name}`")).near(name, &NAMES);
+        let known = unknown.hint.is_some();
+        let hint = format!("those that a program registers in Python are not here; there are {}", NAMES.join(", "));
+        return Err(problem(if known { unknown } else { unknown.hint(hint) }));
     }
     if arguments.len() < least || arguments.len() > most {
         let count = arguments.len();

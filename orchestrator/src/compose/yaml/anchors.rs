@@ -38,7 +38,7 @@ impl Anchors {
             if let Some(after) = word.strip_prefix('&') {
                 let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)).unwrap_or(after.len());
                 let (name, behind) = after.split_at(end);
-                if let Some(c) = behind.chars().next().filter(|c| !"?:,]}%@`".contains(*c)) {
+                if let Some(c) = behind.chars().next().filter(|c| name.is_empty() || !"?:,]}%@`".contains(*c)) {
                     return Err(format!("an anchor's name has letters, digits, - and _, found `{c}`"));
                 }
                 if !self.names.insert(name.to_owned()) {
@@ -70,6 +70,7 @@ mod tests {
             ("a: &x 1\nb: &x 2\n", false),
             ("a: &x\n  b: &x 1\n", false),
             ("a: &é 1\n", false),
+            ("&:", false),
             ("a: [!!str, 1]\n", false),
             ("a: [!!str]\n", false),
         ] {

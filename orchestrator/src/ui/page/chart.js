@@ -12,9 +12,9 @@ const BOTTOM = 26;
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8f98"];
 /** Dashes, for the lines of which the colours are taken. */
 const DASHES = [null, "7 3", "2 3", "9 3 2 3"];
-/** What is beyond has no place: the distance of two such values may be none that can be counted. */
+/** Values beyond have no place, as the distance of two may be beyond all numbers; those below its inverse are as zero. */
 const HUGE = 1e300;
-/** Values that lie closer, as a share of their size, are one value: their distance is that of their last digits. */
+/** Values that lie closer, as a share of their size, are one: they differ in digits that are nobody's. */
 const CLOSE = 1e-12;
 
 /** How the line of a series looks. */
@@ -48,13 +48,14 @@ function ticks(low, high, count) {
   return Array.from({ length }, (_, at) => (first + at) * step);
 }
 
-function bounds(values, margin) {
+/** What is drawn of an axis with these values. Those that are all one stand in the middle: of twice their size, or of a decade. */
+function bounds(values, margin, log = false) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
     low = Math.min(low, value);
     high = Math.max(high, value);
   }
-  const size = Math.max(Math.abs(low), Math.abs(high));
+  const size = log ? 1 : Math.max(Math.abs(low), Math.abs(high));
   if (high - low <= Math.max(CLOSE * size, 1 / HUGE)) {
     const around = size > 1 / HUGE ? size / 2 : 0.5;
     return [low - around, high + around];
@@ -65,13 +66,12 @@ function bounds(values, margin) {
 /** A chart of series [{name, points: [[x, y]]}]; options: title, smooth (0 to 1), log. */
 export function chart(series, { title, smooth = 0, log = false }) {
   const place = (y) => (log ? Math.log10(y) : y);
-  const drawn = series.map(({ points }) =>
-    smoothed(points.filter(([, y]) => Math.abs(y) <= HUGE && Number.isFinite(place(y))), smooth),
-  );
+  const fits = (y) => Math.abs(y) <= HUGE && (!log || y >= 1 / HUGE);
+  const drawn = series.map(({ points }) => smoothed(points.filter(([, y]) => fits(y)), smooth));
   const all = drawn.flat();
   if (all.length === 0) return h("figure", {}, h("figcaption", {}, `${title}: no values`));
   const [x0, x1] = bounds(all.map(([x]) => x), 0);
-  const [y0, y1] = bounds(all.map(([, y]) => place(y)), 0.04);
+  const [y0, y1] = bounds(all.map(([, y]) => place(y)), 0.04, log);
   const across = (x) => LEFT + ((x - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT);
   const down = (y) => HEIGHT - BOTTOM - ((place(y) - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
   const level = (tick) => HEIGHT - BOTTOM - ((tick - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);

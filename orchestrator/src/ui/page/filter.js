@@ -40,10 +40,10 @@ export function select(list, conditions) {
 }
 
 function parse(word) {
-  const found = /^([^=<>!]+)(!=|<=|>=|<|>|=)(.*)$/.exec(word);
+  const found = /^([^=<>!]+)(!=|<=|>=|<|>|==?)(.*)$/.exec(word);
   if (!found) throw new Error(`"${word}" is no condition: write KEY=VALUE, with =, !=, <, <=, > or >=`);
   const [, key, relation, wanted] = found;
-  return { key, relation, wanted };
+  return { key, relation: relation === "==" ? "=" : relation, wanted };
 }
 
 function holds({ key, relation, wanted }, found) {

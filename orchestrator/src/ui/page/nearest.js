@@ -1,8 +1,8 @@
 // The name that was meant by one that there is not.
 
-/** The name that is the fewest slips away, if these are few for its length. */
+/** The name that is the fewest slips away, if these are few for the length of what was written. */
 export function nearest(wrong, names) {
-  const most = Math.max(1, wrong.length >> 2);
+  const most = wrong.length < 3 ? 0 : Math.ceil(wrong.length / 4);
   const near = [...names].map((name) => ({ name, far: slips(wrong, name) })).filter(({ far }) => far <= most);
   return near.sort((a, b) => a.far - b.far)[0]?.name;
 }

@@ -1,51 +1,86 @@
 // The table of runs. Only the rows in view are elements, so that ten thousand runs scroll as ten do.
 
-import { h, local, short, show, took } from "./dom.js";
-import { sorted, value } from "./filter.js";
+import { NAMES, Columns } from "./columns.js";
+import { arrange, h } from "./dom.js";
+import { sorted } from "./filter.js";
+import { Row } from "./row.js";
 
-const ROW = 28;
+const HEIGHT = 28;
 /** Rows beyond the view, so that a quick scroll finds them there. */
 const SPARE = 12;
-const FIRST = ["dir", "state", "date", "seconds", "step"];
 
-/** A table of runs; `open(run)` is called for the one that is chosen. */
+/**
+ * A table of runs, which stays the same while other views are shown: it keeps its order, columns, cursor and place.
+ * `open(dir)` is called for the run that is chosen, `changed()` when one is marked.
+ */
 export class Table {
-  constructor(list, { open, marks, changed }) {
-    Object.assign(this, { list, open, marks, changed, cursor: 0, runs: [] });
+  constructor({ open, marks, changed }) {
+    Object.assign(this, { open, marks, changed, list: null, runs: [], top: 0, whole: false });
+    /** The directory of the run at the cursor, and where each run stands. */
+    this.cursor = null;
+    this.at = new Map();
     this.order = { key: "date", falling: true };
-    this.columns = [...FIRST, ...frequent(list), ...chosen(list).slice(0, 4), "tag", "overrides"];
-    this.head = h("thead");
+    this.columns = new Columns(() => this.draw());
+    /** The elements in view, by directory, and the headings, by key. */
+    this.rows = new Map();
+    this.headings = new Map();
+    this.gaps = [gap(), gap()];
     this.body = h("tbody");
-    this.table = h("table", { class: "runs" }, this.head, this.body);
-    this.scroller = h("div", { class: "scroller", tabindex: 0, onscroll: () => this.draw() }, this.table);
-    this.element = h("section", {}, this.chooser(), this.scroller);
+    this.head = h("tr", {}, h("th", { class: "mark" }));
+    this.scroller = h("div", { class: "scroller", tabindex: 0, onscroll: () => this.scrolled() }, h("table", { class: "runs" }, h("thead", {}, this.head), this.body));
+    this.element = h("section", {}, this.columns.element, this.scroller);
     new ResizeObserver(() => this.draw()).observe(this.scroller);
+    // Paper has no view: it gets all rows.
+    window.addEventListener("beforeprint", () => this.print(true));
+    window.addEventListener("afterprint", () => this.print(false));
   }
 
-  /** Shows these runs. */
-  fill(runs) {
-    this.runs = sorted(this.list, runs, this.order.key, this.order.falling);
-    this.cursor = Math.min(this.cursor, Math.max(0, this.runs.length - 1));
+  /** Shows these runs of a list. */
+  fill(list, runs) {
+    const before = this.at.get(this.cursor) ?? 0;
+    if (list !== this.list) this.columns.take(list);
+    this.list = list;
+    this.runs = sorted(list, runs, this.order.key, this.order.falling);
+    this.at = new Map(this.runs.map(({ dir }, at) => [dir, at]));
+    // The place of a run that is gone is taken by the next.
+    if (!this.at.has(this.cursor)) this.cursor = this.runs[Math.min(before, this.runs.length - 1)]?.dir ?? null;
+    this.columns.count.textContent = runs.length === list.runs.length ? `${runs.length} runs` : `${runs.length} of ${list.runs.length} runs`;
+    this.draw();
+  }
+
+  /** Shows what has become of the runs: those in view stay where they are. */
+  renew(list, runs) {
+    const first = Math.floor(this.top / HEIGHT);
+    const dir = this.top > 0 ? this.runs[first]?.dir : null;
+    this.fill(list, runs);
+    const now = this.at.get(dir) ?? first;
+    if (now !== first) this.scroller.scrollTop = this.top + (now - first) * HEIGHT;
+  }
+
+  /** Goes where one was before another view was shown. */
+  restore() {
+    this.scroller.scrollTop = this.top;
     this.draw();
   }
 
   /** Moves the cursor by some rows, and what is in view with it. */
   move(by) {
-    this.cursor = Math.max(0, Math.min(this.runs.length - 1, this.cursor + by));
-    const top = this.cursor * ROW;
+    const at = Math.max(0, Math.min(this.runs.length - 1, this.at.get(this.cursor) + by));
+    this.cursor = this.runs[at].dir;
+    const top = at * HEIGHT;
     const { scrollTop, clientHeight } = this.scroller;
     if (top < scrollTop) this.scroller.scrollTop = top;
-    else if (top + 2 * ROW > scrollTop + clientHeight) this.scroller.scrollTop = top + 2 * ROW - clientHeight;
+    else if (top + 2 * HEIGHT > scrollTop + clientHeight) this.scroller.scrollTop = top + 2 * HEIGHT - clientHeight;
     this.draw();
   }
 
   /** The run at the cursor. */
   current() {
-    return this.runs[this.cursor];
+    return this.runs[this.at.get(this.cursor)];
   }
 
-  mark(run) {
-    if (!this.marks.delete(run.dir)) this.marks.add(run.dir);
+  mark(dir) {
+    if (!this.marks.delete(dir)) this.marks.add(dir);
     this.draw();
     this.changed();
   }
@@ -53,83 +88,53 @@ export class Table {
   sort(key) {
     const falling = this.order.key === key ? !this.order.falling : key === "date";
     this.order = { key, falling };
-    this.fill(this.runs);
+    this.fill(this.list, this.runs);
+  }
+
+  print(whole) {
+    this.whole = whole;
+    this.draw();
+  }
+
+  scrolled() {
+    // An element that another view has replaced has no place.
+    if (!this.element.isConnected) return;
+    this.top = this.scroller.scrollTop;
+    this.draw();
   }
 
   draw() {
+    if (!this.list || !this.element.isConnected) return;
     const { scrollTop, clientHeight } = this.scroller;
-    const first = Math.max(0, Math.floor(scrollTop / ROW) - SPARE);
-    const last = Math.min(this.runs.length, Math.ceil((scrollTop + clientHeight) / ROW) + SPARE);
-    const arrow = (key) => (this.order.key === key ? (this.order.falling ? " ↓" : " ↑") : "");
-    const heading = (key) => h("th", { scope: "col" }, h("button", { onclick: () => this.sort(key) }, NAMES[key] ?? key, arrow(key)));
-    const headed = JSON.stringify([this.columns, this.order]);
-    // Drawn anew only when it changes: a button keeps the focus.
-    if (headed !== this.headed) show(this.head, h("tr", {}, h("th", { class: "mark" }), this.columns.map(heading)));
-    this.headed = headed;
-    const gap = (rows) => {
-      const row = h("tr", { "aria-hidden": "true" });
-      row.style.height = `${rows * ROW}px`;
-      return row;
-    };
-    const rows = this.runs.slice(first, last).map((run, at) => this.row(run, first + at));
-    show(this.body, gap(first), rows, gap(this.runs.length - last));
-  }
-
-  row(run, at) {
-    const box = h("input", { type: "checkbox", checked: this.marks.has(run.dir), "aria-label": `mark ${run.dir}` });
-    box.addEventListener("click", (event) => {
-      event.stopPropagation();
-      this.mark(run);
-    });
-    const cells = this.columns.map((key) => h("td", { class: `of-${key}`, title: key === "state" ? run.cause : null }, cell(this.list, run, key)));
-    const choose = () => {
-      this.cursor = at;
-      this.open(run);
-    };
-    return h("tr", { class: at === this.cursor ? "current" : null, onclick: choose, "data-state": run.state }, h("td", { class: "mark" }, box), cells);
-  }
-
-  /** Which keys have a column. */
-  chooser() {
-    const figures = new Set(this.list.runs.flatMap((run) => Object.keys(run.figures)));
-    const metrics = new Set(this.list.runs.flatMap((run) => Object.keys(run.last)));
-    const keys = [...new Set([...FIRST, ...figures, ...this.list.keys, ...metrics, "tag", "note", "overrides"])];
-    const one = (key) => {
-      const box = h("input", { type: "checkbox", checked: this.columns.includes(key) });
-      box.addEventListener("change", () => {
-        this.columns = keys.filter((other) => (other === key ? box.checked : this.columns.includes(other)));
-        this.draw();
-      });
-      return h("label", {}, box, ` ${NAMES[key] ?? key}`);
-    };
-    this.count = h("span", { class: "quiet" });
-    return h("details", { class: "chooser" }, h("summary", {}, "columns ", this.count), h("div", {}, keys.map(one)));
-  }
-}
-
-const NAMES = { dir: "run", date: "started", seconds: "took", tag: "tags" };
-
-function cell(list, run, key) {
-  if (key === "dir") return h("a", { href: `#/run/${encodeURIComponent(run.dir)}` }, run.dir);
-  if (key === "date") return local(run.started);
-  if (key === "seconds") return took(run.seconds);
-  if (key === "tag") return run.tags.join(" ");
-  return short(value(list, run, key));
-}
-
-/** The keys in which runs differ because somebody set them. */
-function chosen(list) {
-  const words = new Set(list.runs.flatMap((run) => run.words.split(/[\s=]+/)).map((word) => word.replace(/^\+*/, "")));
-  return list.keys.filter((key) => words.has(key));
-}
-
-/** The two figures that most runs have; those that only explain others are left out. */
-function frequent(list) {
-  const counts = new Map();
-  for (const run of list.runs) {
-    for (const name of Object.keys(run.figures)) {
-      if (!list.explaining.includes(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const first = this.whole ? 0 : Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
+    const last = this.whole ? this.runs.length : Math.min(this.runs.length, Math.ceil((scrollTop + clientHeight) / HEIGHT) + SPARE);
+    const held = this.body.contains(document.activeElement);
+    const keys = this.columns.shown;
+    const rows = new Map();
+    for (const run of this.runs.slice(first, last)) {
+      const row = this.rows.get(run.dir) ?? new Row(run.dir, this);
+      row.draw(this.list, run, keys, { current: run.dir === this.cursor, marked: this.marks.has(run.dir) });
+      rows.set(run.dir, row);
     }
+    this.rows = rows;
+    this.gaps[0].style.height = `${first * HEIGHT}px`;
+    this.gaps[1].style.height = `${(this.runs.length - last) * HEIGHT}px`;
+    arrange(this.head, [this.head.firstElementChild, ...keys.map((key) => this.heading(key))]);
+    arrange(this.body, [this.gaps[0], ...[...rows.values()].map(({ element }) => element), this.gaps[1]]);
+    // The row that had the focus is out of view.
+    if (held && !this.body.contains(document.activeElement)) this.scroller.focus({ preventScroll: true });
   }
-  return [...counts].sort(([, a], [, b]) => b - a).slice(0, 2).map(([name]) => name);
+
+  heading(key) {
+    if (!this.headings.has(key)) {
+      this.headings.set(key, h("th", { scope: "col" }, h("button", { onclick: () => this.sort(key) })));
+    }
+    const heading = this.headings.get(key);
+    const arrow = this.order.key === key ? (this.order.falling ? " ↓" : " ↑") : "";
+    heading.firstElementChild.textContent = (NAMES[key] ?? key) + arrow;
+    return heading;
+  }
 }
+
+/** The room of rows that are not in view. */
+const gap = () => h("tr", { "aria-hidden": "true" });

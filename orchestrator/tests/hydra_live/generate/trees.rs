@@ -48,9 +48,26 @@ pub fn merges(random: &mut Random) -> Case {
     if random.chance(50) {
         list.insert(random.below(count + 1), "- _self_\n".to_owned());
     }
-    for name in &names[..count] {
+    // Some inherit from the same file.
+    let inherits = random.chance(40);
+    if inherits {
         let mut writer = Writer { random, anchors: Vec::new(), odd: false };
         let text = writer.map(0, 2);
+        case.files.insert("base.yaml".to_owned(), text);
+    }
+    for name in &names[..count] {
+        let base = if inherits && random.chance(80) {
+            random.word(&["base", "base", "base@d", "base@c.d"])
+        } else {
+            String::new()
+        };
+        let defaults = match &*base {
+            "" => String::new(),
+            base if random.chance(80) => format!("defaults:\n- {base}\n- _self_\n"),
+            base => format!("defaults:\n- _self_\n- {base}\n"),
+        };
+        let mut writer = Writer { random, anchors: Vec::new(), odd: false };
+        let text = defaults + &writer.map(0, 2);
         case.files.insert(format!("{name}.yaml"), text);
     }
     let mut writer = Writer { random, anchors: Vec::new(), odd: false };
