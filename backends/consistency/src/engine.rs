@@ -135,6 +135,10 @@ pub fn reference_update<T: Tensor>(rule: &Update, slot: &Slot<T>, gradient: &T) 
         None => m.scale(rule.m_hat),
     };
     let param = slot.param.sub(&direction.scale(rule.lr));
-    let ema = slot.ema.scale(rule.ema).add(&param.scale(1.0 - rule.ema));
+    // From the nearer end, so that weights that stand still are their own average: rounded to f32, the shares do not sum to 1.
+    let ema = match rule.ema > 0.5 {
+        true => slot.ema.add(&param.sub(&slot.ema).scale(1.0 - rule.ema)),
+        false => param.add(&slot.ema.sub(&param).scale(rule.ema)),
+    };
     Slot { param, ema, m, v }
 }

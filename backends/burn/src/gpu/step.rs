@@ -82,5 +82,7 @@ fn updated(
     to_m[ABSOLUTE_POS] = first;
     to_v[ABSOLUTE_POS] = second;
     to_param[ABSOLUTE_POS] = new;
-    to_ema[ABSOLUTE_POS] = ema[ABSOLUTE_POS] * keep + new * give;
+    // From the nearer end: in f32, `keep` and `give` do not sum to 1.
+    let old = ema[ABSOLUTE_POS];
+    to_ema[ABSOLUTE_POS] = if give < 0.5f32 { old + (new - old) * give } else { new + (old - new) * keep };
 }

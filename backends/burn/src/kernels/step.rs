@@ -54,7 +54,9 @@ pub(crate) fn update(rule: &Update, old: Old) -> [Vec<f32>; 4] {
         *v = v0 * b2 + g * g * c2;
         let direction = *m * rate / if adapt { (*v * v_hat).sqrt() + eps } else { 1.0 };
         *param = p0 - direction * lr;
-        *ema = e0 * keep + *param * give;
+        // From the nearer end, so that weights that stand still are their own average: in f32, `keep` and `give` do not
+        // sum to 1.
+        *ema = if give < 0.5 { e0 + (*param - e0) * give } else { *param + (e0 - *param) * keep };
     }
     new
 }

@@ -22,6 +22,26 @@ fn rules() -> [Update; 5] {
     ]
 }
 
+/// Updates of an average that is to stand still.
+const STILL: usize = 20_000;
+
+/// Weights that no update moves are their own average, however long it runs.
+pub(super) fn still<E: Engine>(engine: &E) -> Result<(), String> {
+    let weights: Vec<f32> = (0..33).map(|i| (i as f32 - 16.0) / 7.0).collect();
+    let [weights_on, zeros] = [&weights, &vec![0.0; 33]].map(|values| engine.upload(&[33], values));
+    for ema in [0.3, 0.99993, 0.999_999] {
+        let rule = Update { lr: 0.0, ema, ..rules()[0] };
+        let [param, average] = [weights_on.clone(), weights_on.clone()];
+        let start = Slot { param, ema: average, m: zeros.clone(), v: zeros.clone() };
+        let end = (0..STILL).fold(start, |slot, _| engine.update_all(&[(&rule, &slot, &zeros)]).swap_remove(0));
+        let exact: Vec<f64> = weights.iter().map(|&value| f64::from(value)).collect();
+        let bounds = vec![TOLERANCE; 33];
+        close(&end.ema.to_host(), &exact, &bounds)
+            .map_err(|fault| format!("after {STILL} updates at {ema}: {fault}"))?;
+    }
+    Ok(())
+}
+
 /// For each rule and every rank, with a plain gradient and with one that lies across memory.
 pub(super) fn agree<E: Engine>(engine: &E) -> Result<(), String> {
     for (number, rule) in rules().iter().enumerate() {
