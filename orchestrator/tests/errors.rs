@@ -199,6 +199,14 @@ fn a_loss_that_is_not_finite_stops_the_run() {
     assert_eq!((checkpoints(&run), rows(run.join("metrics.jsonl")).len()), (vec![1], 1));
     assert!(!run.join("report.json").exists());
 
+    // The loss of the last step is finite, and the update behind it is not: no checkpoint is made of that, nor an end.
+    let ended = scratch.exp(&tiny(&["train.lr=1e39", "train.steps=1", "hydra.run.dir=one"]));
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["the parameter torso/", " is not finite at step 1; there is no checkpoint yet"]);
+    let one = scratch.path("one");
+    assert_eq!(json(one.join("status.json"))["state"], "failed");
+    assert!(!one.join("checkpoints").exists() || checkpoints(&one).is_empty());
+
     // What went well before stays, and is where the run goes on once the cause is gone.
     let run = scratch.tiny_run("later", &[]);
     let good = fs::read(run.join("checkpoints/6/state.safetensors")).unwrap();

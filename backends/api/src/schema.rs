@@ -128,7 +128,9 @@ impl std::fmt::Display for Kind {
             Kind::Float(b) if b.min.is_infinite() => f.write_str("a number"),
             Kind::Float(b) if b.max.is_finite() => write!(f, "a number from {} to {}", b.min, b.max),
             Kind::Float(b) if b.above => write!(f, "a number above {}", b.min),
-            Kind::Float(b) => write!(f, "a number of at least {}", b.min),
+            // Without the exponent, a tiny bound is a row of zeros.
+            Kind::Float(b) if b.min != 0.0 => write!(f, "a number of at least {:e}", b.min),
+            Kind::Float(_) => f.write_str("a number of at least 0"),
             Kind::Text => f.write_str("text"),
             Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
             Kind::List { item, .. } => write!(f, "a list, each item {item}"),
@@ -226,6 +228,8 @@ mod tests {
     fn kinds_say_what_to_write() {
         for (kind, text) in [
             (POSITIVE, "a number above 0"),
+            (NON_NEGATIVE, "a number of at least 0"),
+            (Kind::Float(Bounds { min: 1e-37, max: f64::INFINITY, above: false }), "a number of at least 1e-37"),
             (FRACTION, "a number from 0 to 1"),
             (at_least(2), "a whole number of at least 2"),
             (Kind::Choice(&["a", "b"]), "one of a, b"),

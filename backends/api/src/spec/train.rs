@@ -1,9 +1,11 @@
 //! Budget, optimiser, moving average and cadences. The clock of every cadence is the optimiser's step.
 
-use crate::schema::{COUNT, FRACTION, Kind, NON_NEGATIVE, POSITIVE, at_least, choice, group};
+use crate::schema::{Bounds, COUNT, FRACTION, Kind, POSITIVE, at_least, choice, group};
 
 /// Images of one step: room is taken for all of them.
 const IMAGES: Kind = Kind::Int { min: 1, max: 1 << 20 };
+/// The least that every device can add to a number: smaller ones are 0 to some, and 0/0 is no update.
+const EPS: Kind = Kind::Float(Bounds { min: 1e-37, max: f64::INFINITY, above: false });
 
 choice! {
     /// The update rule.
@@ -47,7 +49,7 @@ group! {
         /// Decay rates of the first and second moment.
         betas: [f64; 2] => Kind::List { item: &FRACTION, min: 2 };
         /// Added to the denominator of the update.
-        eps: f64 => NON_NEGATIVE;
+        eps: f64 => EPS;
         /// Bound on gradients. Null: none.
         clip: Option<f64> => POSITIVE, nullable;
         /// What the bound is on.

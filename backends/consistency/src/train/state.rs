@@ -69,6 +69,21 @@ impl<T: Tensor> TrainState<T> {
             .collect()
     }
 
+    /// The first parameter, or average of one, that holds a value which is not finite, in words.
+    pub(super) fn not_finite(&self) -> Option<String> {
+        let all: Vec<&T> = self.slots.iter().flat_map(|(_, slot)| [&slot.param, &slot.ema]).collect();
+        // One number for all of them; only where that is none they are looked at one by one, since squares overflow first.
+        if T::sum_squares_of(&all).to_host().iter().all(|sum| sum.is_finite()) {
+            return None;
+        }
+        let faulty = |tensor: &T| tensor.to_host().iter().any(|value| !value.is_finite());
+        self.slots.iter().find_map(|(spec, slot)| match (faulty(&slot.param), faulty(&slot.ema)) {
+            (true, _) => Some(format!("the parameter {}", spec.name)),
+            (false, true) => Some(format!("the average of {}", spec.name)),
+            (false, false) => None,
+        })
+    }
+
     /// The weights.
     pub(super) fn theta(&self) -> Params<T> {
         self.slots.map(|slot| slot.param.clone())
@@ -116,4 +131,35 @@ pub(super) fn fits<'a, 'b>(
         }
     }
     Ok(by_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::{Doubles, OracleEngine};
+    use crate::params::Init;
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_and_a_large_one_is_none() {
+        let mut plan = Plan::default();
+        plan.param("torso/a", &[2], Init::Ones);
+        plan.param("head/b", &[2], Init::Ones);
+        let sound = TrainState::fresh(&OracleEngine, &Arc::new(plan), 0);
+        assert_eq!(sound.not_finite(), None);
+        let with = |value: f64, set: fn(&mut Slot<Doubles>, Doubles)| {
+            let slots = Params::build(sound.slots.plan(), |(i, _)| {
+                let mut slot = sound.slots.tensors()[i].clone();
+                if i == 1 {
+                    set(&mut slot, Doubles::new(&[2], [1.0, value]));
+                }
+                slot
+            });
+            TrainState { step: 1, slots }.not_finite()
+        };
+        let param = |slot: &mut Slot<Doubles>, value| slot.param = value;
+        let ema = |slot: &mut Slot<Doubles>, value| slot.ema = value;
+        assert_eq!(with(f64::NAN, param).as_deref(), Some("the parameter head/b"));
+        assert_eq!(with(f64::INFINITY, ema).as_deref(), Some("the average of head/b"));
+        assert_eq!(with(1e30, param), None, "its square is none that f32 holds");
+    }
 }

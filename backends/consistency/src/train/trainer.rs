@@ -83,6 +83,7 @@ impl<E: Engine> Trainer<'_, E> {
             unread = Some((step, values));
             if [train.preview_every, train.eval_every, train.checkpoint_every].iter().any(|every| due(*every, step)) {
                 self.read(&mut pace, unread.take(), saved)?;
+                self.sound(&state, saved)?;
             }
             figures.clear();
             if due(train.preview_every, step) && !self.show(&state)? {
@@ -101,6 +102,7 @@ impl<E: Engine> Trainer<'_, E> {
         }
         self.read(&mut pace, unread, saved)?;
         if saved < state.step {
+            self.sound(&state, saved)?;
             self.save(&state, &figures)?;
         }
         match state.step < train.steps {
@@ -143,6 +145,17 @@ impl<E: Engine> Trainer<'_, E> {
             self.log(pace, step, &values)?;
         }
         Ok(())
+    }
+
+    /// Holds a state to be shown, measured and kept: its loss was finite before the update, which says nothing of after.
+    ///
+    /// # Errors
+    /// A parameter or an average that is not finite.
+    fn sound(&self, state: &TrainState<E::T>, saved: u64) -> Result<(), BackendError> {
+        match self.replicas.first().scope(|| state.not_finite()) {
+            Some(term) => Err(not_finite(state.step, term, saved)),
+            None => Ok(()),
+        }
     }
 
     fn progress(&mut self, pace: &mut Pace, step: u64, loss: f64) -> Result<(), BackendError> {
