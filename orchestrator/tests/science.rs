@@ -189,6 +189,36 @@ fn classes_that_the_data_has_not_are_not_drawn() {
     scratch.ok(&[&data[..], &words, &["eval.metrics=[]", "sample.n=0", "hydra.run.dir=run"]].concat());
     let of = |classes: &str| drawn(&scratch, &["sample.n=4", &format!("sample.classes={classes}")]);
     let [null, own, all] = ["null", "[0,1]", "[0,1,2,3]"].map(of);
+/// What is judged is compared with all of the data, whatever is to be drawn.
+#[test]
+fn figures_are_of_all_classes() {
+    let scratch = Scratch::new();
+    let words = ["model=mincy_small", "model.torso.num_init_channels=4", "train.steps=2", "train.batch=4", "eval.n=16"];
+    let report = |name: &str, classes: &str| {
+        let more = [format!("hydra.run.dir={name}"), format!("sample.classes={classes}")];
+        scratch.ok(&[&words[..], &more.each_ref().map(String::as_str)].concat());
+        (json(scratch.path(name).join("report.json")), fs::read(scratch.path(name).join("samples/grid.png")).unwrap())
+    };
+    let (all, threes) = (report("all", "null"), report("threes", "[3]"));
+    assert_eq!(all.0, threes.0);
+    assert_ne!(all.1, threes.1, "the picture shows what was asked for");
+}
+
+/// The course of the rate is the run's: a diffusion model has no curriculum, so that the curriculum's length is nothing to it.
+#[test]
+fn the_rate_does_not_follow_the_curriculum() {
+    let scratch = Scratch::new();
+    let weights = |name: &str, words: &[&str]| {
+        let place = format!("hydra.run.dir={name}");
+        let own = ["+experiment=edm_small", "train.lr_decay=1.0", "eval.metrics=[]", "sample.n=0", &place];
+        scratch.ok(&[&own, &SMALL[..], words].concat());
+        values(&scratch.path(name), 4, "param/")
+    };
+    let whole = weights("whole", &[]);
+    assert_eq!(weights("short", &["schedule.horizon=2"]), whole);
+    assert_ne!(weights("twice", &["train.horizon=2"]), whole, "the rate falls twice");
+}
+
     assert_eq!(null, own);
     assert_ne!(null, all);
 }

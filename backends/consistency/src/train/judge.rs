@@ -78,7 +78,7 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         sample: &SampleSpec,
         method: Method,
     ) -> Result<Figures, BackendError> {
-        self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &self.lookers)
+        self.measured(gallery, theta, &judged(sample, method), &self.lookers)
     }
 
     /// `fd_pixel` alone, if it is asked for: what an untrained network is compared by.
@@ -89,7 +89,7 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         sample: &SampleSpec,
         method: Method,
     ) -> Result<Option<f64>, BackendError> {
-        let figures = self.measured(gallery, theta, &SampleSpec { method, ..sample.clone() }, &[])?;
+        let figures = self.measured(gallery, theta, &judged(sample, method), &[])?;
         Ok(figures.and_then(|figures| Some(figures.first()?.1)))
     }
 
@@ -150,6 +150,11 @@ impl<T: crate::tensor::Tensor> Judge<T> {
         }
         finite(figures)
     }
+}
+
+/// How the images that are judged are drawn: of all the data's classes in turn, since they are compared with all the data.
+fn judged(sample: &SampleSpec, method: Method) -> SampleSpec {
+    SampleSpec { method, classes: None, ..sample.clone() }
 }
 
 /// All of them, if all are numbers: nothing else could be kept beside a checkpoint.
