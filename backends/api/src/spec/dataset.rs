@@ -23,7 +23,7 @@ choice! {
 }
 
 choice! {
-    /// What happens to a picture that cannot be used.
+    /// What happens to a picture, or to a whole file of them, that cannot be used.
     pub enum Faulty {
         /// The run is refused, and the picture named.
         Refuse = "refuse",
@@ -61,7 +61,7 @@ group! {
         split: Split => Kind::Choice(Split::WORDS);
         /// Mirror each image left to right with probability 1/2.
         flip: bool => Kind::Bool;
-        /// What happens to a picture that cannot be used.
+        /// What happens to a picture, or to a whole file of them, that cannot be used.
         faulty: Faulty => Kind::Choice(Faulty::WORDS);
     }
 }
@@ -82,7 +82,7 @@ group! {
         classes: u64 => Kind::Int { min: 1, max: 65536 };
         /// Mirror each image left to right with probability 1/2.
         flip: bool => Kind::Bool;
-        /// What happens to a picture that cannot be used.
+        /// What happens to a picture, or to a whole file of them, that cannot be used.
         faulty: Faulty => Kind::Choice(Faulty::WORDS);
     }
 }

@@ -14,7 +14,7 @@ use super::{Dataset, Shape};
 use crate::hash::sha256;
 
 /// Changes whenever pictures are decoded, scaled or kept in another way.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Where things are kept that can be made again: `exp` in $XDG_CACHE_HOME, else in ~/.cache.
 pub fn directory() -> Option<PathBuf> {

@@ -1,13 +1,15 @@
 //! From encoded pictures to planes of 8 bits, on all cores.
 //!
-//! A picture of another size than the data set's is refused, or scaled so that it covers the square and cut at its
-//! middle. Note that copies with JPEG inside are lossy: figures on them do not compare with published ones.
+//! A picture that says how it is to be turned, as those of cameras do, is turned first. One of another size than the data
+//! set's is refused, or scaled so that it covers the square and cut at its middle. Note that copies with JPEG inside are
+//! lossy: figures on them do not compare with published ones.
 
 use std::io::Cursor;
 use std::num::NonZero;
 use std::thread;
 
 use image::imageops::FilterType;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -95,9 +97,8 @@ impl Fit {
     /// The size is looked at before a pixel is decoded.
     fn picture(self, bytes: &[u8], place: impl Fn() -> String) -> Result<DynamicImage, DataError> {
         let fault = |source| DataError::Image { place: place(), source };
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let decoder = reader.map_err(|e| fault(ImageError::IoError(e)))?.into_decoder().map_err(fault)?;
-        let (width, height) = decoder.dimensions();
+        let mut decoder = decoder(bytes).map_err(fault)?;
+        let (width, height) = dimensions(&mut decoder);
         if u64::from(width) * u64::from(height) > LARGEST {
             return Err(DataError::TooLarge { place: place(), found: format!("{width}x{height}") });
         }
@@ -105,7 +106,33 @@ impl Fit {
             let expected = format!("{}x{}", self.shape.width, self.shape.height);
             return Err(DataError::Size { place: place(), found: format!("{width}x{height}"), expected });
         }
-        DynamicImage::from_decoder(decoder).map_err(fault)
+        let turned = orientation(&mut decoder);
+        let mut picture = DynamicImage::from_decoder(decoder).map_err(fault)?;
+        picture.apply_orientation(turned);
+        Ok(picture)
+    }
+}
+
+fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, ImageError> {
+    ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()
+}
+
+/// How a picture is to be turned before it is looked at; one whose word on it is damaged is left as it lies.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+/// Width and height of a picture as it is looked at.
+fn dimensions(decoder: &mut impl ImageDecoder) -> (u32, u32) {
+    let (width, height) = decoder.dimensions();
+    match orientation(decoder) {
+        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH => {
+            (height, width)
+        }
+        Orientation::NoTransforms
+        | Orientation::Rotate180
+        | Orientation::FlipHorizontal
+        | Orientation::FlipVertical => (width, height),
     }
 }
 
@@ -114,8 +141,7 @@ pub(super) fn sizes(part: &Part) -> Vec<Option<(u32, u32)>> {
     match &part.pictures {
         Pictures::Planes(_) => vec![Some((32, 32)); part.labels.len()],
         Pictures::Encoded(pictures) => {
-            let size =
-                |bytes: &[u8]| ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?.into_dimensions().ok();
+            let size = |bytes: &[u8]| Some(dimensions(&mut decoder(bytes).ok()?));
             pictures.par_iter().map(|picture| size(picture.data())).collect()
         }
     }

@@ -69,6 +69,7 @@ fn look(source: &Source, split: Split) -> Result<Inspection, DataError> {
         first: (Vec::new(), shape),
     };
     source.read(|part| {
+        let part = part?;
         let found = sizes(&part);
         if seen.count == 0 {
             let sides = found.iter().flatten().next().map_or(SIDE, |(width, height)| *width.min(height)).clamp(1, SIDE);

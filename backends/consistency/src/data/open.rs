@@ -14,7 +14,7 @@ use super::{Dataset, Shape, cache, digits8};
 /// Reads a data set. Decoded pictures are kept in the user's cache directory.
 ///
 /// # Errors
-/// A missing folder, and whatever is wrong with the files.
+/// A missing folder, whatever is wrong with the files, and fewer than two images.
 pub fn open(spec: &DatasetSpec) -> Result<Dataset, DataError> {
     let kept = cache::directory().map(|directory| directory.join("data"));
     open_kept(spec, kept.as_deref())
@@ -25,9 +25,13 @@ pub fn open(spec: &DatasetSpec) -> Result<Dataset, DataError> {
 /// # Errors
 /// Those of [`open`].
 pub fn open_kept(spec: &DatasetSpec, cache: Option<&Path>) -> Result<Dataset, DataError> {
-    match wanted(spec) {
+    let data = match wanted(spec) {
         Some(wanted) => wanted.open(cache),
         None => digits8::open(),
+    }?;
+    match data.len() {
+        count @ ..2 => Err(DataError::Few { count, skipped: data.skipped().first().cloned() }),
+        _ => Ok(data),
     }
 }
 
@@ -161,7 +165,47 @@ pub enum DataError {
         /// The shape of one image.
         shape: Shape,
     },
+    /// Too few images to learn how they differ.
+    #[error("expected at least two images, found {count}{}", skipped.as_ref().map_or(String::new(), |first| format!("; the first that is skipped: {first}")))]
+    Few {
+        /// How many there are.
+        count: usize,
+        /// What is wrong with the first that is left out, if any is.
+        skipped: Option<String>,
+    },
     /// The built-in digits are damaged.
     #[error("the built-in digits are damaged: {0}")]
     Embedded(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use exp_api::spec::{Colour, Faulty, ImagesSpec, Split};
+
+    use super::*;
+
+    #[test]
+    fn one_image_is_no_data_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = DatasetSpec::Images(ImagesSpec {
+            dir: dir.path().display().to_string(),
+            split: Split::Train,
+            colour: Colour::Grey,
+            side: 8,
+            classes: 1,
+            flip: false,
+            faulty: Faulty::Skip,
+        });
+        let opened = || open_kept(&spec, None).map(|data| data.len()).map_err(|error| error.to_string());
+        let picture = |name: &str| image::GrayImage::new(8, 8).save(dir.path().join(name)).unwrap();
+        std::fs::write(dir.path().join("0.png"), "junk").unwrap();
+        let told = opened().unwrap_err();
+        assert!(told.starts_with("expected at least two images, found 0; the first that is skipped: "), "{told}");
+        picture("1.png");
+        assert!(opened().unwrap_err().starts_with("expected at least two images, found 1; the first"));
+        std::fs::remove_file(dir.path().join("0.png")).unwrap();
+        assert_eq!(opened().unwrap_err(), "expected at least two images, found 1");
+        picture("2.png");
+        assert_eq!(opened(), Ok(2));
+    }
 }

@@ -42,15 +42,21 @@ impl Wanted<'_> {
     /// What can be seen to be wrong without reading a picture.
     ///
     /// # Errors
-    /// See [`Source::find`] and [`Source::check`].
+    /// See [`Source::find`] and [`Source::faults`].
     pub(super) fn check(&self) -> Result<(), DataError> {
-        Source::find(self.path, self.split)?.check()
+        let source = Source::find(self.path, self.split)?;
+        let faults = source.faults();
+        match self.faulty {
+            Faulty::Skip if faults.len() < source.files() => Ok(()),
+            _ => faults.into_iter().next().map_or(Ok(()), Err),
+        }
     }
 
     /// The decoded pictures, from the copy in `cache` if there is one.
     ///
     /// # Errors
-    /// What is wrong with the place or its files; of several faulty pictures the first, unless they are skipped.
+    /// What is wrong with the place or its files; of several faulty pictures the first, unless they are skipped; a label that
+    /// is no class in any case.
     pub(super) fn open(&self, cache: Option<&Path>) -> Result<Dataset, DataError> {
         let source = Source::find(self.path, self.split)?;
         let Shape { channels, height, width } = self.fit.shape;
@@ -73,6 +79,14 @@ impl Wanted<'_> {
         let (mut pixels, mut labels, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
         source.read(|part| {
+            let part = match part {
+                Ok(part) => part,
+                Err(fault) if self.faulty == Faulty::Skip => {
+                    skipped.push(fault.to_string());
+                    return Ok(());
+                }
+                Err(fault) => return Err(fault),
+            };
             let (mut planes, faults) = self.fit.decode(&part);
             let mut faults = faults.into_iter().peekable();
             let sizes = if self.fit.exact { Vec::new() } else { sizes(&part) };
@@ -80,12 +94,6 @@ impl Wanted<'_> {
             for (row, &label) in part.labels.iter().enumerate() {
                 let decoded = faults.next_if(|(at, _)| *at == row);
                 let class = u16::try_from(label).ok().filter(|&class| u64::from(class) < self.classes);
-                let unknown = || DataError::Label {
-                    place: part.place(row),
-                    label,
-                    last: self.classes.saturating_sub(1),
-                    enough: self.enough(label, source),
-                };
                 match (decoded, class) {
                     (None, Some(class)) => {
                         planes.copy_within(row * values..(row + 1) * values, kept * values);
@@ -93,12 +101,16 @@ impl Wanted<'_> {
                         seen.extend(sizes.get(row).copied().flatten());
                         kept += 1;
                     }
-                    (decoded, _) => {
-                        let fault = decoded.map_or_else(unknown, |(_, fault)| fault);
-                        if self.faulty == Faulty::Refuse {
-                            return Err(fault);
-                        }
-                        skipped.push(fault.to_string());
+                    (Some((_, fault)), _) if self.faulty == Faulty::Refuse => return Err(fault),
+                    (Some((_, fault)), _) => skipped.push(fault.to_string()),
+                    // Nothing is wrong with the picture: to skip it would leave out a class without a word.
+                    (None, None) => {
+                        return Err(DataError::Label {
+                            place: part.place(row),
+                            label,
+                            last: self.classes.saturating_sub(1),
+                            enough: self.enough(label, source),
+                        });
                     }
                 }
             }
@@ -106,6 +118,9 @@ impl Wanted<'_> {
             pixels.append(&mut planes);
             Ok(())
         })?;
+        if labels.is_empty() {
+            return Err(DataError::Few { count: 0, skipped: skipped.into_iter().next() });
+        }
         Ok(Dataset::new(self.fit.shape, pixels, labels)?.without(skipped).of_sizes(&seen))
     }
 
@@ -257,14 +272,76 @@ mod tests {
             let text = fault(&[(good, 0), (good, 1), (good, 2), (Some(junk), 3)]);
             assert!(text.starts_with("FILE, row 3 (from 0): "), "{text}");
         }
-        parquet(&file, "img", &[(Some(b"junk"), 0), (good, 1), (good, 7), (large, 0)]);
-        let data = Wanted::from(&images(dir.path(), 32, Faulty::Skip)).open(None).unwrap();
-        assert_eq!((data.len(), data.labels(), data.skipped().len()), (2, &[1, 0][..], 2));
-        assert_eq!(
-            named(data.skipped()[1].clone()),
-            "FILE, row 2 (from 0): label 7 is not one of 0 to 1; dataset.classes=8 would do"
-        );
+        parquet(&file, "img", &[(Some(b"junk"), 0), (good, 1), (large, 0)]);
+        let skipping = images(dir.path(), 32, Faulty::Skip);
+        let data = Wanted::from(&skipping).open(None).unwrap();
+        assert_eq!((data.len(), data.labels(), data.skipped().len()), (2, &[1, 0][..], 1));
+        assert!(named(data.skipped()[0].clone()).starts_with("FILE, row 0 (from 0): "));
         assert_eq!(data.image(0)[..3], [0, 1, 2]);
+        // A label is not the picture's fault: whole classes would be missing.
+        parquet(&file, "img", &[(Some(b"junk"), 0), (good, 1), (good, 7)]);
+        let told = Wanted::from(&skipping).open(None).unwrap_err().to_string();
+        let label = "FILE, row 2 (from 0): label 7 is not one of 0 to 1; dataset.classes=8 would do";
+        assert_eq!(named(told), label);
+    }
+
+    #[test]
+    fn a_faulty_file_among_others_is_skipped_as_its_pictures_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let picture = encoded(32, ImageFormat::Png, |x, _| [x as u8; 3]);
+        let [sound, cut] = ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"].map(|n| dir.path().join(n));
+        parquet(&sound, "img", &[(Some(&picture), 0), (Some(&picture), 1)]);
+        let bytes = std::fs::read(&sound).unwrap();
+        std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+        let [skipping, refusing] = [Faulty::Skip, Faulty::Refuse].map(|faulty| images(dir.path(), 32, faulty));
+        let [skipping, refusing] = [&skipping, &refusing].map(Wanted::from);
+        assert!(skipping.check().is_ok());
+        let data = skipping.open(None).unwrap();
+        assert_eq!((data.len(), data.skipped().len()), (2, 1));
+        let fault = format!("cannot read {} as parquet: ", cut.display());
+        assert!(data.skipped()[0].starts_with(&fault), "{:?}", data.skipped());
+        for told in [refusing.check().unwrap_err(), refusing.open(None).unwrap_err()] {
+            assert!(told.to_string().starts_with(&fault), "{told}");
+        }
+        // Nothing is left.
+        std::fs::remove_file(&sound).unwrap();
+        assert!(skipping.check().unwrap_err().to_string().starts_with(&fault));
+        let told = skipping.open(None).unwrap_err().to_string();
+        assert!(told.starts_with("expected at least two images, found 0; ") && told.contains(&fault), "{told}");
+
+        let batches = tempfile::tempdir().unwrap();
+        std::fs::write(batches.path().join("data_batch_1.bin"), vec![1; 2 * 3073]).unwrap();
+        std::fs::write(batches.path().join("data_batch_2.bin"), vec![1; 3073 + 5]).unwrap();
+        let data = Wanted::from(&images(batches.path(), 32, Faulty::Skip)).open(None).unwrap();
+        assert_eq!((data.len(), data.skipped().len()), (2, 1));
+    }
+
+    /// What cameras write: the pixels lie on their side, and a number tells how they are to be turned.
+    #[test]
+    fn a_picture_is_turned_as_it_says() {
+        let dir = tempfile::tempdir().unwrap();
+        // As stored: the left half red, the right half blue.
+        let mut stored = Cursor::new(Vec::new());
+        let halves = RgbImage::from_fn(64, 32, |x, _| Rgb(if x < 32 { [255, 0, 0] } else { [0, 0, 255] }));
+        halves.write_to(&mut stored, ImageFormat::Jpeg).unwrap();
+        let stored = stored.into_inner();
+        let turned = |orientation: u8| {
+            // The Exif segment, behind the mark that opens the file: a directory with the one entry 0x0112.
+            let entry = [0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
+            let exif = [&b"Exif\0\0II*\0\x08\0\0\0\x01\0"[..], &entry, &[0; 4]].concat();
+            let head = [0xff, 0xe1, 0, exif.len() as u8 + 2];
+            std::fs::write(dir.path().join("1.jpg"), [&stored[..2], &head, &exif, &stored[2..]].concat()).unwrap();
+            let data = Wanted::from(&images(dir.path(), 8, Faulty::Refuse)).open(None).unwrap();
+            let red = |x: usize, y: usize| data.image(0)[y * 8 + x] > 128;
+            ([red(1, 1), red(6, 1), red(1, 6), red(6, 6)], data.scaled().map(str::to_owned))
+        };
+        let across = Some("scaled from 64x32".to_owned());
+        let upright = Some("scaled from 32x64".to_owned());
+        // Top left, top right, bottom left, bottom right.
+        assert_eq!(turned(1), ([true, false, true, false], across.clone()));
+        assert_eq!(turned(3), ([false, true, false, true], across));
+        assert_eq!(turned(6), ([true, true, false, false], upright.clone()), "a quarter to the right");
+        assert_eq!(turned(8), ([false, false, true, true], upright), "a quarter to the left");
     }
 
     #[test]

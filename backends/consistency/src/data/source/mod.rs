@@ -104,15 +104,18 @@ impl Source {
         &self.listing.classes
     }
 
-    /// What can be seen to be wrong without reading a picture.
-    ///
-    /// # Errors
-    /// A parquet file in a folder that is none, or that lacks a column.
-    pub(super) fn check(&self) -> Result<(), DataError> {
+    /// How many files hold its pictures.
+    pub(super) fn files(&self) -> usize {
+        self.listing.names.len()
+    }
+
+    /// What can be seen to be wrong with which files without reading a picture: parquet files in a folder that are none, or that
+    /// lack a column.
+    pub(super) fn faults(&self) -> Vec<DataError> {
         let files = self.listing.names.iter().filter_map(|name| self.container.file(name));
         match self.listing.kind {
-            Kind::Parquet => files.into_iter().try_for_each(|file| parquet::check(&file)),
-            Kind::Batches | Kind::Images => Ok(()),
+            Kind::Parquet => files.filter_map(|file| parquet::check(&file).err()).collect(),
+            Kind::Batches | Kind::Images => Vec::new(),
         }
     }
 
@@ -124,18 +127,21 @@ impl Source {
         self.container.fingerprint(&self.listing.names)
     }
 
-    /// Hands all pictures to `take`, part by part.
+    /// Hands all pictures to `take`, part by part, and what is wrong with a file that should hold some.
     ///
     /// # Errors
     /// What cannot be read, and the first error of `take`.
-    pub(super) fn read(&self, mut take: impl FnMut(Part) -> Result<(), DataError>) -> Result<(), DataError> {
+    pub(super) fn read(
+        &self,
+        mut take: impl FnMut(Result<Part, DataError>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
         let names = &self.listing.names;
         let mut pictures = Vec::new();
         self.container.each(names, &mut |index, bytes| {
             let place = || self.container.place(&names[index]);
             match self.listing.kind {
-                Kind::Parquet => take(parquet::read(Bytes::from(bytes), place())?),
-                Kind::Batches => take(batches::read(bytes, place())?),
+                Kind::Parquet => take(parquet::read(Bytes::from(bytes), place())),
+                Kind::Batches => take(batches::read(bytes, place())),
                 Kind::Images => {
                     pictures.push(ByteArray::from(bytes));
                     if pictures.len() < PART && index + 1 < names.len() {
@@ -143,11 +149,11 @@ impl Source {
                     }
                     let part = index + 1 - pictures.len()..index + 1;
                     let files = names[part.clone()].iter().map(|name| self.container.place(name));
-                    take(Part {
+                    take(Ok(Part {
                         places: Places::Files(files.collect()),
                         pictures: Pictures::Encoded(std::mem::take(&mut pictures)),
                         labels: self.listing.labels[part].to_vec(),
-                    })
+                    }))
                 }
             }
         })
