@@ -20,6 +20,14 @@ pub struct FdPixel {
 }
 
 impl FdPixel {
+    /// Whether images of this shape can be pooled.
+    ///
+    /// # Errors
+    /// [`EvalError::Sides`] when they cannot.
+    pub fn check(shape: Shape) -> Result<(), EvalError> {
+        features(shape).map(drop)
+    }
+
     /// Takes the moments of all of `data`, unflipped.
     ///
     /// # Errors

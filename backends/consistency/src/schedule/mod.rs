@@ -9,6 +9,7 @@ pub(crate) mod edm;
 pub mod grid;
 mod ict;
 mod pairs;
+mod range;
 
 use exp_api::spec::{EctPairsSpec, EdmPairsSpec, ScheduleKind, ScheduleSpec};
 

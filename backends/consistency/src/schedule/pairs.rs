@@ -3,7 +3,7 @@
 use exp_api::Problem;
 use exp_api::spec::{EdmPairsSpec, LossKind, ScheduleKind, ScheduleSpec};
 
-use super::{Ict, ect, edm, ict};
+use super::{Ict, ect, edm, ict, range};
 use crate::rng::Stream;
 
 /// Draws pairs of noise levels.
@@ -54,14 +54,12 @@ impl Pairs {
     }
 }
 
-/// What is wrong with a schedule beyond the range of each value.
-pub fn check(spec: &ScheduleSpec) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    if spec.sigma_min >= spec.sigma_max {
-        let message =
-            format!("expected a number below schedule.sigma_max = {}, found {}", spec.sigma_max, spec.sigma_min);
-        problems.push(Problem::new("schedule.sigma_min", message));
-    } else if spec.kind == ScheduleKind::Ict {
+/// What is wrong with a schedule beyond the range of each value; `sampled` is the number of levels along which images are
+/// drawn.
+pub fn check(spec: &ScheduleSpec, sampled: u64) -> Vec<Problem> {
+    let mut problems = range::check(spec, sampled);
+    // Of levels in no order a curriculum makes no sense either.
+    if problems.is_empty() && spec.kind == ScheduleKind::Ict {
         problems.extend(ict::check(spec));
     }
     problems

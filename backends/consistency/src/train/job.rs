@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use exp_api::spec::{Beside, DatasetSpec, Method, Metric, RunSpec};
+use exp_api::spec::{Beside, DatasetSpec, LossKind, Method, Metric, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
@@ -19,7 +19,7 @@ use super::trainer::Trainer;
 use crate::data::{self, Dataset, Shape};
 use crate::engine::Engine;
 use crate::eval::inception::FEATURES;
-use crate::eval::{self, statistics};
+use crate::eval::{self, FdPixel, statistics};
 use crate::hash::sha256;
 use crate::net::Network;
 use crate::weights::Weights;
@@ -33,13 +33,14 @@ pub fn check(spec: &RunSpec) -> Vec<Problem> {
         Ok(network) => problems.extend(init::check(&network, spec)),
         Err(found) => problems.extend(found),
     }
-    problems.extend(schedule::check(&spec.schedule));
+    problems.extend(schedule::check(&spec.schedule, spec.sample.steps));
     problems.extend(optim::check(&spec.train));
     problems.extend(loss::check(&spec.loss, channels));
     problems.extend(sample::check(spec));
     problems.extend(classes(spec));
     problems.extend(inception(spec));
     problems.extend(network(spec));
+    problems.extend(pixels(spec));
     problems.extend(pae_levels(spec));
     problems.extend(pae(spec));
     problems
@@ -52,10 +53,24 @@ fn classes(spec: &RunSpec) -> Option<Problem> {
     (known < there).then(|| Problem::new("model.torso.num_classes", message))
 }
 
-/// The exact denoiser that `pae` compares with is that of all images, not of a class.
+/// Whether `fd_pixel` can pool the images.
+fn pixels(spec: &RunSpec) -> Option<Problem> {
+    let asked = spec.eval.metrics.contains(&Metric::FdPixel);
+    let fault = FdPixel::check(shape(&spec.dataset)).err().filter(|_| asked)?;
+    Some(Problem::new("eval.metrics", fault.to_string()))
+}
+
+/// The exact denoiser that `pae` compares with is that of all images, not of a class; and what it is compared with is a
+/// consistency function, which a diffusion model has not.
 fn pae(spec: &RunSpec) -> Option<Problem> {
-    let asked = spec.eval.metrics.contains(&Metric::Pae) && spec.model.torso.classes().is_some();
-    asked.then(|| Problem::new("eval.metrics", "pae needs a network that sees no classes"))
+    let message = match spec.model.torso.classes() {
+        Some(_) => "pae needs a network that sees no classes",
+        None if spec.loss.kind == LossKind::Edm => {
+            "pae needs a consistency model, and loss.kind=edm is a diffusion model"
+        }
+        None => return None,
+    };
+    spec.eval.metrics.contains(&Metric::Pae).then(|| Problem::new("eval.metrics", message))
 }
 
 /// The levels of `pae` fall from the schedule's largest.
@@ -115,7 +130,7 @@ pub fn run<E: Engine>(
     let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).map_err(|problems| {
         BackendError::Checkpoint(problems.iter().map(|p| format!("{}: {}\n", p.key, p.message)).collect())
     })?;
-    let shape = Shape { channels, height: side, width: side };
+    let shape = shape(&spec.dataset);
     let classes = spec.dataset.classes();
     guarded(|| match &job.task {
         Task::Train => {
@@ -149,6 +164,12 @@ pub fn run<E: Engine>(
             Measuring { gallery: &gallery, judge: &judge, dir, spec, stop }.run(source, events)
         }
     })
+}
+
+/// The shape of its images.
+fn shape(spec: &DatasetSpec) -> Shape {
+    let (channels, side) = spec.shape();
+    Shape { channels, height: side, width: side }
 }
 
 /// The data set, with the news of what was left out of it.
