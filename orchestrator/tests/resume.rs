@@ -172,12 +172,14 @@ fn kill_9_at_random_instants_changes_nothing() {
 #[test]
 fn a_larger_budget_goes_on_where_the_smaller_one_ended() {
     let scratch = Scratch::new();
-    let whole = scratch.tiny_run("whole", &course(&["train.steps=110", "schedule.horizon=60"]));
+    let horizons = ["schedule.horizon=60", "train.horizon=60"];
+    let whole = scratch.tiny_run("whole", &course(&[&["train.steps=110"], &horizons[..]].concat()));
     let run = scratch.tiny_run("run", &course(&["train.steps=60"]));
     assert_eq!(steps(run.join("metrics.jsonl")).last(), Some(&60));
     scratch.ok(&["resume", "run", "train.steps=110"]);
     let spec = &json(run.join("spec.json"))["spec"];
-    assert_eq!((&spec["train"]["steps"], &spec["schedule"]["horizon"]), (&110.into(), &60.into()));
+    let frozen = [&spec["train"]["steps"], &spec["schedule"]["horizon"], &spec["train"]["horizon"]];
+    assert_eq!(frozen, [&110.into(), &60.into(), &60.into()]);
     assert_eq!(resumed_from(&run), [60]);
     assert_same(&run, &whole);
 }

@@ -64,6 +64,7 @@ pub(super) fn checked(
 ) -> Result<Vec<RunSpec>, Problems> {
     for spec in &mut specs {
         spec.schedule.horizon.get_or_insert(spec.train.steps);
+        spec.train.horizon.get_or_insert(spec.train.steps);
     }
     // One call for those behind one another that have the same backend: it may be a process.
     let mut done = Vec::new();

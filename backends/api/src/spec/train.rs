@@ -40,8 +40,11 @@ group! {
         lr: f64 => POSITIVE;
         /// Learning rate of the head. Null: `lr`.
         head_lr: Option<f64> => POSITIVE, nullable;
-        /// Fraction of the run, at its end, over which the rate falls linearly to 0.
+        /// Fraction of the learning rate's course, at its end, over which it falls linearly to 0.
         lr_decay: f64 => FRACTION;
+        /// Steps of that course, which begins again behind its end. Null: `train.steps`, frozen at the first start, so that a
+        /// larger budget does not change the past.
+        horizon: Option<u64> => at_least(1), nullable;
         /// Steps over which the rate rises linearly from 0.
         warmup: u64 => COUNT;
         /// The update rule.

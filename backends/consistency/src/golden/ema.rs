@@ -19,7 +19,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
         let zeros = param.scale(0.0);
         let slot = Slot { param, ema: average, m: zeros.clone(), v: zeros.clone() };
         // The case counts updates after they are done; its first, of number 0, copies as the one after it does.
-        let rule = optim::rule(&train(&any_optimizer())?, &ema, step.saturating_sub(1), u64::MAX, 0.0);
+        let rule = optim::rule(&train(&any_optimizer())?, &ema, step.saturating_sub(1), 0.0);
         case.close(&format!("step{step}/decay"), &[rule.ema])?;
         average = engine.update(&rule, &slot, &zeros).ema;
         case.close(&format!("step{step}/ema"), &double(&average))?;

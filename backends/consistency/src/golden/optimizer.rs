@@ -32,7 +32,7 @@ pub(super) fn case<E: Engine>(engine: &E, case: &Case) -> Result<(), String> {
         let still = state.map(|slot| Slot { param: slot.param.scale(0.0), ..slot.clone() });
         let mut moved = still.map(|slot| slot.param.clone());
         if call % parts == 0 {
-            let rule = optim::rule(&train, &NO_EMA, call / parts - 1, train.steps, train.lr);
+            let rule = optim::rule(&train, &NO_EMA, call / parts - 1, train.lr);
             let clipped = optim::clip(&train, gradients);
             // From weights of 0 the new weights are the update itself, without the rounding of a sum.
             moved = still.zip(&clipped, |slot, gradient| engine.update(&rule, slot, gradient).param);
@@ -68,6 +68,7 @@ pub(super) fn train(config: &Value) -> Result<TrainSpec, String> {
         lr: number(config, "/torso_learning_rate")?,
         head_lr: Some(number(config, "/head_learning_rate")?),
         lr_decay: 0.0,
+        horizon: None,
         warmup: config["warmup"].as_u64().unwrap_or(0),
         optimizer: kind,
         betas: [beta(0, 0.9), beta(1, 0.999)],

@@ -124,7 +124,7 @@ impl Setup {
         state: &Params<Slot<E::T>>,
         gradients: Params<E::T>,
     ) -> Params<Slot<E::T>> {
-        optim::update(engine, &self.train, &self.ema, done, self.train.steps, state, gradients)
+        optim::update(engine, &self.train, &self.ema, done, state, gradients)
     }
 }
 

@@ -6,12 +6,12 @@ use exp_api::spec::{EmaSpec, OptimizerKind, TrainSpec};
 use super::{ema, rate};
 use crate::engine::Update;
 
-/// The update after `k` others on a course of `horizon` updates, at full learning rate `lr`.
-pub fn rule(train: &TrainSpec, ema: &EmaSpec, k: u64, horizon: u64, lr: f64) -> Update {
+/// The update after `k` others, at full learning rate `lr`.
+pub fn rule(train: &TrainSpec, ema: &EmaSpec, k: u64, lr: f64) -> Update {
     let t = k + 1;
     let [b1, b2] = train.betas;
     Update {
-        lr: lr * rate::share(train, k, horizon),
+        lr: lr * rate::share(train, k),
         b1,
         b2,
         eps: train.eps,
@@ -60,6 +60,7 @@ pub(super) mod tests {
             lr: 0.01,
             head_lr: None,
             lr_decay: 0.0,
+            horizon: None,
             warmup: 0,
             optimizer: OptimizerKind::Radam,
             betas: [0.9, 0.999],
@@ -78,7 +79,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_rectifier_has_the_worked_values() {
-        let found = |k| rule(&train(), &EMA, k, 100, 0.01).adapt;
+        let found = |k| rule(&train(), &EMA, k, 0.01).adapt;
         assert!((0..5).all(|k| found(k).is_none()));
         for (t, expected) in [(6, 0.0258211), (7, 0.0327388), (10, 0.0489980), (100, 0.2153354)] {
             let r = found(t - 1).expect("rectified");
@@ -90,17 +91,17 @@ pub(super) mod tests {
     #[test]
     fn a_short_memory_is_never_rectified() {
         let forgetful = TrainSpec { betas: [0.9, 0.5], ..train() };
-        assert!((0..1000).all(|k| rule(&forgetful, &EMA, k, 1000, 0.01).adapt.is_none()));
+        assert!((0..1000).all(|k| rule(&forgetful, &EMA, k, 0.01).adapt.is_none()));
     }
 
     #[test]
     fn biases_are_corrected_and_the_average_follows() {
         let adam = TrainSpec { optimizer: OptimizerKind::Adam, ..train() };
-        let first = rule(&adam, &EMA, 0, 100, 0.01);
+        let first = rule(&adam, &EMA, 0, 0.01);
         assert!((first.m_hat - 10.0).abs() < 1e-12 && (first.v_hat - 1000.0).abs() < 1e-9);
         assert_eq!((first.adapt, first.ema, first.lr), (Some(1.0), 0.0, 0.01));
-        assert_eq!(rule(&adam, &EMA, 1, 100, 0.01).ema, 0.0);
-        assert_eq!(rule(&adam, &EMA, 2, 100, 0.01).ema, 0.99);
+        assert_eq!(rule(&adam, &EMA, 1, 0.01).ema, 0.0);
+        assert_eq!(rule(&adam, &EMA, 2, 0.01).ema, 0.99);
     }
 
     /// With a constant gradient g the corrected moments are g and g^2.
@@ -113,8 +114,8 @@ pub(super) mod tests {
         {
             let spec = TrainSpec { optimizer, ..train() };
             let start = Slot { param: zero.clone(), ema: zero.clone(), m: zero.clone(), v: zero.clone() };
-            let end = (0..steps)
-                .fold(start, |slot, k| OracleEngine.update(&rule(&spec, &EMA, k, 100, 0.01), &slot, &gradient));
+            let end =
+                (0..steps).fold(start, |slot, k| OracleEngine.update(&rule(&spec, &EMA, k, 0.01), &slot, &gradient));
             assert!(end.param.values.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-8), "{:?}", end.param);
         }
     }

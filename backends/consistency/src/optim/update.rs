@@ -6,18 +6,17 @@ use super::{clip, rule};
 use crate::engine::{Engine, Pending, Slot};
 use crate::params::Params;
 
-/// The state after the update that follows `k` others on a course of `horizon` updates.
+/// The state after the update that follows `k` others.
 pub fn update<E: Engine>(
     engine: &E,
     train: &TrainSpec,
     ema: &EmaSpec,
     k: u64,
-    horizon: u64,
     state: &Params<Slot<E::T>>,
     gradients: Params<E::T>,
 ) -> Params<Slot<E::T>> {
     let gradients = clip(train, gradients);
-    let rule = |lr| rule(train, ema, k, horizon, lr);
+    let rule = |lr| rule(train, ema, k, lr);
     let (torso, head) = (rule(train.lr), rule(train.head_lr.unwrap_or(train.lr)));
     let work: Vec<Pending<E::T>> = state
         .iter()

@@ -98,9 +98,8 @@ impl<E: Engine> Recipe<'_, E> {
     /// The state after an update by `gradients`.
     pub(super) fn updated(&self, state: &TrainState<E::T>, gradients: Params<E::T>) -> TrainState<E::T> {
         let (train, ema) = (&self.spec.train, &self.spec.ema);
-        let horizon = self.spec.schedule.horizon.unwrap_or(train.steps);
         let engine = self.replicas.first();
-        let slots = engine.scope(|| optim::update(engine, train, ema, state.step, horizon, &state.slots, gradients));
+        let slots = engine.scope(|| optim::update(engine, train, ema, state.step, &state.slots, gradients));
         TrainState { step: state.step + 1, slots }
     }
 
