@@ -181,3 +181,54 @@ impl<T> Index<ParamId> for Params<T> {
         &self.tensors[id.0]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean, variance and the largest size of 200,000 values.
+    fn statistics(init: Init) -> [f64; 3] {
+        let mut plan = Plan::default();
+        plan.param("a", &[400, 500], init);
+        let values: Vec<f64> = plan.initial(0, 7).into_iter().map(f64::from).collect();
+        let mean = |of: &dyn Fn(f64) -> f64| values.iter().map(|&value| of(value)).sum::<f64>() / values.len() as f64;
+        let centre = mean(&|value| value);
+        [centre, mean(&|value| (value - centre).powi(2)), values.iter().fold(0.0, |most, value| value.abs().max(most))]
+    }
+
+    /// The variance of a uniform number within b is b^2 / 3; that of a standard normal one cut at 2 is
+    /// 1 - 2 (2 phi(2)) / (2 Phi(2) - 1) = 0.773741, of which the rest is made up for.
+    #[test]
+    fn first_values_have_the_moments_of_theory() {
+        let cut = 2.0 / 0.773_741_3_f64.sqrt();
+        for (init, variance, within) in [
+            (Init::Zeros, 0.0_f64, 0.0),
+            (Init::Uniform(0.3), 0.03, 0.3),
+            (Init::Normal(0.02), 0.0004, 0.12),
+            (Init::TruncatedNormal(0.5), 0.25, 0.5 * cut),
+        ] {
+            let [mean, found, most] = statistics(init);
+            // Four deviations of the mean, and more than that of the variance.
+            assert!(mean.abs() <= 4.0 * (variance / 2e5).sqrt(), "{init:?}: {mean}");
+            assert!((found - variance).abs() <= 0.015 * variance, "{init:?}: {found}");
+            assert!(most <= within * (1.0 + 1e-6) && most >= 0.45 * within, "{init:?}: {most}");
+        }
+        // The cut values fill their range, which a normal number leaves.
+        assert!(statistics(Init::TruncatedNormal(0.5))[2] > 0.99 * 0.5 * cut);
+        assert!(statistics(Init::Normal(0.5))[2] > 1.5 * 0.5 * cut);
+        assert_eq!(statistics(Init::Ones), [1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn values_depend_on_the_seed_and_the_name_alone() {
+        let mut short = Plan::default();
+        short.param("b", &[3], Init::Normal(1.0));
+        let mut long = Plan::default();
+        long.param("a", &[2], Init::Normal(1.0));
+        long.scope("c", |plan| plan.param("b", &[3], Init::Normal(1.0)));
+        long.param("b", &[3], Init::Normal(1.0));
+        assert_eq!(short.initial(0, 5), long.initial(2, 5));
+        assert_ne!(short.initial(0, 5), long.initial(1, 5), "another name");
+        assert_ne!(short.initial(0, 5), short.initial(0, 6), "another seed");
+    }
+}

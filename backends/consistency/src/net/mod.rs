@@ -144,4 +144,6 @@ pub fn one_hot<E: Engine>(engine: &E, classes: impl ExactSizeIterator<Item = u64
 }
 
 #[cfg(test)]
+mod initial;
+#[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn ncsnpp() -> Value {
+pub(super) fn ncsnpp() -> Value {
     json!({
         "name": "ncsnpp", "nf": 128, "ch_mult": [2, 2, 2], "num_res_blocks": 4, "attn_resolutions": [16],
         "resblock_type": "biggan", "resamp_with_conv": true, "fir": true, "fir_kernel": [1, 3, 3, 1],
@@ -15,7 +15,7 @@ fn ncsnpp() -> Value {
     })
 }
 
-fn unetpp() -> Value {
+pub(super) fn unetpp() -> Value {
     json!({
         "name": "unetpp", "n_channels": 128, "ch_mults": [2, 2, 2], "is_atten": [false, true, false],
         "n_blocks": 4, "n_heads": 1, "n_groups": 32, "dropout_rate": 0.13, "embedding_type": "positional",
@@ -24,7 +24,7 @@ fn unetpp() -> Value {
     })
 }
 
-fn unetpp_head() -> Value {
+pub(super) fn unetpp_head() -> Value {
     json!({
         "name": "unetpp", "n_channels": 128, "ch_mults": [2, 2, 2], "is_atten": [false, true, false],
         "n_blocks": 1, "n_heads": 1, "n_groups": 32, "dropout_rate": 0.0, "embedding_type": "positional",
@@ -32,13 +32,20 @@ fn unetpp_head() -> Value {
     })
 }
 
-fn baseline() -> Value {
+pub(super) fn baseline() -> Value {
     json!({
         "name": "baseline", "n_channels": 128, "n_blocks": 4, "n_heads": 1, "n_groups": 32, "dropout_rate": 0.1,
     })
 }
 
-fn mincy() -> Value {
+pub(super) fn unet() -> Value {
+    json!({
+        "name": "unet", "n_channels": 128, "ch_mults": [1, 2, 2, 2], "is_atten": [false, true, false, false],
+        "n_blocks": 2, "n_groups": 32, "dropout_rate": 0.1, "learn_sigma": false,
+    })
+}
+
+pub(super) fn mincy() -> Value {
     json!({
         "name": "mincy", "num_init_channels": 16, "channel_mults": [1, 2, 4, 8], "attention_mults": [2],
         "kernel_size": 3, "num_res_blocks": 4, "pos_emb_type": "fourier", "pos_emb_dim": 16,
@@ -48,12 +55,12 @@ fn mincy() -> Value {
     })
 }
 
-fn with(mut spec: Value, changes: Value) -> Value {
+pub(super) fn with(mut spec: Value, changes: Value) -> Value {
     changes.as_object().into_iter().flatten().for_each(|(key, value)| spec[key] = value.clone());
     spec
 }
 
-fn plan(torso: Value, head: Value) -> Result<Network, Vec<Problem>> {
+pub(super) fn plan(torso: Value, head: Value) -> Result<Network, Vec<Problem>> {
     let spec =
         serde_json::from_value(json!({ "precondition": "cm", "torso": torso, "head": head })).expect("a legal spec");
     Network::plan(&spec, 3, 32, 0.002)
@@ -72,11 +79,7 @@ fn parameters_are_as_many_as_published() {
     assert_eq!(counts(ncsnpp(), unetpp_head()), [56_395_651, 26_243_715]);
     assert_eq!(counts(unetpp(), conv.clone()), [55_732_739, 9_125]);
     assert_eq!(counts(with(unetpp(), ve), baseline()), [56_395_651, 2_018_307]);
-    let unet = json!({
-        "name": "unet", "n_channels": 128, "ch_mults": [1, 2, 2, 2], "is_atten": [false, true, false, false],
-        "n_blocks": 2, "n_groups": 32, "dropout_rate": 0.1, "learn_sigma": false,
-    });
-    assert_eq!(counts(unet, Value::Null), [36_020_227, 0]);
+    assert_eq!(counts(unet(), Value::Null), [36_020_227, 0]);
     assert_eq!(counts(mincy(), Value::Null), [4_909_123, 0]);
 }
 
