@@ -103,7 +103,7 @@ fn every_part_can_be_chosen_and_trained() {
 #[test]
 fn what_cannot_work_together_is_refused_with_the_reason() {
     let scratch = Scratch::new();
-    let cases: [(&[&str], &str); 20] = [
+    let cases: [(&[&str], &str); 30] = [
         (&["model.torso.double_heads=true"], "model.torso.double_heads: expected false"),
         (&["model.torso.progressive=output_skip"], "output_skip leaves no last features for a head"),
         (&["model.head=null", "sample.method=heun"], "sample.method: heun needs a score head or a diffusion model"),
@@ -142,6 +142,22 @@ fn what_cannot_work_together_is_refused_with_the_reason() {
         ),
         (&["eval.pae.draws=65537"], "eval.pae.draws: expected a whole number from 1 to 65536"),
         (&["init_from=/nowhere"], "init_from: cannot start from /nowhere"),
+        (&["+experiment=ect_small"], "init_from: no value is given"),
+        (
+            &["+experiment=edm_small", "eval.metrics=[pae]"],
+            "eval.metrics: pae needs a consistency model, and loss.kind=edm is a diffusion model",
+        ),
+        (
+            &["dataset=images", "dataset.dir=.", "dataset.side=28"],
+            "eval.metrics: fd_pixel pools to 8x8 and so needs sides that are multiples of 8, not ",
+        ),
+        (&["eval.metrics=[fd_pixel,fd_pixel]"], "eval.metrics.1: `fd_pixel` stands there already"),
+        (&["eval.methods=[two_step,two_step]"], "eval.methods.1: `two_step` stands there already"),
+        (&["train.optimizer=adam", "train.eps=0"], "train.eps: expected a number of at least 1e-37, found 0"),
+        (&["schedule.sigma_max=1e300"], "schedule.sigma_max: expected a number whose square f32 holds, found 1e300"),
+        (&["schedule.rho=0.001"], "schedule.rho: of "),
+        (&["schedule.kind=edm", "schedule.p_mean=200"], "schedule.p_mean: 2e2 can draw a noise level of 7.2"),
+        (&["schedule.kind=ect", "schedule.p_std=50"], "schedule.p_std: 5e1 can draw a noise level of "),
     ];
     for (words, told) in cases {
         let ended = scratch.exp(words);
@@ -173,22 +189,6 @@ fn a_network_that_sees_classes_draws_them() {
     assert_ne!(null[1], turns[1]);
 }
 
-/// A network for ten classes that has seen two: images get those two in turn.
-#[test]
-fn classes_that_the_data_has_not_are_not_drawn() {
-    let scratch = Scratch::new();
-    for (class, level) in [("dark", 10), ("light", 240)] {
-        let folder = scratch.path(&format!("pictures/{class}"));
-        fs::create_dir_all(&folder).unwrap();
-        for i in 0..4 {
-            image::GrayImage::from_pixel(8, 8, image::Luma([level + i])).save(folder.join(format!("{i}.png"))).unwrap();
-        }
-    }
-    let data = ["dataset=images", "dataset.dir=pictures", "dataset.side=8", "dataset.colour=grey", "dataset.classes=2"];
-    let words = ["model=mincy_small", "model.torso.num_init_channels=4", "train.steps=2", "train.batch=4"];
-    scratch.ok(&[&data[..], &words, &["eval.metrics=[]", "sample.n=0", "hydra.run.dir=run"]].concat());
-    let of = |classes: &str| drawn(&scratch, &["sample.n=4", &format!("sample.classes={classes}")]);
-    let [null, own, all] = ["null", "[0,1]", "[0,1,2,3]"].map(of);
 /// What is judged is compared with all of the data, whatever is to be drawn.
 #[test]
 fn figures_are_of_all_classes() {
@@ -219,6 +219,22 @@ fn the_rate_does_not_follow_the_curriculum() {
     assert_ne!(weights("twice", &["train.horizon=2"]), whole, "the rate falls twice");
 }
 
+/// A network for ten classes that has seen two: images get those two in turn.
+#[test]
+fn classes_that_the_data_has_not_are_not_drawn() {
+    let scratch = Scratch::new();
+    for (class, level) in [("dark", 10), ("light", 240)] {
+        let folder = scratch.path(&format!("pictures/{class}"));
+        fs::create_dir_all(&folder).unwrap();
+        for i in 0..4 {
+            image::GrayImage::from_pixel(8, 8, image::Luma([level + i])).save(folder.join(format!("{i}.png"))).unwrap();
+        }
+    }
+    let data = ["dataset=images", "dataset.dir=pictures", "dataset.side=8", "dataset.colour=grey", "dataset.classes=2"];
+    let words = ["model=mincy_small", "model.torso.num_init_channels=4", "train.steps=2", "train.batch=4"];
+    scratch.ok(&[&data[..], &words, &["eval.metrics=[]", "sample.n=0", "hydra.run.dir=run"]].concat());
+    let of = |classes: &str| drawn(&scratch, &["sample.n=4", &format!("sample.classes={classes}")]);
+    let [null, own, all] = ["null", "[0,1]", "[0,1,2,3]"].map(of);
     assert_eq!(null, own);
     assert_ne!(null, all);
 }
@@ -396,9 +412,9 @@ fn every_option_composes() {
         let needed: &[&str] = match choice.as_str() {
             "backend=command" => &["backend.argv=[sh]"],
             "dataset=cifar10" | "dataset=images" => &["dataset.dir=pictures"],
-            "+experiment=cifar10_small" | "+experiment=ect" | "+experiment=edm" | "+experiment=ict_paper" => {
-                &["dataset.dir=pictures"]
-            }
+            "+experiment=cifar10_small" | "+experiment=edm" | "+experiment=ict_paper" => &["dataset.dir=pictures"],
+            "+experiment=ect" => &["dataset.dir=pictures", "init_from=null"],
+            "+experiment=ect_small" | "init=run" => &["init_from=null"],
             "+experiment=mincy" | "+experiment=mincy_as_coded" | "+experiment=score_guided" | "+experiment=vanilla" => {
                 &["dataset.dir=pictures"]
             }

@@ -171,7 +171,14 @@ impl Walk {
             // What a list was set over, so were its items.
             let whole = Node { value: child.value.clone(), trail: node.trail.clone() };
             let child = if child.trail.winner() == node.trail.winner() { &whole } else { child };
-            self.value(&join(path, &index.to_string()), child, item);
+            let place = join(path, &index.to_string());
+            self.value(&place, child, item);
+            // A word chosen twice would be the same work twice; numbers may well repeat.
+            let before = || items[..index].iter().any(|other| other.value == child.value);
+            if matches!(item, Kind::Choice(_)) && before() {
+                let problem = Problem::new(format!("{} stands there already", shown(child)));
+                self.problems.0.push(problem.key(place).trail(&child.trail));
+            }
         }
     }
 }
@@ -297,6 +304,15 @@ mod tests {
         ] {
             assert!(found.contains(wanted), "{wanted}\nnot in\n{found}");
         }
+    }
+
+    #[test]
+    fn a_word_is_chosen_once_and_a_number_as_often_as_wanted() {
+        let found =
+            problems("eval: {metrics: [fd_pixel, pae, fd_pixel]}\nmodel: {torso: {name: ncsnpp, ch_mult: [2, 2]}}\n");
+        let twice = "error: eval.metrics.2: `fd_pixel` stands there already\n  --> conf/x.yaml:1";
+        assert!(found.contains(twice), "{found}");
+        assert_eq!(found.matches("stands there already").count(), 1, "{found}");
     }
 
     #[test]
