@@ -1,6 +1,6 @@
 //! Metrics of runs as one table for other programs: a row for each run and step, a column for each metric.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
@@ -26,19 +26,40 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of runs, in their order.
+    /// The metrics of runs, in their order. What was written of one step is one row; only a metric that is there already, as of
+    /// a program that counts its steps anew, makes it two.
     pub fn of(dirs: &[PathBuf]) -> Metrics {
         let all = || {
-            dirs.iter().flat_map(|dir| {
-                let name = dir.display().to_string();
-                rows::read(&dir.join(METRICS)).map(move |(step, row)| (name.clone(), step, row))
-            })
+            let rows = |(number, dir): (usize, &PathBuf)| {
+                rows::read(&dir.join(METRICS)).map(move |(step, row)| (number, step, row))
+            };
+            dirs.iter().enumerate().flat_map(rows)
         };
         let names: BTreeSet<String> = all().flat_map(|(.., row)| row.into_iter().map(|(name, _)| name)).collect();
         let names: Vec<String> = names.into_iter().filter(|name| name != "step").collect();
-        let value = |row: &serde_json::Map<_, serde_json::Value>, name: &String| row.get(name)?.as_f64();
-        let rows = all().map(|(run, step, row)| (run, step, names.iter().map(|name| value(&row, name)).collect()));
-        Metrics { rows: rows.collect(), names }
+        let mut rows: Vec<(String, u64, Vec<Option<f64>>)> = Vec::new();
+        let mut places = HashMap::new();
+        for (run, step, row) in all() {
+            let values: Vec<Option<f64>> = names.iter().map(|name| row.get(name)?.as_f64()).collect();
+            let taken = |at: usize| rows[at].2.iter().zip(&values).any(|(old, new)| old.is_some() && new.is_some());
+            match places.get(&(run, step)).copied().filter(|&at| !taken(at)) {
+                Some(at) => rows[at].2.iter_mut().zip(values).for_each(|(old, new)| *old = old.or(new)),
+                None => {
+                    places.insert((run, step), rows.len());
+                    rows.push((dirs[run].display().to_string(), step, values));
+                }
+            }
+        }
+        Metrics { rows, names }
+    }
+
+    /// The names of the columns of metrics: their own, but for one that has the name of the first column.
+    fn columns(&self) -> impl Iterator<Item = String> {
+        let mut run = "metric/run".to_owned();
+        while self.names.contains(&run) {
+            run.insert_str(0, "metric/");
+        }
+        self.names.iter().map(move |name| if name == "run" { run.clone() } else { name.clone() })
     }
 
     /// Writes it as comma-separated values; a metric that a row lacks is empty there.
@@ -47,7 +68,7 @@ impl Metrics {
     /// It cannot be written.
     pub fn csv(&self, out: impl Write) -> Result<(), Box<dyn Error>> {
         let mut writer = csv::Writer::from_writer(out);
-        writer.write_record(["run", "step"].into_iter().chain(self.names.iter().map(String::as_str)))?;
+        writer.write_record(["run", "step"].map(str::to_owned).into_iter().chain(self.columns()))?;
         for (run, step, values) in &self.rows {
             let values = values.iter().map(|value| value.map(|value| value.to_string()).unwrap_or_default());
             writer.write_record([run.clone(), step.to_string()].into_iter().chain(values))?;
@@ -64,8 +85,8 @@ impl Metrics {
         let run = column("run", Physical::BYTE_ARRAY).with_logical_type(Some(LogicalType::String));
         let run = run.with_repetition(Repetition::REQUIRED);
         let step = column("step", Physical::INT64).with_repetition(Repetition::REQUIRED);
-        let metrics =
-            self.names.iter().map(|name| column(name, Physical::DOUBLE).with_repetition(Repetition::OPTIONAL));
+        let names: Vec<String> = self.columns().collect();
+        let metrics = names.iter().map(|name| column(name, Physical::DOUBLE).with_repetition(Repetition::OPTIONAL));
         let fields = [run, step].into_iter().chain(metrics).map(|column| column.build().map(Arc::new));
         let fields = fields.collect::<Result<Vec<_>, _>>()?;
         let schema = Arc::new(Type::group_type_builder("metrics").with_fields(fields).build()?);
@@ -131,5 +152,30 @@ mod tests {
         };
         let expected = [(name(0), 1, None, Some(0.5)), (name(0), 2, Some(3.0), None), (name(1), 1, None, Some(1e-7))];
         assert_eq!(rows.iter().map(read).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_step_is_one_row_and_a_name_one_column() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows = [
+            "{\"step\":1,\"loss\":0.5}",
+            "{\"step\":1,\"run\":7}",
+            "{\"step\":2,\"loss\":0.25}",
+            "{\"step\":1,\"metric/run\":8}",
+            "{\"step\":1,\"loss\":0.75}",
+        ];
+        std::fs::write(dir.path().join(METRICS), rows.map(|row| format!("{row}\n")).concat()).unwrap();
+        let metrics = Metrics::of(&[dir.path().to_owned()]);
+        let mut csv = Vec::new();
+        metrics.csv(&mut csv).unwrap();
+        let text = String::from_utf8(csv).unwrap().replace(&dir.path().display().to_string(), "DIR");
+        let table = "run,step,loss,metric/run,metric/metric/run\nDIR,1,0.5,8,7\nDIR,2,0.25,,\nDIR,1,0.75,,\n";
+        assert_eq!(text, table);
+        let mut parquet = Vec::new();
+        metrics.parquet(&mut parquet).unwrap();
+        let reader = SerializedFileReader::new(bytes::Bytes::from(parquet)).unwrap();
+        let columns = reader.metadata().file_metadata().schema_descr().columns();
+        let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+        assert_eq!(names.join(","), table.lines().next().unwrap());
     }
 }
