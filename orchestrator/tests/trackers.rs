@@ -1,16 +1,20 @@
-//! Runs sent to a real MLflow server, and read by Weights & Biases' own reader. With EXP_MLFLOW and EXP_WANDB naming the two
-//! programs: `cargo test --test trackers -- --ignored`.
+//! Runs sent to a server that keeps MLflow's rules, and to a real one; offline files, also read by Weights & Biases' own reader.
+//! With EXP_MLFLOW and EXP_WANDB naming the two programs: `cargo test --test trackers -- --include-ignored`.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
+#[path = "trackers/stub.rs"]
+mod stub;
 mod support;
 
+use std::fs;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Scratch, names, tiny};
+use stub::Stub;
+use support::{Ended, Scratch, names, text, tiny};
 
 /// Longest wait for a server: its first start makes its tables.
 const LOOKS: u32 = 240;
@@ -47,6 +51,132 @@ fn mlflow(scratch: &Scratch) -> (Server, String) {
 fn post(url: &str, path: &str, body: &Value) -> Value {
     let mut answer = ureq::post(format!("{url}/api/2.0/mlflow/{path}")).send_json(body).unwrap();
     serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+}
+
+/// Sends runs to a server.
+fn sync(scratch: &Scratch, runs: &[&str], stub: &Stub, project: &str) -> Ended {
+    scratch.exp(&[&["sync"], runs, &["--to", "mlflow", "--url", &stub.url, "--project", project]].concat())
+}
+
+fn copy(scratch: &Scratch, from: &str, to: &str) {
+    let copied = Command::new("cp").arg("-r").args([from, to].map(|name| scratch.path(name))).status().unwrap();
+    assert!(copied.success());
+}
+
+#[test]
+fn what_came_to_a_step_that_was_sent_is_sent_too() {
+    let (scratch, stub) = (Scratch::new(), Stub::start());
+    let metrics = scratch.tiny_run("run", &[]).join("metrics.jsonl");
+    let points = |key: &str| {
+        let ended = sync(&scratch, &["run"], &stub, "mine");
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        stub.store().runs[0].points(key)
+    };
+    let loss = points("loss");
+    assert_eq!(loss.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4, 6]);
+    let rows = text(&metrics);
+    // An evaluation is a row of its own of a step that has one.
+    let judged = format!("{rows}{{\"step\":6,\"judged\":7}}\n");
+    fs::write(&metrics, &judged).unwrap();
+    assert_eq!(points("judged"), [(6, 7.0)]);
+    // A program may say more of the step.
+    fs::write(&metrics, judged.replace("7}", "7,\"more\":8}")).unwrap();
+    assert_eq!([points("judged"), points("more")], [[(6, 7.0)], [(6, 8.0)]]);
+    // As after a resume from step 2.
+    let anew = rows.lines().next().unwrap().to_owned() + "\n{\"step\":4,\"loss\":9}\n{\"step\":6,\"loss\":9}\n";
+    fs::write(&metrics, anew).unwrap();
+    assert_eq!(points("loss"), [&loss[..], &[(4, 9.0), (6, 9.0)]].concat());
+}
+
+#[test]
+fn no_name_and_no_number_of_metrics_keeps_a_run_from_being_sent() {
+    let (scratch, stub) = (Scratch::new(), Stub::start());
+    let metrics = scratch.tiny_run("run", &[]).join("metrics.jsonl");
+    let many: String = (0..2500).map(|number| format!(",\"m{number}\":1")).collect();
+    fs::write(&metrics, format!("{}{{\"step\":7,\"acc@1\":0.5{many}}}\n", text(&metrics))).unwrap();
+    let ended = sync(&scratch, &["missing", "run", "none"], &stub, "mine");
+    assert_eq!(ended.code, Some(2));
+    ended.says(&[
+        &format!("{}/#/experiments/0/runs/0\n", stub.url),
+        "error: missing is no run",
+        "error: none is no run",
+    ]);
+    let store = stub.store();
+    assert_eq!([store.runs[0].points("acc_1"), store.runs[0].points("m2499")], [[(7, 0.5)], [(7, 1.0)]]);
+}
+
+#[test]
+fn a_run_stays_the_same_on_every_server() {
+    let (scratch, stub, other) = (Scratch::new(), Stub::start(), Stub::start());
+    scratch.tiny_run("run", &[&format!("track.mlflow.url={}", stub.url), "track.mlflow.experiment=mine"]);
+    assert_eq!(stub.store().runs[0].status, "FINISHED", "sent while it trained");
+    assert_eq!(sync(&scratch, &["run"], &other, "mine").code, Some(0));
+    fs::rename(scratch.path("run"), scratch.path("moved")).unwrap();
+    sync(&scratch, &["moved"], &stub, "theirs").says(&[&format!("{}/#/experiments/0/runs/0\n", stub.url)]);
+    scratch.ok(&["resume", "moved", "train.steps=8"]);
+    assert_eq!(sync(&scratch, &["moved"], &other, "mine").code, Some(0));
+    for server in [&stub, &other] {
+        let store = server.store();
+        assert_eq!((store.runs.len(), &store.experiments[..]), (1, &["mine".to_owned()][..]));
+        assert_eq!(store.runs[0].points("loss").iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4, 6, 8]);
+        assert!(!store.files.is_empty() && store.files.iter().all(|file| file.starts_with("0/0/artifacts/samples/")));
+    }
+}
+
+#[test]
+fn a_copy_is_a_run_of_its_own_and_one_that_is_gone_is_sent_anew() {
+    let (scratch, stub, other) = (Scratch::new(), Stub::start(), Stub::start());
+    scratch.tiny_run("run", &[]);
+    sync(&scratch, &["run"], &stub, "mine").says(&["/runs/0\n"]);
+    sync(&scratch, &["run"], &other, "mine").says(&["/runs/0\n"]);
+    copy(&scratch, "run", "copy");
+    scratch.ok(&["resume", "copy", "train.steps=8"]);
+    sync(&scratch, &["copy", "run"], &stub, "mine").says(&["/runs/1\n", "/runs/0\n"]);
+    let last = |run: usize| stub.store().runs[run].points("loss").pop().unwrap().0;
+    assert_eq!([last(0), last(1)], [6, 8]);
+    // One in the bin of its server, and one of which it has lost all.
+    stub.store().runs[0].deleted = true;
+    other.store().runs.clear();
+    for (server, new) in [(&stub, 2), (&other, 0)] {
+        let ended = sync(&scratch, &["run"], server, "mine");
+        ended.says(&["warning: ", "run 0 is not there any more", &format!("/runs/{new}\n")]);
+        assert_eq!(server.store().runs[new].points("loss").len(), 3);
+    }
+}
+
+#[test]
+fn an_offline_file_begins_with_its_run_and_is_written_once() {
+    let scratch = Scratch::new();
+    scratch.tiny_run("run", &["train.log_every=1"]);
+    let write = |run: &str| scratch.ok(&["sync", run, "--to", "wandb"]);
+    write("run");
+    let folders = |run: &str| names(&scratch.path(run).join("wandb"));
+    let id = |run: &str| folders(run)[0].rsplit_once('-').unwrap().1.to_owned();
+    let first = id("run");
+    // That of another program stays. That of an earlier time goes, with the mark that it was sent.
+    fs::create_dir(scratch.path("run/wandb/offline-run-20250102_030405-other")).unwrap();
+    fs::write(scratch.path("run/wandb").join(&folders("run")[1]).join(format!("run-{first}.wandb.synced")), "")
+        .unwrap();
+    let machine = scratch.path("run/environment.jsonl");
+    fs::write(&machine, "{\"started\":\"2025-11-22T10:00:00Z\"}\n".to_owned() + &text(&machine)).unwrap();
+    fs::rename(scratch.path("run"), scratch.path("moved")).unwrap();
+    write("moved");
+    let folder = format!("offline-run-20251122_100000-{first}");
+    assert_eq!(folders("moved"), ["offline-run-20250102_030405-other", &folder]);
+    let folder = scratch.path("moved/wandb").join(folder);
+    assert_eq!(names(&folder), [format!("run-{first}.wandb")]);
+    // An item has its name, and its value as field 16, a text of less than 128 bytes.
+    let bytes = fs::read(folder.join(format!("run-{first}.wandb"))).unwrap();
+    let key = b"_runtime\x82\x01";
+    let times = bytes.windows(key.len()).enumerate().filter(|(_, part)| part == key).map(|(at, _)| {
+        let (size, rest) = bytes[at + key.len()..].split_first().unwrap();
+        std::str::from_utf8(&rest[..usize::from(*size)]).unwrap().parse::<f64>().unwrap()
+    });
+    let times: Vec<f64> = times.collect();
+    assert!(times.len() == 6 && times[0] > 3600.0 && times.is_sorted(), "{times:?}");
+    copy(&scratch, "moved", "copy");
+    write("copy");
+    assert!(folders("copy").iter().any(|folder| !folder.ends_with(&first) && !folder.ends_with("-other")));
 }
 
 #[test]
@@ -95,7 +225,7 @@ fn mlflow_has_a_run_while_it_trains() {
         let runs = found["runs"].as_array().cloned().unwrap_or_default();
         runs.len() == 1 && runs[0]["info"]["status"] == status && runs[0]["data"]["metrics"].is_array()
     };
-    assert!(running.until(|| scratch.path("run/.mlflow.json").exists() && found("RUNNING")), "it is there");
+    assert!(running.until(|| found("RUNNING")), "it is there");
     running.signal("INT");
     assert_eq!(running.ended().code, Some(130));
     assert!(found("KILLED"), "its end was sent too");

@@ -1,5 +1,7 @@
 //! `exp sync` and `exp export`: runs for other programs, when a user asks for it and never while training waits.
 
+use std::path::Path;
+
 use super::Failure;
 use super::show::open;
 use crate::cli::{Export, Sync, Tracker};
@@ -7,31 +9,44 @@ use crate::export::Metrics;
 use crate::files::write_atomically;
 use crate::history::History;
 use crate::recorder::METRICS;
-use crate::screen::tell;
+use crate::screen::{self, tell};
 use crate::sweep_dir::SweepDir;
 use crate::track::mlflow::Server;
 use crate::track::wandb;
 
-/// Sends runs.
+/// Sends runs, each of them whether others can be sent or not.
 pub(super) fn sync(sync: &Sync) -> Result<(), Failure> {
-    let details = sync.dirs.iter().map(|dir| open(dir)).collect::<Result<Vec<_>, _>>()?;
-    let server = sync.url.clone().or_else(|| std::env::var("MLFLOW_TRACKING_URI").ok());
-    for (dir, detail) in sync.dirs.iter().zip(&details) {
-        match sync.to {
-            Tracker::Mlflow => {
-                let missing = || Failure::Look("where is the server? --url URL, or MLFLOW_TRACKING_URI".to_owned());
-                let server = Server::new(server.as_deref().ok_or_else(missing)?);
-                tell(server.send(dir, detail, &sync.project).map_err(Failure::Look)?);
+    let url = sync.url.clone().or_else(|| std::env::var("MLFLOW_TRACKING_URI").ok());
+    let missing = || Failure::Look("where is the server? --url URL, or MLFLOW_TRACKING_URI".to_owned());
+    let server = match sync.to {
+        Tracker::Mlflow => Some(Server::new(&url.ok_or_else(missing)?)),
+        Tracker::Wandb => None,
+    };
+    let send = |dir: &Path| -> Result<String, Failure> {
+        let detail = open(dir)?;
+        match &server {
+            Some(server) => {
+                let warn = |what: String| screen::warn(format_args!("warning: {what}"));
+                let failed = |reason| Failure::Look(format!("{}: {reason}", dir.display()));
+                server.send(dir, &detail, &sync.project, &warn).map_err(failed)
             }
-            Tracker::Wandb => {
-                let folder = wandb::write(dir, detail, &sync.project);
-                let folder =
-                    folder.map_err(|error| Failure::Look(format!("cannot write {}: {error}", dir.display())))?;
-                tell(format_args!("to send it: wandb sync {}", folder.display()));
+            None => {
+                let failed = |error| Failure::Look(format!("cannot write {}: {error}", dir.display()));
+                let folder = wandb::write(dir, &detail, &sync.project).map_err(failed)?;
+                Ok(format!("to send it: wandb sync {}", folder.display()))
             }
         }
+    };
+    let mut failures = Vec::new();
+    for dir in &sync.dirs {
+        match send(dir) {
+            Ok(said) => tell(said),
+            Err(failure) => failures.push(failure),
+        }
     }
-    Ok(())
+    let Some(last) = failures.pop() else { return Ok(()) };
+    failures.iter().for_each(screen::warn);
+    Err(last)
 }
 
 /// Writes metrics of runs as one file.

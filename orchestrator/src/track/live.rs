@@ -35,8 +35,8 @@ impl Live {
         std::thread::spawn(move || {
             let (mut last, mut down) = (false, false);
             loop {
-                let sent = Detail::read(&dir).and_then(|detail| server.send(&dir, &detail, &experiment));
                 let warn = |what: String| tracing::dispatcher::with_default(&log, || tracing::warn!("MLflow: {what}"));
+                let sent = Detail::read(&dir).and_then(|detail| server.send(&dir, &detail, &experiment, &warn));
                 match &sent {
                     Err(reason) if last => warn(format!("{reason}; to send the rest: {hint}")),
                     Err(reason) if !down => warn(format!("{reason}; it is tried again while the run goes on")),

@@ -6,5 +6,6 @@ pub mod clock;
 pub mod live;
 mod message;
 pub mod mlflow;
+mod note;
 pub mod tensorboard;
 pub mod wandb;

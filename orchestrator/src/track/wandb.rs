@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use serde_json::Value;
 
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::message::Message;
+use super::note::Note;
 use crate::files::write_atomically;
 use crate::history::Detail;
 use crate::recorder::METRICS;
@@ -19,6 +20,8 @@ use crate::status::State;
 const ZLIB: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 /// `:W&B`, a magic number and a version.
 const HEAD: [u8; 7] = [b':', b'W', b'&', b'B', 0xe1, 0xbe, 0];
+/// How the name of the folder of a run begins.
+const FOLDER: &str = "offline-run-";
 const BLOCK: usize = 32768;
 /// Bytes before the data of a piece: checksum, length, kind.
 const PIECE: usize = 7;
@@ -28,10 +31,9 @@ const PIECE: usize = 7;
 /// # Errors
 /// The directory cannot be written.
 pub fn write(dir: &Path, detail: &Detail, project: &str) -> std::io::Result<PathBuf> {
-    let id = &exp_consistency::hash::sha256(dir.canonicalize()?.as_os_str().as_encoded_bytes())[..8];
+    let id = &Note::of(dir)?.id;
     let clock = Clock::of(dir);
-    let start = detail.run.status.started.as_deref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
-    let start = start.unwrap_or_else(jiff::Timestamp::now);
+    let start = clock::start(dir, detail).unwrap_or_else(jiff::Timestamp::now);
     let mut log = Log { bytes: HEAD.to_vec(), records: 0 };
     log.add(21, Message::default());
     let setting = |(key, value): (&String, &Value)| item(key, value);
@@ -56,10 +58,23 @@ pub fn write(dir: &Path, detail: &Detail, project: &str) -> std::io::Result<Path
     if !matches!(detail.state, State::Created | State::Running) {
         log.add(18, Message::default().int(1, u64::from(detail.state != State::Done)));
     }
-    let folder = dir.join("wandb").join(format!("offline-run-{}-{id}", start.strftime("%Y%m%d_%H%M%S")));
+    let folder = dir.join("wandb").join(format!("{FOLDER}{}-{id}", start.strftime("%Y%m%d_%H%M%S")));
+    remove(&dir.join("wandb"), id)?;
     std::fs::create_dir_all(&folder)?;
     write_atomically(&folder.join(format!("run-{id}.wandb")), &log.bytes)?;
     Ok(folder)
+}
+
+/// Removes what was written before of the run with this name; also the mark in it that says that it was sent.
+fn remove(folders: &Path, id: &str) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folders).into_iter().flatten() {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(FOLDER));
+        if name.is_some_and(|name| name.rsplit_once('-').is_some_and(|(_, of)| of == id)) {
+            std::fs::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// A name and its value as JSON: an item of a configuration, a row or a summary.
