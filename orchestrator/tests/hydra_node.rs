@@ -160,7 +160,10 @@ fn plugins_compose_and_say_what_they_cannot_do() {
         ["-m", "seed=1,2", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=x", "hydra/sweeper=optuna"];
     let refused = scratch.exp(&tiny(&words));
     assert_eq!(refused.code, Some(2));
-    refused.says(&["hydra.launcher.timeout_min: expected a number", "hydra.sweeper.metric: missing; expected text"]);
+    refused.says(&[
+        "hydra.launcher.timeout_min: expected a whole number above 0",
+        "hydra.sweeper.metric: missing; expected text",
+    ]);
     assert!(!scratch.path("multirun").exists());
     let words =
         ["-m", "seed=1,2", "hydra/launcher=joblib", "hydra/sweeper=optuna", "+hydra.sweeper.metric=loss", "--dry-run"];

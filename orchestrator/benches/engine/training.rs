@@ -89,7 +89,7 @@ impl<'a, E: Engine> Training<'a, E> {
             let sum = parts.reduce(|sum, part| sum.zip(&part, |a, b| a.add(&engine.adopt(b))));
             let sum = sum.expect("a batch has at least one image");
             values.extend(["torso", "head"].map(|network| optim::global_norm(&sum, network)));
-            optim::update(engine, train, ema, self.step, train.steps, &self.slots, sum)
+            optim::update(engine, train, ema, self.step, &self.slots, sum)
         });
         self.step += 1;
         black_box(self.read());

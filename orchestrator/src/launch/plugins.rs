@@ -1,6 +1,6 @@
 //! Launchers of Hydra and its plugins, as ours.
 
-use exp_api::schema::{Kind, POSITIVE};
+use exp_api::schema::Kind;
 
 use super::queue::Slurm;
 use super::{Choice, Local};
@@ -24,7 +24,12 @@ pub(super) fn counterpart(path: &str, mut launcher: Node) -> Result<Choice, Prob
             Ok(Choice::Local(Local { n_jobs, ..Local::basic() }))
         }
         Some("LocalLauncher") => {
-            let minutes = |node| extract::part::<f64>(&format!("{path}.timeout_min"), node, &POSITIVE);
+            let minutes = |node: &Node| match node.value {
+                Value::Int(n) if n > 0 => Ok(n as f64),
+                _ => Err(Problem::new("expected a whole number above 0")
+                    .key(format!("{path}.timeout_min"))
+                    .trail(&node.trail)),
+            };
             let timeout_s = option("timeout_min").map(minutes).transpose()?.map(|minutes| 60.0 * minutes);
             // There all jobs run at one time.
             Ok(Choice::Local(Local { n_jobs: Some(cores()), timeout_s, ..Local::basic() }))
