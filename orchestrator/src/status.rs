@@ -227,7 +227,7 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        sign(&mut file).map_err(failed)?;
+        sign(&file, &Owner::here()).map_err(failed)?;
         Ok(Lock { file })
     }
 
@@ -236,8 +236,8 @@ impl Lock {
     /// # Errors
     /// The file cannot be written.
     pub fn inherited() -> io::Result<Lock> {
-        let mut file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-        sign(&mut file)?;
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        sign(&file, &Owner::here())?;
         Ok(Lock { file })
     }
 
@@ -251,8 +251,10 @@ impl Lock {
 }
 
 /// Writes into a lock who has it.
-fn sign(file: &mut File) -> io::Result<()> {
-    let owner = Owner::here();
+///
+/// # Errors
+/// The file cannot be written.
+pub fn sign(mut file: &File, owner: &Owner) -> io::Result<()> {
     let line = format!("process {} on {} (boot {})\n", owner.pid, owner.host, owner.boot_id);
     file.set_len(0)?;
     file.rewind()?;

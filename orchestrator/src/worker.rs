@@ -54,10 +54,11 @@ pub enum WorkerError {
 ///
 /// # Errors
 /// See [`WorkerError`]; the first three leave the directory as it was.
-pub fn work(dir: &Path, _: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -> Result<Report, WorkerError> {
+pub fn work(dir: &Path, lock: &Lock, screen: Option<&MultiProgress>, stop: &Stop) -> Result<Report, WorkerError> {
     let job = Job::open(dir)?;
-    let backend = registry::find(&job.spec.backend.name)?;
+    let mut backend = registry::find(&job.spec.backend.name)?;
     let failed = |path: PathBuf| |source| WorkerError::Files { path, source };
+    backend.lend(lock.share().map_err(failed(dir.join(Lock::FILE)))?);
     let again = Status::read(dir).is_some_and(|status| status.state != State::Created);
     let started = now();
     let mut status = Status { started: Some(started.clone()), ..Status::here(State::Running) };

@@ -18,7 +18,7 @@ worker() {
     n=$(sed -n 's/.*"doom": \([0-9]*\).*/\1/p' "$1/spec.json")
     case $n in
         7) echo 'exit 1' >&2; exit 1 ;;
-        17) echo "thread 'main' panicked at src/main.rs:1:1" >&2; exit 101 ;;
+        17) printf "thread 'main' panicked at src/main.rs:1:1:\nout of luck\n" >&2; exit 101 ;;
         27) kill -SEGV $$ ;;
         37) kill -KILL $$ ;;
         47) ulimit -v 100000; dd if=/dev/zero of=/dev/null bs=1G count=1; exit ;;
@@ -35,7 +35,7 @@ worker() {
 /// The jobs that die, with what is told of each.
 const DEATHS: [(u64, &str); 10] = [
     (7, "exit status: 1 and no report"),
-    (17, "exit status: 101 and no report"),
+    (17, "exit status: 101 and no report: out of luck"),
     (27, "signal: 11 (SIGSEGV)"),
     (37, "signal: 9 (SIGKILL)"),
     (47, "exit status: 1 and no report"),

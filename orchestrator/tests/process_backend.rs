@@ -119,10 +119,89 @@ fn a_failure_says_its_cause() {
     Echo::new(&[CALM, THREE_STEPS, &fails("exit 0")]).fails("no report");
     Echo::new(&[CALM, THREE_STEPS, &fails("echo Segmentation fault; cat")]).fails("Segmentation fault");
 
+    // What it said to a person before it died is told, and reaches the person too.
+    let echo = Echo::new(&[CALM, THREE_STEPS, &fails("echo loading >&2; echo CUDA out of memory >&2; exit 1")]);
+    echo.fails("exit status: 1 and no report: CUDA out of memory");
+
+    // Of what is no line of the protocol, the beginning.
+    let flood = "head -c 20000000 /dev/zero | tr '\\0' x; echo; cat";
+    let echo = Echo::new(&[CALM, THREE_STEPS, &fails(flood)]);
+    echo.fails("a line of more than 1048576 bytes: xxx");
+    assert!(text(echo.run().join("status.json")).len() < 2000);
+
     // A process that it leaves behind, and that holds its output, is not waited for.
     let clock = Instant::now();
     Echo::new(&[CALM, THREE_STEPS, &fails("sleep 15 2>&- & kill -9 $$")]).fails("signal: 9 (SIGKILL)");
     assert!(clock.elapsed() < Duration::from_secs(12), "waited for a stranger");
+}
+
+/// A process that a worker has started, whose number is in the file `started` of the run.
+fn is_gone(echo: &Echo) -> bool {
+    let pid = text(echo.run().join("started"));
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.is_empty() || stat.contains(") Z ")
+}
+
+#[test]
+fn what_it_has_started_ends_with_it_whatever_went_wrong() {
+    for end in ["echo nonsense; cat", "kill -9 $$", "exit 3"] {
+        let worker = format!("worker() {{ sleep 300 & echo $! > $1/started; echo \"$started\"; {end}; }}");
+        let echo = Echo::new(&[CALM, THREE_STEPS, &worker]);
+        assert_eq!(echo.exp().code, Some(1));
+        assert!(is_gone(&echo), "{end}");
+    }
+}
+
+/// What is done is done, whatever the worker does next.
+#[test]
+fn one_that_does_not_end_after_its_report_is_not_waited_for() {
+    let done = r#"echo '{"done":{"step":3,"interrupted":false,"figures":[["fd",1.5],["kid",NaN]],"grid":null}}'"#;
+    for after in ["sleep 300", "head -c 1000000 /dev/zero; sleep 300", "exec >&-; sleep 300"] {
+        let worker = format!("worker() {{ echo \"$started\"; sleep 300 & echo $! > $1/started; {done}; {after}; }}");
+        let (echo, clock) = (Echo::new(&[CALM, THREE_STEPS, &worker]), Instant::now());
+        let ended = echo.exp();
+        assert_eq!(ended.code, Some(0), "{after}: {ended:#?}");
+        assert_eq!(json(echo.run().join("report.json")), serde_json::json!({"fd": 1.5, "kid": null}));
+        assert!(is_gone(&echo) && clock.elapsed() < Duration::from_secs(60), "{after}");
+    }
+    let worker = r#"worker() { echo "$started"; touch $1/closed; exec >&-; sleep 300; }"#;
+    let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
+    echo.fails("it closed its output without a report, and did not end");
+    // Who asks it to stop meanwhile need not wait.
+    let _ = fs::remove_file(echo.run().join("closed"));
+    let mut running = echo.start(&["resume", "run"]);
+    assert!(running.until(|| echo.run().join("closed").exists()));
+    let clock = Instant::now();
+    running.signal("INT");
+    running.ended();
+    assert!(clock.elapsed() < Duration::from_secs(4));
+}
+
+/// Two in one directory would spoil it.
+#[test]
+fn one_that_outlives_exp_holds_its_run() {
+    let worker = r#"worker() {
+        echo $$ > "$1/worker"
+        while [ ! -e "$1/go" ]; do sleep 0.02; done
+        three "$1"
+    }"#;
+    let echo = Echo::new(&[CALM, &THREE_STEPS.replace("worker()", "three()"), worker]);
+    let mut running = echo.start_run();
+    let number = echo.run().join("worker");
+    assert!(running.until(|| fs::read_to_string(&number).is_ok_and(|pid| pid.ends_with('\n'))));
+    running.kill_9();
+    let refused = echo.start(&["resume", "run"]).ended();
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    refused.says(&[&format!("run is in use by process {} on ", text(&number).trim())]);
+    fs::write(echo.run().join("go"), "").unwrap();
+    let clock = Instant::now();
+    loop {
+        let ended = echo.start(&["resume", "run"]).ended();
+        match ended.code {
+            Some(0) => break,
+            code => assert!(code == Some(2) && clock.elapsed() < Duration::from_secs(60), "{ended:#?}"),
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the orchestrator sees of a training backend.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,10 @@ pub trait Backend: Send + Sync {
         let prepared = specs.into_iter().map(|spec| self.resolve(spec));
         prepared.map(|spec| Checked { problems: self.check(&spec), spec }).collect()
     }
+
+    /// Takes the right to work in the directory of a job, as an open file, before the job is done. One that starts another process
+    /// for it hands this on, so that the right is held until the end of both.
+    fn lend(&mut self, _lock: File) {}
 
     /// Does the job in directory `dir`: to completion, to `stop`, or to the first error. Blocking.
     fn run(&self, dir: &Path, job: &Job, events: &mut dyn EventSink, stop: &Stop) -> Result<Report, BackendError>;
@@ -66,7 +71,8 @@ pub struct Report {
     pub step: u64,
     /// Whether it was stopped before its end; it can be resumed.
     pub interrupted: bool,
-    /// Figures by name, such as `fd_pixel`; the content of `report.json`.
+    /// Figures by name, such as `fd_pixel`; the content of `report.json`. One that is no number is null.
+    #[serde(deserialize_with = "crate::event::numbers")]
     pub figures: Vec<(String, f64)>,
     /// The grid of images worth showing, relative to the job directory.
     pub grid: Option<String>,

@@ -1,6 +1,6 @@
 //! What a running backend reports.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One report of a running job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,7 @@ pub enum Event {
         /// Steps done.
         step: u64,
         /// The step's total loss.
+        #[serde(deserialize_with = "number")]
         loss: f64,
     },
     /// A row of `metrics.jsonl`: only numbers that a rerun repeats, each the value of that very step.
@@ -27,6 +28,7 @@ pub enum Event {
         /// Steps done.
         step: u64,
         /// Values by name.
+        #[serde(deserialize_with = "numbers")]
         values: Vec<(String, f64)>,
     },
     /// A row of `system.jsonl`: rates, times, memory.
@@ -34,6 +36,7 @@ pub enum Event {
         /// Steps done.
         step: u64,
         /// Values by name.
+        #[serde(deserialize_with = "numbers")]
         values: Vec<(String, f64)>,
     },
     /// Something a person may want to read.
@@ -53,6 +56,17 @@ pub enum Level {
     Info,
     /// Worth attention.
     Warn,
+}
+
+/// A number; JSON has none that is not finite, and null is written in its place.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+/// Such numbers by name.
+pub(crate) fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, f64)>, D::Error> {
+    let read = Vec::<(String, Option<f64>)>::deserialize(from)?;
+    Ok(read.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
 }
 
 /// Takes the events of a job.

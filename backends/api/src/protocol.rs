@@ -7,7 +7,13 @@
 //! | `check FILE...` | one [`Checked`] a line for the job in each FILE, in order | |
 //! | `worker DIR` | [`FromWorker`] lines, the last one `done` or `failed` | [`ToWorker`] lines |
 //!
-//! Standard error is free for a person. A worker that loses its standard input stops as if asked to.
+//! A number that is not finite is `null`, among metrics as among figures; `NaN` and `Infinity`, as Python writes them, are
+//! understood too. A line has at most 1 MiB.
+//!
+//! Standard error is free for a person; what it said there last is the cause of a worker that ends without `done` or `failed`.
+//! `describe` and `check` are given half a minute. A worker that loses its standard input stops as if asked to. After its last line
+//! it ends within some seconds, or is killed with all that it has started. It is started with one descriptor beyond the standard
+//! streams: the lock of DIR, which is held until its end.
 
 use std::io::{BufRead, Write};
 use std::path::Path;

@@ -125,7 +125,11 @@ pub fn last_line(path: &Path, from: u64) -> Option<String> {
     file.seek(SeekFrom::Start(from.max(end.saturating_sub(TAIL)))).ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
+    last_words(&String::from_utf8_lossy(&bytes))
+}
+
+/// The last line of a text that says something.
+pub fn last_words(text: &str) -> Option<String> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty() && !line.starts_with(HINT)).map(str::to_owned)
 }
 

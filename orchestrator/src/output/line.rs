@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// What Python writes for numbers that are none, or not finite: a loss that came to one of them is no number to compare.
-const NO_NUMBERS: [&str; 3] = ["NaN", "-Infinity", "Infinity"];
+use super::python::{self, NO_NUMBERS};
 
 /// What a line is.
 pub(super) enum Said {
@@ -17,21 +16,34 @@ pub(super) enum Said {
     Figures(Vec<(String, f64)>),
 }
 
-/// Reads a line without its end.
+/// Reads a line without its end, of which only what stands behind the last carriage return is left to be seen: a progress bar
+/// writes over itself. A row may stand behind what the bar says there; an object without a step, in the midst of words, may be
+/// part of them.
 pub(super) fn read(line: &[u8]) -> Said {
-    if !line.starts_with(b"{") {
-        return Said::Words;
+    let line = line.trim_ascii_end();
+    let bar = line.iter().rposition(|byte| *byte == b'\r');
+    let seen = line[bar.map_or(0, |bar| bar + 1)..].trim_ascii_start();
+    if seen.starts_with(b"{") {
+        return object(seen).unwrap_or(Said::Words);
     }
+    let begins = (0..seen.len()).filter(|&at| bar.is_some() && seen[at..].starts_with(b"{\""));
+    let row = begins.filter_map(|at| object(&seen[at..])).find(|said| matches!(said, Said::Row(..)));
+    row.unwrap_or(Said::Words)
+}
+
+/// What an object says; nothing of what is none.
+fn object(line: &[u8]) -> Option<Said> {
     let row = serde_json::from_slice::<Map<String, Value>>(line);
-    let Ok(row) = row.or_else(|_| serde_json::from_slice(&quoted(line))) else { return Said::Words };
+    let quoted = || serde_json::from_slice(&python::with_words(line, |word| format!("\"{word}\"")));
+    let row = row.or_else(|_| quoted()).ok()?;
     let mut numbers = Vec::new();
     let fields = row.iter().filter(|(name, _)| *name != "step");
     fields.for_each(|(name, value)| collect(name, value, &mut numbers));
-    match row.get("step").map(whole) {
+    Some(match row.get("step").map(whole) {
         None => Said::Figures(numbers),
         Some(Some(step)) => Said::Row(step, numbers),
         Some(None) => Said::Stray,
-    }
+    })
 }
 
 /// Adds the numbers of a field, those within an object by their path.
@@ -50,23 +62,4 @@ fn whole(step: &Value) -> Option<u64> {
     const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
     let float = || step.as_f64().filter(|step| step.fract() == 0.0 && (0.0..LARGEST).contains(step));
     step.as_u64().or_else(|| float().map(|step| step as u64))
-}
-
-/// An object in JSON, in which the words for what is no finite number stand in quotes. Those in a text are left alone.
-fn quoted(line: &[u8]) -> Vec<u8> {
-    let (mut quoted, mut rest, mut in_text) = (Vec::new(), line, false);
-    while let Some(&byte) = rest.first() {
-        let word = NO_NUMBERS.iter().find(|word| !in_text && rest.starts_with(word.as_bytes()));
-        if let Some(word) = word {
-            quoted.extend([b"\"", word.as_bytes(), b"\""].concat());
-            rest = &rest[word.len()..];
-            continue;
-        }
-        let escaped = in_text && byte == b'\\';
-        in_text ^= byte == b'"';
-        let (taken, left) = rest.split_at(if escaped { 2.min(rest.len()) } else { 1 });
-        quoted.extend(taken);
-        rest = left;
-    }
-    quoted
 }

@@ -8,6 +8,7 @@
 //! it says where the program was started again: what it then repeats takes the place of the rows that it had written.
 
 mod line;
+pub(crate) mod python;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -25,8 +26,8 @@ use crate::track::tensorboard::Board;
 /// What stands in the log where a program is started again.
 const AGAIN: &str = "--- started again";
 
-/// The longest line that is looked at.
-const LONGEST: usize = 1 << 20;
+/// The longest line that is looked at, in bytes.
+pub const LONGEST: usize = 1 << 20;
 
 /// The output of a program, read as it grows.
 pub struct Output {
@@ -297,6 +298,29 @@ mod tests {
         assert_eq!(metrics, "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":null,\"lr\":null}\n");
         assert!(output.figures[0].1.is_nan());
         assert_eq!(output.figures[1], ("kid".to_owned(), 2.0));
+    }
+
+    #[test]
+    fn a_progress_bar_hides_no_row() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        let lines = [
+            // As tqdm writes it on standard error while rows come on standard output.
+            "\r  0%|          | 0/3 [00:00<?, ?it/s]{\"step\": 1, \"loss\": 1.0}",
+            "\r 33%|###3      | 1/3 [00:00<00:01]\r 66%|######6   | 2/3 {it}{\"step\": 2, \"acc\": {\"top1\": NaN}}",
+            "  {\"step\": 3}\r",
+            "\r100%|##########| 3/3\r                      \r{\"fd\": 1.5}",
+            // Words, in which an object is none of ours.
+            "saved {\"step\": 4}",
+            "\rsaved {\"lr\": 0.1}",
+            "\rsaved {\"step\": 5} and more",
+        ];
+        std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let output = Output::open(dir.path(), &path, false, false).unwrap();
+        let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+        let wanted = ["{\"step\":1,\"loss\":1.0}\n", "{\"step\":2,\"acc/top1\":null}\n", "{\"step\":3}\n"];
+        assert_eq!(metrics, wanted.concat());
+        assert_eq!(output.figures, [("fd".to_owned(), 1.5)]);
     }
 
     #[test]
