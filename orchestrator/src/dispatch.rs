@@ -174,6 +174,13 @@ impl<'a> Slots<'a> {
     fn end(&self, job: usize, outcome: Result<Report, WorkerError>) {
         let mut running = self.running();
         running.stops.remove(&job);
+        if let Err(WorkerError::NotStarted(reason)) = &outcome {
+            tracing::warn!("no other job is started: {reason}");
+            running.over = true;
+            self.stopped.notify_all();
+            let report = Report { step: 0, interrupted: true, figures: Vec::new(), grid: None };
+            return running.jobs.ended(job, Ok(report));
+        }
         if self.pace.fail_fast && outcome.is_err() {
             self.stop(&mut running);
         }

@@ -241,6 +241,14 @@ impl Lock {
         Ok(Lock { file })
     }
 
+    /// Says to others what this process does that has it, such as `exp watch`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn say(&self, doing: &str) -> io::Result<()> {
+        write_holder(&self.file, &format!("{}, {doing}", named(&Owner::here())))
+    }
+
     /// The same right for a process that is about to be started, which has it beside this one.
     ///
     /// # Errors
@@ -254,11 +262,18 @@ impl Lock {
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn sign(mut file: &File, owner: &Owner) -> io::Result<()> {
-    let line = format!("process {} on {} (boot {})\n", owner.pid, owner.host, owner.boot_id);
+pub fn sign(file: &File, owner: &Owner) -> io::Result<()> {
+    write_holder(file, &named(owner))
+}
+
+fn named(owner: &Owner) -> String {
+    format!("process {} on {} (boot {})", owner.pid, owner.host, owner.boot_id)
+}
+
+fn write_holder(mut file: &File, holder: &str) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(line.as_bytes())
+    file.write_all(format!("{holder}\n").as_bytes())
 }
 
 #[cfg(test)]

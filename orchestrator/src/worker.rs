@@ -36,6 +36,9 @@ pub enum WorkerError {
     /// The job failed.
     #[error(transparent)]
     Failed(#[from] BackendError),
+    /// The job could not be started where it should be, which is no fault of its own: no other is tried there.
+    #[error("{0}")]
+    NotStarted(String),
     /// The job failed in a process of its own.
     #[error("{0}")]
     Apart(String),
@@ -59,7 +62,7 @@ pub fn work(dir: &Path, lock: &Lock, screen: Option<&MultiProgress>, stop: &Stop
     let mut backend = registry::find(&job.spec.backend.name)?;
     let failed = |path: PathBuf| |source| WorkerError::Files { path, source };
     backend.lend(lock.share().map_err(failed(dir.join(Lock::FILE)))?);
-    let again = Status::read(dir).is_some_and(|status| status.state != State::Created);
+    let again = Status::read(dir).is_some_and(|status| status.started.is_some());
     let started = now();
     let mut status = Status { started: Some(started.clone()), ..Status::here(State::Running) };
     status.write(dir).map_err(failed(dir.join(Status::FILE)))?;

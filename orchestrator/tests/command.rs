@@ -64,6 +64,19 @@ fn a_signal_reaches_it() {
     assert!(text(scratch.path("run/exp.log")).contains("stopped"));
 }
 
+/// As when a queue stops all processes of a job: the program may die before it is heard of here that this was asked.
+#[test]
+fn a_signal_that_reaches_both_is_a_stop() {
+    let scratch = Scratch::new();
+    let line = "kill -TERM $(cut -d ' ' -f 4 /proc/$PPID/stat); kill -TERM $$; sleep 9";
+    let ended = shell(&scratch, line, &[]);
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    assert_eq!(json(scratch.path("run/status.json"))["state"], "interrupted");
+    // One that dies of a signal that nobody else got has failed.
+    fs::remove_dir_all(scratch.path("run")).unwrap();
+    assert_eq!(shell(&scratch, "kill -TERM $$; sleep 9", &[]).code, Some(1));
+}
+
 /// With `nohup` a lost connection is none of its business.
 #[test]
 fn a_hangup_that_is_ignored_stays_so() {

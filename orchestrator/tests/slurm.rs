@@ -116,7 +116,8 @@ fn a_job_whose_time_is_up_goes_on_later() {
 #[test]
 #[ignore = "needs a Slurm"]
 fn a_preempted_job_goes_on_later() {
-    let (wanted, scratch) = (undisturbed(), handed_in(&["hydra.launcher.cpus_per_task=4"]));
+    let (wanted, scratch) =
+        (undisturbed(), handed_in(&["hydra.launcher.cpus_per_task=4", "hydra.launcher.max_num_timeout=0"]));
     let urgent = scratch.path("urgent");
     let line = format!("date > {}", urgent.display());
     slurm("sbatch", &["--partition=high", "--cpus-per-task=4", "--output=/dev/null", "--wrap", &line]);
@@ -125,6 +126,44 @@ fn a_preempted_job_goes_on_later() {
     assert!(urgent.exists(), "the urgent job had its turn");
     assert!(text(scratch.path("run/exp.log")).contains("resumed from step"));
     assert_same(&scratch.path("run"), &wanted.path("run"));
+}
+
+/// What fails when it is queued again has not failed.
+#[test]
+#[ignore = "needs a Slurm"]
+fn a_job_that_somebody_queues_again_is_waited_for() {
+    let scratch = Scratch::new();
+    let line = "[ $EXP_RESUMED = 1 ] || { scontrol requeue $SLURM_JOB_ID; exit 3; }; echo again > again";
+    let ended = sweep(&scratch, line, &["+n=1"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(text(scratch.path("again")), "again\n");
+}
+
+#[test]
+#[ignore = "needs a Slurm"]
+fn a_job_that_is_cancelled_before_its_turn_is_left() {
+    let scratch = Scratch::new();
+    let hold = slurm("sbatch", &["--parsable", "--cpus-per-task=4", "--output=/dev/null", "--wrap", "sleep 300"]);
+    let argv = "backend.argv=[sh,-c,\"echo $EXP_RESUMED $WORD >> ran-${n}\"]";
+    let setup = "hydra.launcher.setup=['[[ 1 == 1 ]] && export WORD=bash']";
+    let words = ["-m", "backend=command", argv, "+n=0,1", "hydra.sweep.dir=sweep", "hydra/launcher=slurm", setup];
+    scratch.ok(&words);
+    let mut first = scratch.start(&["watch", "sweep"]);
+    let held = || fs::read_to_string(scratch.path("sweep/.lock")).is_ok_and(|text| text.contains("exp watch"));
+    assert!(first.until(held));
+    let second = watch(&scratch, "sweep");
+    assert_eq!(second.code, Some(2), "{second:#?}");
+    second.says(&["sweep is in use by process ", "which waits for its end: exp watch"]);
+    std::thread::sleep(Duration::from_secs(3));
+    slurm("scancel", &[&ticket(&scratch.path("sweep/0"))]);
+    slurm("scancel", &[hold.trim()]);
+    let ended = first.ended();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["waiting in the queue: ", "2 jobs: 1 done, 1 not done"]);
+    assert_eq!(json(scratch.path("sweep/0/status.json"))["state"], "interrupted");
+    scratch.ok(&["resume", "sweep"]).says(&["1 of 2 jobs are left", "1 handed in"]);
+    assert_eq!(watch(&scratch, "sweep").code, Some(0));
+    assert_eq!([0, 1].map(|n| text(scratch.path(&format!("ran-{n}")))), ["0 bash\n", "0 bash\n"]);
 }
 
 #[test]

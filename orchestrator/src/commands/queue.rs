@@ -1,5 +1,6 @@
 //! Jobs on other machines: handed in to a queue, watched from here, worked on there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(super) fn hand_in(queue: &dyn Queue, whole: &Path, dirs: &[PathBuf]) -> Resu
     let tickets: Vec<String> = dirs.iter().filter_map(|dir| ticket(dir)).collect();
     let known = if tickets.is_empty() { None } else { queue.ask(&tickets)? };
     let there = |dir: &PathBuf| {
-        ticket(dir).is_some_and(|ticket| known.as_ref().and_then(|known| known.get(&ticket)) == Some(&Known::Pending))
+        ticket(dir).is_some_and(|ticket| known.as_ref().and_then(|known| known.get(&ticket)).is_some_and(is_pending))
     };
     let (waiting, new): (Vec<PathBuf>, Vec<PathBuf>) = dirs.iter().cloned().partition(there);
     if !waiting.is_empty() {
@@ -76,6 +77,7 @@ pub(super) fn watch(dir: &Path) -> Result<(), Failure> {
 }
 
 fn watch_sweep(mut sweep: SweepDir) -> Result<(), Failure> {
+    sweep.say("which waits for its end: exp watch")?;
     let mut left = sweep.left(false);
     tell(format_args!(
         "{}: {} of {} jobs are left; Ctrl-C leaves them alone",
@@ -113,6 +115,8 @@ struct Looks {
     /// Those that the queue called over the last time, while their status did not: it may have been on its way. Also those
     /// that no queue has and nobody worked on.
     doubtful: Vec<PathBuf>,
+    /// What jobs waited for the last time, in the queue's words.
+    reasons: BTreeSet<String>,
 }
 
 impl Looks {
@@ -129,16 +133,19 @@ impl Looks {
                 None
             }
         };
+        if let Some(known) = &known {
+            self.tell_reasons(known.values());
+        }
         let (mut over, mut doubtful) = (Vec::new(), Vec::new());
         for (dir, ticket) in dirs.iter().zip(&tickets) {
             let left = ticket.is_none() && is_left(dir);
             let of_queue = match (&known, ticket) {
-                (Some(known), Some(ticket)) => known.get(ticket).cloned(),
+                (Some(known), Some(ticket)) => Some(known.get(ticket).unwrap_or(&Known::Forgotten)),
                 // Nobody knows more than its status says.
-                _ => Some(Known::Pending),
+                _ => None,
             };
-            let sure = (of_queue == Some(Known::Pending) && !left) || self.doubtful.contains(dir);
-            match settle(dir, if sure { of_queue.as_ref() } else { Some(&Known::Pending) })? || (left && sure) {
+            let sure = (of_queue.is_none_or(is_pending) && !left) || self.doubtful.contains(dir);
+            match settle(dir, of_queue.filter(|_| sure))? || (left && sure) {
                 true => over.push(dir.clone()),
                 false if !sure => doubtful.push(dir.clone()),
                 false => {}
@@ -147,6 +154,21 @@ impl Looks {
         self.doubtful = doubtful;
         Ok(over)
     }
+
+    /// Says what jobs wait for, when that is something new.
+    fn tell_reasons<'a>(&mut self, known: impl Iterator<Item = &'a Known>) {
+        let reason = |known: &Known| if let Known::Pending(reason) = known { reason.clone() } else { None };
+        let reasons: BTreeSet<String> = known.filter_map(reason).collect();
+        if !reasons.is_subset(&self.reasons) {
+            let words: Vec<&str> = reasons.iter().map(String::as_str).collect();
+            tell(format_args!("waiting in the queue: {}", words.join(", ")));
+        }
+        self.reasons = reasons;
+    }
+}
+
+fn is_pending(known: &Known) -> bool {
+    matches!(known, Known::Pending(_))
 }
 
 /// Whether a job of this machine was left before its end: its process is gone, or has never been.
@@ -162,7 +184,7 @@ pub(super) fn work(dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     run_with(dir, None, |signal| {
-        if signal == SignalKind::user_defined1() && requeue()? {
+        if signal == SignalKind::user_defined1() && requeue(dir)? {
             tell("queued again, to go on from its checkpoint");
         }
         Ok(())

@@ -144,7 +144,7 @@ impl<'a> Held<'a> {
             let status = Status { cause: Some(lack), ended, ..Status::here(State::Failed) };
             return status.write(dir).map(|()| status);
         }
-        let resumed = self.status.as_ref().is_some_and(|status| status.state != State::Created);
+        let resumed = self.status.as_ref().is_some_and(|status| status.started.is_some());
         let mut command = program.prepare(dir, resumed)?;
         let log = self.log(dir);
         if resumed {

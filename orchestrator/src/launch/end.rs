@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const GRACE: Duration = Duration::from_secs(20);
 /// What a program in Rust says behind the cause of its end.
 const HINT: &str = "note: run with `RUST_BACKTRACE=";
+/// The signals that ask a whole process group or machine to stop: by their numbers.
+const STOPS: [i32; 3] = [Signal::HUP.as_raw(), Signal::INT.as_raw(), Signal::TERM.as_raw()];
 /// How much of the end of a log is searched for what a process said last.
 const TAIL: u64 = 4096;
 
@@ -84,6 +86,12 @@ pub fn follow(
     signal(Signal::KILL);
     let used = child.wait4()?;
     beating?;
+    // What asks all processes of a machine to stop may have reached the child a moment before it is heard of here.
+    let ended_by = used.status.signal().or(used.status.code().map(|code| code - 128));
+    if !stopped && ended_by.is_some_and(|signal| STOPS.contains(&signal)) {
+        std::thread::sleep(PATIENCE);
+        stopped = asked.stop.asked();
+    }
     Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, late, done: None })
 }
 

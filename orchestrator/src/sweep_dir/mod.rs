@@ -54,7 +54,7 @@ pub struct SweepDir {
     causes: BTreeMap<usize, String>,
     journal: File,
     flushed: Instant,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl SweepDir {
@@ -106,7 +106,7 @@ impl SweepDir {
         let (entries, states) = (manifest.jobs.clone(), vec![None; manifest.jobs.len()]);
         let (path, flushed) = (path.to_owned(), Instant::now());
         let (outcomes, causes) = (Vec::new(), BTreeMap::new());
-        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, causes, journal, flushed, _lock: lock };
+        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, causes, journal, flushed, lock };
         let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
         lines.for_each(|line| sweep.learn(line));
         for n in 0..sweep.states.len() {
@@ -136,6 +136,14 @@ impl SweepDir {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says to others who want to take it up what this process does.
+    ///
+    /// # Errors
+    /// The lock cannot be written.
+    pub fn say(&self, doing: &str) -> io::Result<()> {
+        self.lock.say(doing)
     }
 
     /// What was written down before its first job.

@@ -21,7 +21,7 @@ pub use slurm::Slurm;
 pub use template::Template;
 
 use crate::files::write_durably;
-use crate::status::{State, Status};
+use crate::status::{Lock, LockError, State, Status};
 
 /// The folder for scripts and logs, in the directory of a sweep or of a run.
 pub const FOLDER: &str = ".queue";
@@ -56,10 +56,14 @@ pub trait Queue: Send + Sync {
 /// What a queue knows of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// It will run, or runs.
-    Pending,
+    /// It will run, or runs; with what it waits for, if the queue says so.
+    Pending(Option<String>),
     /// It is over, in the queue's words.
     Over(String),
+    /// Somebody took it out, in the queue's words.
+    Cancelled(String),
+    /// Nothing, or nothing any more.
+    Forgotten,
 }
 
 /// Why a queue cannot be used.
@@ -97,6 +101,7 @@ pub fn hand_in(queue: &dyn Queue, folder: &Path, dirs: &[PathBuf]) -> Result<Vec
     for dirs in dirs.chunks(queue.at_once()) {
         // What failed is about to be tried again, and may fail before `submit` is back.
         for dir in dirs {
+            requeue::forget(dir).map_err(failed(dir))?;
             if let Some(mut status) = Status::read(dir).filter(|status| status.state == State::Failed) {
                 status.state = State::Interrupted;
                 status.write(dir).map_err(failed(dir))?;
@@ -117,26 +122,46 @@ pub fn ticket(dir: &Path) -> Option<String> {
     fs::read_to_string(dir.join(TICKET)).ok()
 }
 
-/// Brings the status of a job in line with what its queue knows: whether it is over. A job that ended without a word gets a
-/// status that says so.
+/// Brings the status of a job in line with what its queue knows, if that is known for sure: whether it is over. A job that ended
+/// without a word gets a status that says so.
 ///
 /// # Errors
 /// The status cannot be written.
 pub fn settle(dir: &Path, known: Option<&Known>) -> io::Result<bool> {
-    let Some(mut status) = Status::read(dir) else { return Ok(false) };
+    let Some(status) = Status::read(dir) else { return Ok(false) };
     match (status.state, known) {
-        (State::Done | State::Failed, _) => return Ok(true),
-        (_, Some(Known::Pending)) => return Ok(false),
+        (State::Done, _) => Ok(true),
+        // Also one that failed, by what made its queue start it again.
+        (_, Some(Known::Pending(_))) => Ok(false),
+        (State::Failed, _) => Ok(true),
+        (_, None) => Ok(false),
         // It stopped, and the queue does not start it again.
-        (State::Interrupted, _) => return Ok(true),
-        (State::Created | State::Running, Some(Known::Over(words))) => {
-            status.cause = Some(format!("the queue ended it: {words}"));
-        }
-        (State::Created | State::Running, None) => {
-            status.cause = Some("the queue knows nothing of it any more, and it came to no end".to_owned());
-        }
+        (State::Interrupted, _) => Ok(true),
+        (State::Created | State::Running, Some(known)) => end(dir, known),
     }
-    status.state = State::Failed;
+}
+
+/// Writes into the status of a job how it ended without a word; whether it did. While somebody works on it, what is over is
+/// another try at it, which found it in use.
+fn end(dir: &Path, known: &Known) -> io::Result<bool> {
+    let _lock = match Lock::take(dir) {
+        Ok(lock) => lock,
+        Err(LockError::Held { .. }) => return Ok(false),
+        Err(LockError::Files { source, .. }) => return Err(source),
+    };
+    // It may have been written meanwhile, or have been on its way from another machine.
+    let unsettled = |status: &Status| matches!(status.state, State::Created | State::Running);
+    let Some(mut status) = Status::read(dir).filter(unsettled) else { return Ok(false) };
+    let ended = |words: &str| format!("the queue ended it: {words}");
+    let cause = match known {
+        Known::Pending(_) => return Ok(false),
+        Known::Over(words) | Known::Cancelled(words) => ended(words),
+        Known::Forgotten => "the queue knows nothing of it any more, and it came to no end".to_owned(),
+    };
+    // What was taken out before its turn has not failed. Of one among many Slurm forgets at once that it was.
+    let taken_out = status.state == State::Created && !matches!(known, Known::Over(_));
+    let state = if taken_out { State::Interrupted } else { State::Failed };
+    (status.state, status.cause) = (state, Some(cause));
     status.ended = Some(jiff::Timestamp::now().to_string());
     status.write(dir)?;
     Ok(true)
@@ -161,22 +186,44 @@ mod tests {
 
     #[test]
     fn the_word_of_a_job_counts_before_that_of_its_queue() {
-        let (over, pending) = (Known::Over("TIMEOUT".to_owned()), Known::Pending);
+        let [over, cancelled] = [Known::Over, Known::Cancelled].map(|known| known("SO".to_owned()));
+        let pending = Known::Pending(None);
         let dir = tempfile::tempdir().unwrap();
         for (state, known, is_over, then) in [
             (State::Done, Some(&pending), true, State::Done),
+            (State::Failed, Some(&over), true, State::Failed),
             (State::Failed, None, true, State::Failed),
+            (State::Failed, Some(&pending), false, State::Failed),
             (State::Running, Some(&pending), false, State::Running),
+            (State::Running, None, false, State::Running),
             (State::Interrupted, Some(&pending), false, State::Interrupted),
+            (State::Interrupted, None, false, State::Interrupted),
             (State::Interrupted, Some(&over), true, State::Interrupted),
             (State::Running, Some(&over), true, State::Failed),
-            (State::Created, None, true, State::Failed),
+            (State::Running, Some(&cancelled), true, State::Failed),
+            (State::Created, Some(&cancelled), true, State::Interrupted),
+            (State::Created, Some(&Known::Forgotten), true, State::Interrupted),
+            (State::Running, Some(&Known::Forgotten), true, State::Failed),
+            (State::Created, Some(&over), true, State::Failed),
         ] {
             Status::here(state).write(dir.path()).unwrap();
             assert_eq!(settle(dir.path(), known).unwrap(), is_over, "{state:?} {known:?}");
             assert_eq!(Status::read(dir.path()).unwrap().state, then);
         }
-        assert!(!settle(&dir.path().join("nowhere"), None).unwrap());
+        assert!(!settle(&dir.path().join("nowhere"), Some(&Known::Forgotten)).unwrap());
+    }
+
+    #[test]
+    fn a_job_that_somebody_works_on_is_not_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        Status::here(State::Running).write(dir.path()).unwrap();
+        let over = Known::Over("FAILED".to_owned());
+        assert!(!settle(dir.path(), Some(&over)).unwrap());
+        assert_eq!(Status::read(dir.path()).unwrap().state, State::Running);
+        drop(lock);
+        assert!(settle(dir.path(), Some(&over)).unwrap());
+        assert_eq!(Status::read(dir.path()).unwrap().cause.unwrap(), "the queue ended it: FAILED");
     }
 
     /// Takes two jobs at a time, which fail at once; it has no room for the third one.

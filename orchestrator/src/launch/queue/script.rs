@@ -31,8 +31,8 @@ pub(super) fn pin(folder: &Path) -> io::Result<PathBuf> {
     binary.canonicalize()
 }
 
-/// Writes a script for run directories into a folder, beside the list of them, and gives back its path. `head` stands at its top,
-/// `setup` before the job; `index` is what the queue's index of a job expands to in the shell.
+/// Writes a script for run directories into a folder, beside the list of them, and gives back its path. `head` stands at its top and
+/// says which shell reads it, `setup` stands before the job; `index` is what the queue's index of a job expands to in the shell.
 pub(super) fn write(
     folder: &Path,
     name: &str,
@@ -50,7 +50,7 @@ pub(super) fn write(
     write_atomically(&list, lines.as_bytes())?;
     // Backends are looked for beside the binary: beside the original too.
     let beside = std::env::current_exe()?.parent().map(Path::to_owned).unwrap_or_default();
-    let mut text = String::from("#!/bin/sh\n");
+    let mut text = String::new();
     head.iter().for_each(|line| text += &format!("{line}\n"));
     text += "# A signal that comes before the job listens must not end it.\ntrap '' USR1\n";
     setup.iter().for_each(|line| text += &format!("{line}\n"));
@@ -86,7 +86,8 @@ mod tests {
         let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(folder.join(BINARY), executable).unwrap();
         let setup = ["export WORD=ready".to_owned()];
-        let script = write(&folder, "0", &["#SBATCH --x".to_owned()], &setup, "INDEX", &dirs).unwrap();
+        let head = ["#!/bin/sh", "#SBATCH --x"].map(str::to_owned);
+        let script = write(&folder, "0", &head, &setup, "INDEX", &dirs).unwrap();
         assert!(fs::read_to_string(&script).unwrap().starts_with("#!/bin/sh\n#SBATCH --x\n"));
         let output = std::process::Command::new("sh").arg(&script).env("INDEX", "1").output().unwrap();
         let wanted = format!("ready worker {}\n", dirs[1].canonicalize().unwrap().display());

@@ -74,7 +74,12 @@ group! {
 }
 
 impl Slurm {
-    /// The lines of a script that sbatch reads, for an array of `count` jobs whose logs are in `folder`.
+    /// How many seconds a job may take at a time, if it would be told of their end before they begin.
+    pub fn told_too_early(&self) -> Option<u64> {
+        Some(self.timeout_min.saturating_mul(60)).filter(|time| self.signal_delay_s >= *time)
+    }
+
+    /// The first lines of a script, which say to sbatch what it needs to know, for an array of `count` jobs whose logs are in `folder`.
     fn head(&self, folder: &Path, count: usize) -> Vec<String> {
         let shown = |value: &dyn std::fmt::Display| Some(value.to_string());
         let log = |end: &str| Some(format!("{}/%A_%a.{end}", folder.display()));
@@ -120,7 +125,8 @@ impl Slurm {
             true => format!("#SBATCH --{name}"),
             false => format!("#SBATCH --{name}={}", sbatch_quoted(&value)),
         };
-        own.chain(more).map(line).collect()
+        // What is written for submitit is written for bash: `source`, and `module` where it is a function of it.
+        std::iter::once("#!/bin/bash".to_owned()).chain(own.chain(more).map(line)).collect()
     }
 }
 
@@ -191,10 +197,12 @@ fn read(lines: &str, label: Option<&str>) -> BTreeMap<String, Known> {
             "COMPLETED" | "FAILED" | "CANCELLED" | "TIMEOUT" | "NODE_FAIL" | "OUT_OF_MEMORY" | "BOOT_FAIL"
             | "DEADLINE" | "REVOKED" => {
                 let rest = rest.map(|rest| format!(" ({}{rest})", label.unwrap_or_default())).unwrap_or_default();
-                Known::Over(format!("{word}{rest}"))
+                let words = format!("{word}{rest}");
+                if word == "CANCELLED" { Known::Cancelled(words) } else { Known::Over(words) }
             }
+            "PENDING" if label.is_none() => Known::Pending(rest.map(str::to_owned)),
             // Also PREEMPTED: it is queued again.
-            _ => Known::Pending,
+            _ => Known::Pending(None),
         };
         Some((id.to_owned(), known))
     };
@@ -220,12 +228,13 @@ mod tests {
         let squeue =
             "7_0|RUNNING|None\n7_1|PENDING|JobArrayTaskLimit\n7_2|FAILED|NonZeroExitCode\n7_3|PREEMPTED|None\n";
         let known = read(squeue, None);
-        assert_eq!(known["7_0"], Known::Pending);
-        assert_eq!((&known["7_1"], &known["7_3"]), (&Known::Pending, &Known::Pending));
+        assert_eq!((&known["7_0"], &known["7_3"]), (&Known::Pending(None), &Known::Pending(None)));
+        assert_eq!(known["7_1"], Known::Pending(Some("JobArrayTaskLimit".to_owned())));
         assert_eq!(known["7_2"], Known::Over("FAILED (NonZeroExitCode)".to_owned()));
         let sacct = read("1_2|FAILED|2:0\n1_3|CANCELLED by 0|0:15\n1_4|OUT_OF_MEMORY|0:125\n", Some("exit code "));
-        let words = ["1_2", "1_3", "1_4"].map(|ticket| sacct[ticket].clone());
-        let wanted = ["FAILED (exit code 2:0)", "CANCELLED (exit code 0:15)", "OUT_OF_MEMORY (exit code 0:125)"];
+        let words = ["1_2", "1_4"].map(|ticket| sacct[ticket].clone());
+        let wanted = ["FAILED (exit code 2:0)", "OUT_OF_MEMORY (exit code 0:125)"];
         assert_eq!(words, wanted.map(|words| Known::Over(words.to_owned())));
+        assert_eq!(sacct["1_3"], Known::Cancelled("CANCELLED (exit code 0:15)".to_owned()));
     }
 }

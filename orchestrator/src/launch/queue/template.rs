@@ -32,7 +32,8 @@ impl Queue for Template {
         let failed = |source| QueueError::Files { path: folder.display().to_string(), source };
         let folder = folder.canonicalize().map_err(failed)?;
         let name = jiff::Timestamp::now().as_nanosecond().to_string();
-        let script = script::write(&folder, &name, &[], &self.setup, "0", dirs).map_err(failed)?;
+        let script =
+            script::write(&folder, &name, &["#!/bin/sh".to_owned()], &self.setup, "0", dirs).map_err(failed)?;
         let log = folder.join(format!("{name}.out"));
         let [script, log] = [script, log].map(|path| quoted(&path.display().to_string()));
         let line = self.submit.replace("{script}", &script).replace("{log}", &log);
@@ -51,7 +52,7 @@ impl Queue for Template {
         let printed = call(Command::new("sh").args(["-c", &filled(query, tickets)]))?;
         let there: Vec<&str> = printed.lines().filter_map(|line| line.split_whitespace().next()).collect();
         let known = |ticket: &String| match there.contains(&ticket.as_str()) {
-            true => Known::Pending,
+            true => Known::Pending(None),
             false => Known::Over("it is no longer in the queue".to_owned()),
         };
         Ok(Some(tickets.iter().map(|ticket| (ticket.clone(), known(ticket))).collect()))
