@@ -46,6 +46,38 @@ fn states(sweep: &Path) -> Vec<String> {
     jobs.map(|job| json(sweep.join(job).join("status.json"))["state"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Who shares a machine has some of its GPUs only.
+#[test]
+fn gpus_are_chosen_among_those_that_are_visible() {
+    let scratch = Scratch::new();
+    let argv = "backend.argv=[sh,-c,'echo $CUDA_VISIBLE_DEVICES > gpu-${n}']";
+    let run = |visible: &str| {
+        let words = ["-m", "backend=command", argv, "+n=0,1", "hydra.sweep.dir=sweep", "hydra/launcher=local"];
+        let mut command =
+            scratch.command(&[&words[..], &["hydra.launcher.gpus=[0,1]", "hydra.launcher.n_jobs=1"]].concat());
+        Ended::of(&command.env("CUDA_VISIBLE_DEVICES", visible).output().unwrap())
+    };
+    let refused = run("3");
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    refused.says(&["hydra.launcher.gpus: there is no GPU 1, counted from 0, among those of CUDA_VISIBLE_DEVICES=3"]);
+    assert!(!scratch.path("sweep").exists());
+    let ended = run("GPU-aa,GPU-bb");
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+    assert_eq!(text(scratch.path("gpu-0")), "GPU-aa\n");
+    // Where the sweep goes on, there may be others.
+    fs::write(
+        scratch.path("sweep/1/status.json"),
+        text(scratch.path("sweep/1/status.json")).replace("\"done\"", "\"interrupted\""),
+    )
+    .unwrap();
+    fs::write(scratch.path("sweep/journal.jsonl"), "").unwrap();
+    let mut command = scratch.command(&["resume", "sweep"]);
+    let ended = Ended::of(&command.env("CUDA_VISIBLE_DEVICES", "3").output().unwrap());
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["no other job is started: hydra.launcher.gpus: there is no GPU 1", "2 jobs: 1 done, 1 not done"]);
+    assert_eq!(json(scratch.path("sweep/1/status.json"))["state"], "interrupted");
+}
+
 #[test]
 fn the_death_of_one_is_told_and_does_not_touch_the_others() {
     let echo = Echo::new(&[CALM, MOODY]);

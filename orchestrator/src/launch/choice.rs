@@ -5,9 +5,10 @@ use std::sync::Arc;
 use exp_api::schema::{Kind, variants};
 use indicatif::MultiProgress;
 
+use super::local::visible_gpus;
 use super::queue::{Queue, Queued, Slurm, Template};
 use super::{Children, InProcess, Inline, Launcher, Local, Share, pages, plugins};
-use crate::compose::{Composed, Problem, Problems};
+use crate::compose::{Composed, Node, Problem, Problems};
 
 variants! {
     /// A launcher with its options, as the manifest of a sweep keeps it.
@@ -43,7 +44,26 @@ impl Choice {
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
         let path = "hydra.launcher";
         let node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
-        plugins::counterpart(path, node)
+        Choice::read(path, &node)
+    }
+
+    fn read(path: &str, node: &Node) -> Result<Choice, Problems> {
+        let choice = plugins::counterpart(path, node.clone())?;
+        Problems(choice.misfit(path, node).into_iter().collect()).or_ok(choice)
+    }
+
+    /// The option, of those that are written at `path`, that does not go together with another or with this machine.
+    fn misfit(&self, path: &str, node: &Node) -> Option<Problem> {
+        let (key, message) = match self {
+            Choice::Local(local) => ("gpus", local.unseen_gpu(visible_gpus().as_deref())?),
+            Choice::Slurm(slurm) => {
+                let time = slurm.told_too_early()?;
+                let told = "a job would be told at once that its time is up, again and again";
+                ("signal_delay_s", format!("{told}; expected less than the {time} seconds of {path}.timeout_min"))
+            }
+            Choice::Inline(_) | Choice::Template(_) => return None,
+        };
+        Some(Problem::new(message).key(format!("{path}.{key}")).trail(&node.at(key).unwrap_or(node).trail))
     }
 
     /// The launcher itself, of `jobs` at a time. One after another in this process, they show their progress among `bars`;
@@ -92,11 +112,11 @@ impl Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compose::{extract, load_yaml};
+    use crate::compose::load_yaml;
 
     fn read(yaml: &str) -> Result<Choice, Problems> {
         let node = load_yaml(&"conf/x.yaml".into(), yaml).expect("a tree");
-        extract::part("hydra.launcher", &node, &Choice::KIND)
+        Choice::read("hydra.launcher", &node)
     }
 
     #[test]
@@ -114,5 +134,22 @@ mod tests {
             assert!(problems.contains(part), "{problems}");
         }
         assert!(read("{name: lokal}").expect_err("unknown").to_string().contains("did you mean `local`?"));
+    }
+
+    #[test]
+    fn a_job_that_would_be_told_of_its_end_before_it_begins_is_refused() {
+        let read = |minutes: u64, seconds: u64| {
+            let mut yaml = include_str!("../compose/builtin/launcher/slurm.yaml").replace("${hydra.job.name}", "x");
+            for (key, default, value) in [("timeout_min", 60, minutes), ("signal_delay_s", 120, seconds)] {
+                yaml = yaml.replace(&format!("{key}: {default}\n"), &format!("{key}: {value}\n"));
+            }
+            let node = load_yaml(&"slurm.yaml".into(), &yaml).expect("a tree");
+            Choice::read("hydra.launcher", &node)
+        };
+        assert!(matches!(read(2, 119), Ok(Choice::Slurm(_))));
+        let problems = read(2, 120).expect_err("too early").to_string();
+        for part in ["hydra.launcher.signal_delay_s: ", "less than the 120 seconds of hydra.launcher.timeout_min"] {
+            assert!(problems.contains(part), "{problems}");
+        }
     }
 }
