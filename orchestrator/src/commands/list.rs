@@ -84,17 +84,18 @@ pub(super) fn usual(cli: &Cli, library: &Library, world: &World) -> Result<Vec<P
     Ok(folders.unwrap_or_else(|| ["outputs", "multirun"].map(PathBuf::from).to_vec()))
 }
 
-/// The newest first, or by a key, those without it last.
+/// The newest first, or by a key, those without it, or with what is no number, last.
 fn sort(runs: &mut [&Run], history: &History, ls: &Ls) {
     let Some(key) = &ls.sort else {
-        runs.sort_by(|a, b| (&b.status.started, b.dir.as_os_str()).cmp(&(&a.status.started, a.dir.as_os_str())));
+        runs.sort_by(|a, b| (&b.begun, b.dir.as_os_str()).cmp(&(&a.begun, a.dir.as_os_str())));
         if ls.reverse {
             runs.reverse();
         }
         return;
     };
     let column = Column::new(history, key);
-    let values: HashMap<&Path, Option<Value>> = runs.iter().map(|run| (run.dir.as_path(), column.value(run))).collect();
+    let value = |run: &Run| column.value(run).filter(|value| value != "NaN");
+    let values: HashMap<&Path, Option<Value>> = runs.iter().map(|run| (run.dir.as_path(), value(run))).collect();
     runs.sort_by(|a, b| {
         let (a, b) = (values[a.dir.as_path()].as_ref(), values[b.dir.as_path()].as_ref());
         match (a, b) {
@@ -116,24 +117,28 @@ fn order(a: &Value, b: &Value) -> Ordering {
     }
 }
 
+/// What is asked for comes first: a terminal may have no room for more.
 fn rows(runs: &[&Run], history: &History, asked: &[String]) -> String {
-    let figures = frequent(runs);
-    let keys: Vec<&str> = figures.iter().map(String::as_str).chain(asked.iter().map(String::as_str)).collect();
-    let columns: Vec<Column> = keys.iter().map(|key| Column::new(history, key)).collect();
+    let figures = if asked.is_empty() { frequent(runs) } else { Vec::new() };
+    let asked_columns: Vec<Column> = asked.iter().map(|key| Column::new(history, key)).collect();
+    let figure_columns: Vec<Column> = figures.iter().map(|key| Column::new(history, key)).collect();
     let tagged = runs.iter().any(|run| !run.labels.tags.is_empty());
-    let mut heading = vec!["run", "state", "started", "took", "step"];
-    heading.extend(&keys);
+    let mut heading = vec!["run", "state"];
+    heading.extend(asked.iter().map(String::as_str));
+    heading.extend(["started", "took", "step"]);
+    heading.extend(figures.iter().map(String::as_str));
     heading.extend(tagged.then_some("tags"));
     heading.push("overrides");
     let row = |run: &&Run| {
-        let mut cells = vec![
-            run.dir.display().to_string(),
-            run.state().word(),
+        let value = |column: &Column| column.value(run).map(|value| short(&value)).unwrap_or_default();
+        let mut cells = vec![run.dir.display().to_string(), run.state().word()];
+        cells.extend(asked_columns.iter().map(value));
+        cells.extend([
             started(run).map(|time| time.strftime("%m-%d %H:%M").to_string()).unwrap_or_default(),
             seconds(run).map(took).unwrap_or_default(),
             run.step().map(|step| step.to_string()).unwrap_or_default(),
-        ];
-        cells.extend(columns.iter().map(|column| column.value(run).map(|value| short(&value)).unwrap_or_default()));
+        ]);
+        cells.extend(figure_columns.iter().map(value));
         cells.extend(tagged.then(|| run.labels.tags.join(",")));
         cells.push(run.words.clone());
         cells
@@ -152,9 +157,13 @@ pub(super) fn frequent(runs: &[&Run]) -> Vec<String> {
     counts.into_keys().take(FIGURES).map(str::to_owned).collect()
 }
 
-/// A value in a table: numbers with the digits that one compares by.
+/// A value in a table: numbers with the digits that one compares by, and quotes around a text that looks like another value.
 pub(super) fn short(value: &Value) -> String {
-    value.as_f64().filter(|_| value.is_f64()).map_or_else(|| text(value), number)
+    match value {
+        Value::Number(size) if size.is_f64() => number(size.as_f64().unwrap_or(f64::NAN)),
+        Value::String(word) if serde_json::from_str::<Value>(word).is_ok() => value.to_string(),
+        _ => text(value),
+    }
 }
 
 /// A time in the two units that matter.
@@ -179,7 +188,7 @@ fn everything(run: &Run, history: &History) -> Value {
     json!({
         "dir": run.dir.display().to_string(),
         "state": run.state(),
-        "started": run.status.started,
+        "started": run.begun,
         "ended": run.status.ended,
         "seconds": seconds(run),
         "step": run.step(),

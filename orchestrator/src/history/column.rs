@@ -1,15 +1,24 @@
 //! A key and its value in each run: a word about the run itself, a figure, a configuration key or a metric.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde_json::{Number, Value};
 
 use super::find::History;
 use super::run::{Run, flat};
 use crate::status::State;
 
 /// Words about the run itself.
-pub const OWN: [&str; 8] = ["dir", "state", "date", "tag", "note", "step", "seconds", "cause"];
+pub const OWN: [&str; 9] = ["dir", "state", "date", "tag", "note", "step", "seconds", "cause", "overrides"];
+/// Other names of some, by which tables, JSON and configurations call them.
+const ALSO: [(&str, &str); 5] =
+    [("run", "dir"), ("started", "date"), ("took", "seconds"), ("tags", "tag"), ("notes", "note")];
+
+/// The name that a key is known by here.
+pub fn known_as(key: &str) -> &str {
+    ALSO.into_iter().find(|(also, _)| *also == key).map_or(key, |(_, own)| own)
+}
 
 /// The values of a key.
 pub struct Column<'a> {
@@ -22,6 +31,7 @@ impl<'a> Column<'a> {
     /// The column of a key in a history. It is looked for as a word about the run, then in its report, in its
     /// configuration, and in its newest metrics.
     pub fn new(history: &History, key: &'a str) -> Column<'a> {
+        let key = known_as(key);
         let (head, rest) = key.split_once('.').map_or((key, None), |(head, rest)| (head, Some(rest)));
         let parts = history.parts.iter().zip(0..).filter(|(part, _)| part.key == head);
         let values = parts.filter_map(|(part, number)| {
@@ -33,9 +43,10 @@ impl<'a> Column<'a> {
         Column { key, config: values.collect() }
     }
 
-    /// Its value in a run.
+    /// Its value in a run; of a figure that is not finite its name.
     pub fn value(&self, run: &Run) -> Option<Value> {
-        let number = |value: Option<&f64>| value.map(|&value| value.into());
+        let named = |value: f64| Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number);
+        let number = |value: Option<&f64>| value.copied().map(named);
         self.own(run)
             .or_else(|| number(run.figures.get(self.key)))
             .or_else(|| run.config.iter().find_map(|number| self.config.get(number).cloned()))
@@ -53,18 +64,20 @@ impl<'a> Column<'a> {
             "step" => run.step().map(Value::from),
             "seconds" => seconds(run).map(Value::from),
             "cause" => text(&run.status.cause),
+            "overrides" => Some(run.words.clone().into()),
             _ => None,
         }
     }
 }
 
-/// When the last process of a run started, in the time zone of this machine.
+/// When a run began, in the time zone of this machine.
 pub fn started(run: &Run) -> Option<jiff::Zoned> {
-    let time: jiff::Timestamp = run.status.started.as_deref()?.parse().ok()?;
+    let time: jiff::Timestamp = run.begun.as_deref()?.parse().ok()?;
     Some(time.to_zoned(jiff::tz::TimeZone::system()))
 }
 
-/// How long its last process worked, in seconds; until now if it still does. Unknown of one that is gone without a word.
+/// How long the last process of a run worked, in seconds; until now if it still does. Unknown of one that is gone without a
+/// word; how long those before it worked is written down nowhere.
 pub fn seconds(run: &Run) -> Option<f64> {
     let time = |text: &Option<String>| text.as_deref()?.parse::<jiff::Timestamp>().ok();
     let now = || (run.state() == State::Running).then(jiff::Timestamp::now);
@@ -74,23 +87,42 @@ pub fn seconds(run: &Run) -> Option<f64> {
 
 /// The keys of configurations in which runs differ, in their order.
 pub fn varied(history: &History) -> Vec<String> {
-    let mut values: indexmap::IndexMap<String, BTreeSet<String>> = indexmap::IndexMap::new();
-    let used: BTreeSet<u32> = history.runs.iter().flat_map(|run| run.config.iter().copied()).collect();
-    for part in used.iter().filter_map(|&number| history.parts.get(number as usize)) {
-        let mut leaves = indexmap::IndexMap::new();
+    settings(history).into_iter().filter(|(_, values)| values.len() > 1).map(|(key, _)| key).collect()
+}
+
+/// The settings that all runs share.
+pub fn common(history: &History) -> IndexMap<String, Value> {
+    let shared = |(key, values): (String, BTreeMap<String, usize>)| {
+        let (json, _) = values.into_iter().next().filter(|(_, runs)| *runs == history.runs.len())?;
+        let value: Value = serde_json::from_str(&json).ok()?;
+        (!value.is_object()).then_some((key, value))
+    };
+    settings(history).into_iter().filter_map(shared).collect()
+}
+
+/// The keys of configurations, in their order, with their values as JSON, and how many runs have each.
+fn settings(history: &History) -> IndexMap<String, BTreeMap<String, usize>> {
+    let mut used: BTreeMap<u32, usize> = BTreeMap::new();
+    for &number in history.runs.iter().flat_map(|run| &run.config) {
+        *used.entry(number).or_default() += 1;
+    }
+    let mut settings: IndexMap<String, BTreeMap<String, usize>> = IndexMap::new();
+    for (part, runs) in used.into_iter().filter_map(|(number, runs)| Some((history.parts.get(number as usize)?, runs)))
+    {
+        let mut leaves = IndexMap::new();
         if let Ok(value) = serde_json::from_str(&part.json) {
             flat(&part.key, &value, &mut leaves);
         }
         for (key, value) in leaves {
-            values.entry(key).or_default().insert(value.to_string());
+            *settings.entry(key).or_default().entry(value.to_string()).or_default() += runs;
         }
     }
-    values.into_iter().filter(|(_, values)| values.len() > 1).map(|(key, _)| key).collect()
+    settings
 }
 
 /// All keys that some run has.
 pub fn keys(history: &History) -> BTreeSet<String> {
-    let mut config = indexmap::IndexMap::new();
+    let mut config = IndexMap::new();
     for part in &history.parts {
         if let Ok(value) = serde_json::from_str(&part.json) {
             flat(&part.key, &value, &mut config);

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::column::{seconds, started};
-use super::run::{Run, flat, last_row, read_json};
+use super::newest::last_row;
+use super::run::{Run, flat, read_json};
 use crate::git::GIT;
 use crate::machine::ENVIRONMENT;
 use crate::run_dir::ORIGINS;
@@ -26,9 +27,9 @@ pub struct Detail {
     pub run: Run,
     /// Where it is in its life.
     pub state: State,
-    /// When its last process started, in the time zone of this machine.
+    /// When it began, in the time zone of this machine.
     pub started: Option<String>,
-    /// How long that worked, in seconds.
+    /// How long its last process worked, in seconds.
     pub seconds: Option<f64>,
     /// Its configuration by dotted keys.
     pub config: IndexMap<String, Value>,

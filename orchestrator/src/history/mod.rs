@@ -10,11 +10,12 @@ mod filter;
 mod find;
 mod index;
 mod labels;
+mod newest;
 mod run;
 
-pub use column::{Column, seconds, started, varied};
+pub use column::{Column, common, seconds, started, varied};
 pub use detail::{Detail, config};
 pub use filter::{Filter, known, select, text};
 pub use find::{History, is_hidden, outermost};
 pub use labels::Labels;
-pub use run::{Part, Run, flat, last_row, overrides, read_json};
+pub use run::{Part, Run, flat, overrides, read_json};

@@ -1,24 +1,21 @@
 //! What the small files of one run directory tell.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use exp_api::Job;
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::labels::Labels;
+use super::newest::{first_row, newest};
 use crate::compose::{Value as Node, load_yaml};
 use crate::files::small;
+use crate::machine::ENVIRONMENT;
 use crate::recorder::METRICS;
 use crate::status::{State, Status};
 use crate::worker::REPORT;
-
-/// The most that a row of figures is taken to be long.
-const ROW: u64 = 16 << 10;
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,13 +24,16 @@ pub struct Run {
     pub dir: PathBuf,
     /// Who works, or worked, on it, and how it ended.
     pub status: Status,
+    /// When its first process started, RFC 3339; of a run that failed before, when it ended, else when its directory was made.
+    pub begun: Option<String>,
     /// The overrides that it was made with.
     pub words: String,
     /// Tags and a note.
     pub labels: Labels,
     /// Its report; empty before its end.
     pub figures: IndexMap<String, f64>,
-    /// The newest row of its metrics.
+    /// The newest value of each of its metrics; NaN of one that is not finite.
+    #[serde(deserialize_with = "nan_for_null")]
     pub last: IndexMap<String, f64>,
     /// Its configuration: numbers of parts, which runs have in common.
     pub config: Vec<u32>,
@@ -73,10 +73,11 @@ impl Run {
         let labels = Labels::read(dir).ok().flatten().unwrap_or_else(frozen);
         let run = Run {
             dir: dir.to_owned(),
+            begun: begun(dir, &status),
             words: overrides(dir).join(" "),
             labels,
             figures: numbers(read_json(&dir.join(REPORT))),
-            last: numbers(last_row(&dir.join(METRICS))),
+            last: newest(&dir.join(METRICS)),
             config: Vec::new(),
             status,
         };
@@ -92,6 +93,29 @@ impl Run {
     pub fn step(&self) -> Option<u64> {
         self.status.step.or_else(|| self.last.get("step").map(|&step| step as u64))
     }
+}
+
+/// The start of a process, as `environment.jsonl` has it.
+#[derive(Deserialize)]
+struct Process {
+    started: String,
+}
+
+/// When a run began: its status knows the last process alone, the file about its machines the first one too.
+fn begun(dir: &Path, status: &Status) -> Option<String> {
+    let first = || first_row(&dir.join(ENVIRONMENT)).map(|Process { started }| started);
+    let made = || {
+        let data = std::fs::metadata(dir).ok()?;
+        let time = data.created().or_else(|_| data.modified()).ok()?;
+        jiff::Timestamp::try_from(time).ok().map(|time| time.to_string())
+    };
+    first().or_else(|| status.started.clone()).or_else(|| status.ended.clone()).or_else(made)
+}
+
+/// Numbers as JSON has them: what is not finite is null there.
+fn nan_for_null<'de, D: Deserializer<'de>>(json: D) -> Result<IndexMap<String, f64>, D::Error> {
+    let values = IndexMap::<String, Option<f64>>::deserialize(json)?;
+    Ok(values.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
 }
 
 /// The configuration of a run by its top-level keys; nothing where it cannot be read.
@@ -120,18 +144,6 @@ pub fn overrides(dir: &Path) -> Vec<String> {
         Ok(Node::List(items)) => items.iter().filter_map(|item| item.value.as_str().map(str::to_owned)).collect(),
         _ => Vec::new(),
     }
-}
-
-/// The last whole row of a file of figures.
-pub fn last_row(path: &Path) -> Option<Map<String, Value>> {
-    let mut file = File::open(path).ok()?;
-    let size = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(size.saturating_sub(ROW))).ok()?;
-    let mut tail = Vec::new();
-    file.take(ROW).read_to_end(&mut tail).ok()?;
-    let whole = &tail[..tail.iter().rposition(|&byte| byte == b'\n')?];
-    let start = whole.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-    serde_json::from_slice(&whole[start..]).ok()
 }
 
 /// A file with one JSON object.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::history::{Column, Detail, History, seconds, varied};
+use crate::history::{Column, Detail, History, common, seconds, varied};
 use crate::plot::metrics;
 use crate::process::{LOG, Process};
 
@@ -89,7 +89,7 @@ impl App {
     }
 }
 
-/// What the table of runs needs, and no more: of the configuration the keys in which runs differ.
+/// What the table of runs needs, and no more: of configurations what runs differ in, and once what all of them share.
 fn list(history: &History) -> Value {
     let keys = varied(history);
     let columns: Vec<Column> = keys.iter().map(|key| Column::new(history, key)).collect();
@@ -97,7 +97,7 @@ fn list(history: &History) -> Value {
         json!({
             "dir": run.dir.display().to_string(),
             "state": run.state(),
-            "started": run.status.started,
+            "started": run.begun,
             "seconds": seconds(run),
             "step": run.step(),
             "cause": run.status.cause,
@@ -112,7 +112,8 @@ fn list(history: &History) -> Value {
     // Figures that nobody compares runs by.
     let explaining: BTreeSet<&String> =
         history.runs.iter().flat_map(|run| run.figures.keys()).filter(|name| explains(name)).collect();
-    json!({"keys": keys, "explaining": explaining, "runs": history.runs.iter().map(run).collect::<Vec<_>>()})
+    let runs: Vec<Value> = history.runs.iter().map(run).collect();
+    json!({"keys": keys, "common": common(history), "explaining": explaining, "runs": runs})
 }
 
 /// The list of runs.
