@@ -188,19 +188,25 @@ fn images_are_drawn_from_a_finished_run() {
     let run = scratch.tiny_run("run", &[]);
     let before = repeated(&run);
     let ended = scratch.ok(&["sample", "run", "sample.n=9", "sample.method=two_step"]);
-    ended.says(&["run/samples/two_step-9/grid.png"]);
-    let drawn = run.join("samples/two_step-9");
+    ended.says(&["run/samples/last-two_step-9/grid.png"]);
+    let drawn = run.join("samples/last-two_step-9");
     assert_eq!(images(&drawn).len(), 9);
     assert_eq!(png_size(&drawn.join("000008.png")), (8, 8));
     assert_eq!(png_size(&drawn.join("grid.png")), (3 * TILE + 2 * GAP, 3 * TILE + 2 * GAP));
 
     // Once more, elsewhere, the same; fewer are the first of them; another method draws others.
     scratch.ok(&["sample", "run", "sample.n=9", "sample.method=two_step"]);
-    assert_eq!(images(&run.join("samples/two_step-9_1")), images(&drawn));
+    assert_eq!(images(&run.join("samples/last-two_step-9_1")), images(&drawn));
     scratch.ok(&["sample", "run", "sample.n=4", "sample.method=two_step"]);
-    assert_eq!(images(&run.join("samples/two_step-4")), images(&drawn)[..4]);
+    assert_eq!(images(&run.join("samples/last-two_step-4")), images(&drawn)[..4]);
     scratch.ok(&["sample", "run", "sample.n=9", "sample.method=heun"]);
-    assert_ne!(images(&run.join("samples/heun-9")), images(&drawn));
+    assert_ne!(images(&run.join("samples/last-heun-9")), images(&drawn));
+    scratch
+        .ok(&["sample", "run", "sample.n=4", "--checkpoint", "best"])
+        .says(&["run/samples/best-one_step-4/grid.png"]);
+    let nothing = scratch.exp(&["sample", "run", "sample.n=0"]);
+    assert_eq!(nothing.code, Some(2));
+    nothing.says(&["sample.n: is 0, so there is nothing to draw", "hint: sample.n=64"]);
 
     let after = repeated(&run);
     assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)), "the run was changed");
@@ -215,7 +221,7 @@ fn images_go_into_one_array_and_a_drawing_goes_on() {
     let run = scratch.tiny_run("run", &[]);
     scratch.ok(&["sample", "run", "sample.n=9"]);
     scratch.ok(&["sample", "run", "sample.n=9", "sample.save=npz"]);
-    let drawn = run.join("samples/one_step-9_1");
+    let drawn = run.join("samples/last-one_step-9_1");
     assert_eq!(images(&drawn).len(), 0);
     let mut archive = zip::ZipArchive::new(fs::File::open(drawn.join("images.npz")).unwrap()).unwrap();
     let mut array = Vec::new();
@@ -224,12 +230,12 @@ fn images_go_into_one_array_and_a_drawing_goes_on() {
         String::from_utf8_lossy(&array[..128])
             .contains("'descr': '|u1', 'fortran_order': False, 'shape': (9, 8, 8, 1), ")
     );
-    let pixels: Vec<u8> = images(&run.join("samples/one_step-9")).iter().flat_map(|png| decoded(png)).collect();
+    let pixels: Vec<u8> = images(&run.join("samples/last-one_step-9")).iter().flat_map(|png| decoded(png)).collect();
     assert_eq!(array[128..], pixels);
 
     // Two parts of images; the second and the output are lost, as by a kill.
     scratch.ok(&["sample", "run", "sample.n=1030", "sample.save=npz"]);
-    let whole = run.join("samples/one_step-1030");
+    let whole = run.join("samples/last-one_step-1030");
     let wanted = fs::read(whole.join("images.npz")).unwrap();
     let half = run.join("samples/half");
     fs::create_dir_all(half.join("parts")).unwrap();
@@ -305,7 +311,7 @@ fn strips_begin_with_what_is_drawn() {
     let scratch = Scratch::new();
     let run = scratch.tiny_run("run", &[]);
     scratch.ok(&["sample", "run", "sample.n=16"]);
-    let drawn = run.join("samples/one_step-16");
+    let drawn = run.join("samples/last-one_step-16");
     let images = images(&drawn);
     let strip = |name: &str| {
         let path = drawn.join(name);
@@ -329,7 +335,7 @@ fn strips_begin_with_what_is_drawn() {
         assert_ne!(tile(&between, 0, row), tile(&between, 4, row));
     }
     scratch.ok(&["sample", "run", "sample.n=4", "sample.method=heun"]);
-    assert!(!run.join("samples/heun-4/trajectory.png").exists());
+    assert!(!run.join("samples/last-heun-4/trajectory.png").exists());
 }
 
 /// The grey values of a PNG.
@@ -382,6 +388,7 @@ fn a_folder_of_pictures_is_looked_at_and_trained_on() {
         "train: 5 images, image files in a folder\n  sizes    12x8 (4)\n  classes  0 cat (2), 1 dog (3)\n",
         "  faulty   1, the first is ",
         "set/dog/3.png\n  picture  outputs/inspect/set-train.png\n",
+        "to train on it: exp dataset=images dataset.dir=set dataset.side=8 dataset.classes=2 dataset.faulty=skip\n",
     ]);
     assert_eq!(png_size(&scratch.path("outputs/inspect/set-train.png")), (5 * TILE + 4 * GAP, TILE));
     let words = ["dataset=images", "dataset.dir=set", "dataset.side=8", "dataset.classes=2", "hydra.run.dir=run"];

@@ -9,6 +9,7 @@ use exp_consistency::checkpoint;
 
 use super::Failure;
 use super::run::{composed, place, run_one};
+use super::show::no_sweep;
 use super::spec::{absolute, checked};
 use crate::cli::Cli;
 use crate::compose::{Library, Mode, Node, Override, Problem, View, World, extract};
@@ -25,6 +26,7 @@ use crate::{frozen, git, resume};
 
 /// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them.
 fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
+    no_sweep(dir)?;
     if let Ok(Work::Command(_)) = Work::open(dir) {
         let message = format!("{} is the run of a program, which goes on as it was frozen", dir.display());
         return Err(Problem::new(message).hint(format!("exp resume {}", dir.display())).into());
@@ -61,7 +63,10 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
 /// Draws images from a checkpoint of a run.
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     of_checkpoint(dir, cli, library, world, |spec, source| {
-        let name = format!("samples/{}-{}", spec.sample.method.word(), spec.sample.n);
+        if spec.sample.n == 0 {
+            return Err(Problem::new("is 0, so there is nothing to draw").key("sample.n").hint("sample.n=64"));
+        }
+        let name = format!("samples/{}-{}-{}", word(&source), spec.sample.method.word(), spec.sample.n);
         Ok((name, Task::Sample(source)))
     })
 }
@@ -73,9 +78,14 @@ pub(super) fn eval(dir: &Path, cli: &Cli, library: &Library, world: &World) -> R
             let problem = Problem::new("is empty, so there is nothing to measure").key("eval.metrics");
             return Err(problem.hint("name a figure: 'eval.metrics=[fd_pixel]'"));
         }
-        let name = format!("eval/{}-{}", source.checkpoint.to_string().replace(':', "-"), spec.eval.n);
+        let name = format!("eval/{}-{}", word(&source), spec.eval.n);
         Ok((name, Task::Eval(source)))
     })
+}
+
+/// The checkpoint in the name of a directory.
+fn word(source: &Source) -> String {
+    source.checkpoint.to_string().replace([':', '/'], "-")
 }
 
 /// Does a job with the weights of a run in a directory below the run's, two levels down.

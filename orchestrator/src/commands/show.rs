@@ -7,16 +7,20 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::Failure;
-use super::list::{short, took};
+use super::list::took;
 use crate::cli::{Diff, Show};
 use crate::compose::Problem;
 use crate::history::{Detail, flat, text};
+use crate::report::{apart, number};
 use crate::screen::answer;
 use crate::sweep_dir::SweepDir;
 use crate::table::table;
 
 /// What each process has of its own, whatever the machine.
 const OWN: [&str; 2] = ["started", "command"];
+
+/// A value of each of two runs, as they are compared; none where a run has no such key.
+type Pair<'a> = [Option<&'a Value>; 2];
 
 /// Prints all that is known of a run.
 pub(super) fn show(show: &Show) -> Result<(), Failure> {
@@ -54,28 +58,48 @@ pub(super) fn diff(diff: &Diff) -> Result<(), Failure> {
         OWN.iter().for_each(|key| drop(found.shift_remove(*key)));
         found
     };
+    let shown: [fn(Pair) -> [String; 2]; 3] = [settings_apart, words_apart, figures_apart];
+    let [as_json, as_words, as_figures] = shown;
     let parts = [
-        ("Configuration", sides.each_ref().map(|side| side.config.clone())),
-        ("Code", sides.each_ref().map(|side| leaves(&side.code))),
-        ("Machine", sides.each_ref().map(|side| leaves(&side.machine))),
-        ("Figures", sides.each_ref().map(|side| numbers(&side.run.figures))),
-        ("Newest metrics", sides.each_ref().map(|side| numbers(&side.run.last))),
+        ("Configuration", sides.each_ref().map(|side| side.config.clone()), as_json),
+        ("Code", sides.each_ref().map(|side| leaves(&side.code)), as_words),
+        ("Machine", sides.each_ref().map(|side| leaves(&side.machine)), as_words),
+        ("Figures", sides.each_ref().map(|side| numbers(&side.run.figures)), as_figures),
+        ("Newest metrics", sides.each_ref().map(|side| numbers(&side.run.last)), as_figures),
     ];
-    let names = [&diff.a, &diff.b].map(|dir| dir.display().to_string());
-    let mut tables = Vec::new();
-    for (title, [a, b]) in parts {
+    let mut tables = vec![format!("A  {}\nB  {}\n", diff.a.display(), diff.b.display())];
+    for (title, [a, b], show) in parts {
         let keys: IndexMap<&String, ()> = a.keys().chain(b.keys()).map(|key| (key, ())).collect();
-        let cell = |side: &IndexMap<String, Value>, key: &String| side.get(key).map_or("-".to_owned(), short);
         let differing = keys.into_keys().filter(|key| a.get(*key) != b.get(*key));
-        let rows: Vec<Vec<String>> = differing.map(|key| vec![key.clone(), cell(&a, key), cell(&b, key)]).collect();
+        let row = |key: &String| [key.clone()].into_iter().chain(show([a.get(key), b.get(key)])).collect();
+        let rows: Vec<Vec<String>> = differing.map(row).collect();
         if !rows.is_empty() {
-            tables.push(table(&[title, &names[0], &names[1]], &rows));
+            // Their directories would be wider than their values.
+            tables.push(table(&[title, "A", "B"], &rows));
         }
     }
-    if tables.is_empty() {
-        tables.push("no difference in configuration, code, machine, figures and metrics\n".to_owned());
+    if tables.len() == 1 {
+        tables = vec!["no difference in configuration, code, machine, figures and metrics\n".to_owned()];
     }
     Ok(answer(tables.join("\n"))?)
+}
+
+/// In full and as JSON: `1` is another setting than `"1"`.
+fn settings_apart(pair: Pair) -> [String; 2] {
+    pair.map(|value| value.map_or("-".to_owned(), Value::to_string))
+}
+
+fn words_apart(pair: Pair) -> [String; 2] {
+    pair.map(|value| value.map_or("-".to_owned(), text))
+}
+
+/// With as many digits as it takes.
+fn figures_apart(pair: Pair) -> [String; 2] {
+    // What is not finite is null in JSON.
+    match pair.map(|value| value.map(|value| value.as_f64().unwrap_or(f64::NAN))) {
+        [Some(a), Some(b)] => apart([a, b]),
+        pair => pair.map(|value| value.map_or("-".to_owned(), number)),
+    }
 }
 
 /// A run that is looked at.
@@ -83,11 +107,18 @@ pub(super) fn diff(diff: &Diff) -> Result<(), Failure> {
 /// # Errors
 /// There is none.
 pub(super) fn open(dir: &Path) -> Result<Detail, Failure> {
+    no_sweep(dir)?;
+    Detail::read(dir).map_err(Failure::Look)
+}
+
+/// # Errors
+/// The directory is a whole sweep, where one run is asked for.
+pub(super) fn no_sweep(dir: &Path) -> Result<(), Failure> {
     if SweepDir::is_one(dir) {
         let message = format!("{} is a sweep: name one of its runs, which `exp ls {0}` lists", dir.display());
         return Err(Failure::Look(message));
     }
-    Detail::read(dir).map_err(Failure::Look)
+    Ok(())
 }
 
 /// What a run is and was, in words.
@@ -153,7 +184,7 @@ fn machine(machine: &Map<String, Value>) -> String {
 
 fn values(map: &IndexMap<String, f64>) -> String {
     let width = map.keys().map(String::len).max().unwrap_or(0);
-    map.iter().map(|(name, value)| format!("  {name:width$}  {}\n", short(&Value::from(*value)))).collect()
+    map.iter().map(|(name, value)| format!("  {name:width$}  {}\n", number(*value))).collect()
 }
 
 fn settings(config: &IndexMap<String, Value>, origins: &Map<String, Value>) -> String {
