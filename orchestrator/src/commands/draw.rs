@@ -1,5 +1,6 @@
 //! `exp report` and `exp plot`: runs as a page, and as charts.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use exp_api::Job;
@@ -8,6 +9,7 @@ use super::Failure;
 use super::list::frequent;
 use super::show::{facts, open};
 use crate::cli::{Plot, Report};
+use crate::compose::Problem;
 use crate::files::write_atomically;
 use crate::history::{History, known};
 use crate::page;
@@ -50,7 +52,9 @@ pub(super) fn plot(plot: &Plot) -> Result<(), Failure> {
         std::fs::create_dir_all(&folder)
             .map_err(|error| Failure::Look(format!("cannot make {}: {error}", folder.display())))?;
         let name = chart.title.replace(|c: char| !c.is_alphanumeric() && c != '_', "-");
-        let path = folder.join(format!("{name}.{}", if plot.png { "png" } else { "svg" }));
+        // Beside the charts of the first run alone.
+        let compared = if plot.dirs.len() > 1 { "-compared" } else { "" };
+        let path = folder.join(format!("{name}{compared}.{}", if plot.png { "png" } else { "svg" }));
         write(&path, &picture)?;
         tell(path.display());
         written += 1;
@@ -77,6 +81,14 @@ fn of_sweep(dir: &Path, keys: &[String]) -> Result<Vec<Chart>, Failure> {
     let history = History::of(dir, None)?;
     known(&history, keys.iter().map(String::as_str))?;
     let figures = if keys.is_empty() { frequent(&history.runs.iter().collect::<Vec<_>>()) } else { keys.to_vec() };
+    let names = history.runs.iter().flat_map(|run| run.last.keys().map(String::as_str));
+    let metrics: BTreeSet<&str> = names.filter(|name| *name != "step").collect();
+    if let (true, Some(first)) = (figures.is_empty(), metrics.first()) {
+        let usual = metrics.get("loss").unwrap_or(first);
+        let names: Vec<&str> = metrics.iter().copied().collect();
+        let problem = Problem::new(format!("the runs of {} have no figures in their reports", dir.display()));
+        return Err(problem.hint(format!("--key {usual}; their metrics: {}", names.join(", "))).into());
+    }
     Ok(figures.iter().flat_map(|figure| plot::sweep(&history, figure)).collect())
 }
 

@@ -7,8 +7,11 @@ use epaint_default_fonts::UBUNTU_LIGHT;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use plotters::drawing::DrawingAreaErrorKind;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::register_font;
+
+use super::Axis;
 
 /// The size of a chart in pixels.
 const SIZE: (u32, u32) = (720, 360);
@@ -22,6 +25,12 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(230, 159, 0),
     RGBColor(90, 90, 90),
 ];
+/// Pixels that are drawn and left out of lines whose colour others have before them; the first of a colour is whole.
+const DASHES: [Option<(i32, i32)>; 4] = [None, Some((8, 4)), Some((2, 3)), Some((16, 4))];
+/// How long the line beside a name is, in pixels.
+const SAMPLE: i32 = 24;
+/// As many names hide no more than a corner of the chart.
+const NAMES: usize = 12;
 const FONT: &str = "sans-serif";
 
 /// A chart.
@@ -37,15 +46,6 @@ pub struct Chart {
     pub series: Vec<Series>,
 }
 
-/// A quantity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Axis {
-    /// Its name and unit.
-    pub name: String,
-    /// Whether equal distances are equal factors.
-    pub log: bool,
-}
-
 /// Values that belong together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -55,45 +55,6 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Whether a line joins them.
     pub joined: bool,
-}
-
-impl Axis {
-    /// A quantity of equal distances.
-    pub fn linear(name: impl Into<String>) -> Axis {
-        Axis { name: name.into(), log: false }
-    }
-
-    /// A quantity of equal factors.
-    pub fn log(name: impl Into<String>) -> Axis {
-        Axis { name: name.into(), log: true }
-    }
-
-    /// Where a value lies; nothing for one that has no place.
-    fn place(&self, value: f64) -> Option<f64> {
-        let placed = if self.log { value.log10() } else { value };
-        placed.is_finite().then_some(placed)
-    }
-
-    /// The value of a place, as text.
-    fn label(&self, place: f64) -> String {
-        let value = if self.log { 10_f64.powf(place) } else { place };
-        let size = value.abs();
-        match size {
-            0.0 => "0".to_owned(),
-            1e4.. if size < 1e6 => format!("{:.0}k", value / 1e3),
-            0.01..1e4 => {
-                // Equal factors seldom meet round numbers: two digits tell enough.
-                let digits = if self.log { (1.0 - size.log10().floor()).max(0.0) as usize } else { 3 };
-                let text = format!("{value:.digits$}");
-                if !text.contains('.') {
-                    return text;
-                }
-                text.trim_end_matches('0').trim_end_matches('.').to_owned()
-            }
-            _ if self.log => format!("{value:.1e}").replace(".0e", "e"),
-            _ => format!("{value:.0e}"),
-        }
-    }
 }
 
 impl Chart {
@@ -158,14 +119,24 @@ impl Chart {
             .draw()?;
         for (number, (series, points)) in self.series.iter().zip(placed).enumerate() {
             let colour = COLOURS[number % COLOURS.len()];
-            let drawn = match series.joined && points.len() > 1 {
-                true => chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?,
-                false => chart.draw_series(points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?,
+            let line = colour.stroke_width(2);
+            let dashes = DASHES[number / COLOURS.len() % DASHES.len()];
+            let drawn = match (series.joined && points.len() > 1, dashes) {
+                (true, None) => chart.draw_series(LineSeries::new(points.iter().copied(), line))?,
+                (true, Some((on, off))) => {
+                    chart.draw_series(DashedLineSeries::new(points.iter().copied(), on, off, line))?
+                }
+                (false, _) => chart.draw_series(points.iter().map(|&point| Circle::new(point, 3, colour.filled())))?,
             };
-            if self.series.len() > 1 {
-                let line = move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], colour.stroke_width(2));
-                drawn.label(&series.name).legend(line);
+            if self.series.len() > 1 && number < NAMES {
+                let (on, off) = dashes.unwrap_or((SAMPLE, 0));
+                let sample = move |(x, y)| DashedPathElement::new(vec![(x, y), (x + SAMPLE, y)], on, off, line);
+                drawn.label(&series.name).legend(sample);
             }
+        }
+        if self.series.len() > NAMES {
+            let more = chart.draw_series(std::iter::empty::<PathElement<(f64, f64)>>())?;
+            more.label(format!("and {} more", self.series.len() - NAMES));
         }
         if self.series.len() > 1 {
             let mut names = chart.configure_series_labels();
@@ -227,5 +198,28 @@ mod tests {
         let picture = image::load_from_memory(&png).unwrap().to_rgb8();
         let of_line = |pixel: &image::Rgb<u8>| pixel.0 == [0, 114, 178];
         assert!(picture.dimensions() == SIZE && picture.pixels().filter(|pixel| of_line(pixel)).count() > 500);
+        assert_eq!(chart(&[(f64::MAX, 1.0), (1.0, f64::MAX)]).svg(), None);
+        assert!(chart(&[(1e300, 1e300), (-1e300, 1e300)]).svg().is_some());
+    }
+
+    #[test]
+    fn many_lines_are_told_apart_and_only_some_are_named() {
+        let series = |number: usize| Series {
+            name: format!("run {number}"),
+            points: vec![(0.0, number as f64), (1.0, number as f64)],
+            joined: true,
+        };
+        let chart = |count: usize| Chart {
+            title: "loss".to_owned(),
+            x: Axis::linear("step"),
+            y: Axis::linear(""),
+            series: (0..count).map(series).collect(),
+        };
+        let lines = |svg: &str| svg.matches("<polyline").count();
+        let (few, many) = (chart(7).svg().unwrap(), chart(40).svg().unwrap());
+        assert!(few.contains("run 6") && !few.contains("more"), "{few}");
+        assert!(many.contains("run 11") && !many.contains("run 12") && many.contains("and 28 more"), "{many}");
+        let [seven, eight] = [7, 8].map(|count| lines(&chart(count).svg().unwrap()));
+        assert!(eight > seven + 20, "the eighth line has dashes: {seven}, {eight}");
     }
 }

@@ -1,11 +1,13 @@
 //! Pictures of numbers: the curves of runs, the schedule of a spec, what a sweep found. Each is a [`Chart`].
 
+mod axis;
 mod chart;
 mod curves;
 mod schedule;
 mod sweep;
 
-pub use chart::{Axis, Chart, Series};
+pub use axis::Axis;
+pub use chart::{Chart, Series};
 pub use curves::{compared, metrics, of_run};
 pub use schedule::schedule;
 pub use sweep::sweep;

@@ -1,14 +1,17 @@
 //! What a sweep found: a figure of its jobs over each value that they differ in.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Axis, Chart, Series, wide};
-use crate::history::{Column, History, varied};
+use crate::compose::Override;
+use crate::history::{Column, History, overrides, varied};
 
-/// One chart for each number in which the runs differ. There are none if they have no such figure.
+/// One chart for each number that was swept. There are none if the runs have no such figure.
 pub fn sweep(history: &History, figure: &str) -> Vec<Chart> {
     let found = Column::new(history, figure);
-    let keys = varied(history);
+    let keys = swept(history);
     let points = |key: &String| -> Vec<(f64, f64)> {
         let column = Column::new(history, key);
         let number = |value: Option<Value>| value?.as_f64();
@@ -26,4 +29,12 @@ pub fn sweep(history: &History, figure: &str) -> Vec<Chart> {
         Chart { title: format!("{figure} by {key}"), x, y, series }
     };
     keys.iter().map(chart).filter(|chart| !chart.series[0].points.is_empty()).collect()
+}
+
+/// The keys in which runs differ because somebody set them; if nobody did, as of a sweep over groups, all in which they differ.
+fn swept(history: &History) -> Vec<String> {
+    let words = history.runs.iter().flat_map(|run| overrides(&run.dir));
+    let set: BTreeSet<String> = words.filter_map(|word| Some(Override::parse(&word).ok()?.key)).collect();
+    let (swept, others): (Vec<String>, Vec<String>) = varied(history).into_iter().partition(|key| set.contains(key));
+    if swept.is_empty() { others } else { swept }
 }
