@@ -45,7 +45,7 @@ impl<'a> Tally<'a> {
     ) -> Tally<'a> {
         let line = io::stderr().is_terminal().then(|| {
             let line = screen.add(ProgressBar::new(total as u64).with_position((done + failed) as u64));
-            set_style(&line, "{bar:20} {pos}/{len}  {msg}");
+            set_style(&line, "{bar:12} {pos}/{len}  {wide_msg}");
             line
         });
         let screen = screen.clone();
@@ -131,7 +131,7 @@ impl Jobs for Tally<'_> {
         let jobs = &mut *self.jobs;
         self.screen.suspend(|| jobs.ended(job, outcome));
         // Before that nobody knows how long a job takes.
-        self.line.iter().for_each(|line| set_style(line, "{bar:20} {pos}/{len}  {msg}  {eta} left"));
+        self.line.iter().for_each(|line| set_style(line, "{bar:12} {pos}/{len}  {eta} left  {wide_msg}"));
         self.tell();
     }
 
