@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use support::{Ended, Scratch, json, text, tiny};
+use support::{Ended, Scratch, json, rows, text, tiny};
 
 /// A run in `outputs/NAME` whose loss and figure are given.
 fn run(scratch: &Scratch, name: &str, fd: f64, more: &[&str]) {
@@ -41,6 +41,10 @@ fn runs_are_found_by_what_they_were_and_came_to() {
         (&["state=done", "--sort", "fd", "--reverse", "-n", "1"], &["outputs/a"]),
         (&["outputs/b"], &["outputs/b"]),
         (&["cause!=", "state!=done"], &["outputs/d"]),
+        (&["params.x==0.001"], &["outputs/a"]),
+        (&["tags=base"], &["outputs/a"]),
+        (&["run=outputs/b", "took>=0", "started>=2020-01"], &["outputs/b"]),
+        (&["overrides=x", "--sort", "overrides"], &[]),
     ] {
         let ended = scratch.ok(&[&["ls"], words].concat());
         assert_eq!(first_words(&ended), found, "{words:?}: {ended:#?}");
@@ -54,7 +58,63 @@ fn runs_are_found_by_what_they_were_and_came_to() {
     let wrong = scratch.exp(&["ls", "params.z=1", "--sort", "fdd"]);
     assert_eq!(wrong.code, Some(2));
     wrong.says(&["params.z: no run has such a key"]);
-    scratch.exp(&["ls", "state=dne"]).says(&["state: no run is `dne`", "did you mean `done`?"]);
+    let wrong = scratch.exp(&["ls", "state=dne", "date>=27.11.2026", "step>=abc", "took>1m", "loss<=x", "fd=x"]);
+    assert_eq!(wrong.code, Some(2));
+    wrong.says(&["state: no run is `dne`", "did you mean `done`?", "date: `27.11.2026` is no date"]);
+    wrong.says(&["step: `abc` is no number", "seconds: `1m` is no number", "loss: `x` is no number"]);
+    assert!(!wrong.err.contains("fd: "), "equal to a word is no number: {wrong:#?}");
+}
+
+#[test]
+fn the_newest_value_of_each_metric_counts() {
+    let scratch = Scratch::new();
+    let logged = |name: &str, rows: &str| {
+        run(&scratch, name, 3.0, &[]);
+        fs::write(scratch.path("outputs").join(name).join("metrics.jsonl"), rows).unwrap();
+    };
+    logged("a", "{\"step\":20,\"fd_pixel\":9}\n{\"step\":40,\"fd_pixel\":5}\n{\"step\":46,\"loss\":0.5}\n");
+    logged("b", "{\"step\":1,\"loss\":7,\"fd_pixel\":6}\n{\"step\":2,\"loss\":null}\n");
+    // Once from the directories, once from the copy.
+    for _ in 0..2 {
+        for (words, found) in [
+            (&["fd_pixel<6"][..], &["outputs/a"][..]),
+            (&["loss=nan"], &["outputs/b"]),
+            (&["loss<1"], &["outputs/a"]),
+            (&["loss!=0.5"], &["outputs/b"]),
+            (&["--sort", "loss"], &["outputs/a", "outputs/b"]),
+            (&["--sort", "loss", "--reverse"], &["outputs/a", "outputs/b"]),
+        ] {
+            let ended = scratch.ok(&[&["ls"], words].concat());
+            assert_eq!(first_words(&ended), found, "{words:?}: {ended:#?}");
+        }
+    }
+    let listed = scratch.ok(&["ls", "--column", "loss", "--column", "fd_pixel", "loss=nan"]);
+    let words: Vec<Vec<&str>> = listed.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0][..5], ["run", "state", "loss", "fd_pixel", "started"], "what is asked for comes first");
+    assert_eq!(words[1][..4], ["outputs/b", "done", "NaN", "6"]);
+}
+
+/// A run that a second process goes on with, and one that no process ever began.
+#[test]
+fn a_run_is_as_old_as_its_first_process() {
+    let scratch = Scratch::new();
+    ["old", "none", "new"].iter().for_each(|name| run(&scratch, name, 1.0, &[]));
+    let lines = scratch.path("outputs/old/environment.jsonl");
+    let second = text(&lines);
+    fs::write(&lines, format!("{{\"started\":\"2020-02-03T12:00:00Z\",\"cores\":2}}\n{second}")).unwrap();
+    fs::remove_file(scratch.path("outputs/none/environment.jsonl")).unwrap();
+    let path = scratch.path("outputs/none/status.json");
+    let mut status = json(&path);
+    (status["started"], status["state"]) = (serde_json::Value::Null, "failed".into());
+    fs::write(&path, status.to_string()).unwrap();
+    assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/new", "outputs/none", "outputs/old"]);
+    assert_eq!(first_words(&scratch.ok(&["ls", "date=2020-02-03"])), ["outputs/old"]);
+    scratch.ok(&["show", "outputs/old"]).says(&["started 2020-02-03"]);
+    status["ended"] = serde_json::Value::Null;
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, status.to_string()).unwrap();
+    let listed: serde_json::Value = serde_json::from_str(&scratch.ok(&["ls", "--json", "state=failed"]).out).unwrap();
+    assert!(listed[0]["started"].is_string(), "its directory tells: {listed}");
 }
 
 /// What was read is kept; whatever happens to the directories or to the copy, the answer is that of the directories.
@@ -88,11 +148,25 @@ fn the_copy_of_what_was_read_never_outlives_the_truth() {
 #[test]
 fn a_difference_is_all_that_is_shown() {
     let scratch = Scratch::new();
-    run(&scratch, "a", 3.0, &["+params.x=1", "+params.same=7"]);
-    run(&scratch, "b", 1.0, &["+params.x=2", "+params.same=7"]);
+    let more = ["+params.x=1", "+params.same=7", "+params.wd=0.00149", "+params.word=null"];
+    run(&scratch, "a", 3.000_001, &more);
+    run(&scratch, "b", 3.000_002, &["+params.x='1'", "+params.same=7", "+params.wd=0.00151", "+params.word='null'"]);
     let ended = scratch.ok(&["diff", "outputs/a", "outputs/b"]);
     let lines: Vec<Vec<&str>> = ended.out.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert!(lines.contains(&vec!["params.x", "1", "2"]) && lines.contains(&vec!["fd", "3", "1"]), "{ended:#?}");
+    for line in [
+        ["A", "outputs/a", ""],
+        ["B", "outputs/b", ""],
+        ["Configuration", "A", "B"],
+        ["params.x", "1", "\"1\""],
+        ["params.wd", "0.00149", "0.00151"],
+        ["params.word", "null", "\"null\""],
+        ["fd", "3.000001", "3.000002"],
+    ] {
+        let line: Vec<&str> = line.into_iter().filter(|word| !word.is_empty()).collect();
+        assert!(lines.contains(&line), "{line:?}: {ended:#?}");
+    }
+    let listed = scratch.ok(&["ls", "--column", "params.wd", "--column", "params.x"]);
+    assert!(listed.out.contains("0.00149  1 ") && listed.out.contains("0.00151  \"1\" "), "{listed:#?}");
     assert!(!ended.out.contains("params.same") && !ended.out.contains("Machine"), "{ended:#?}");
     scratch.ok(&["diff", "outputs/a", "outputs/a"]).says(&["no difference"]);
     let shown = scratch.ok(&["show", "outputs/a", "params"]);
@@ -123,6 +197,20 @@ fn what_is_thrown_away_can_be_fetched_back() {
     scratch.ok(&["rm", "outputs/a"]).says(&["outputs/.trash/a_1"]);
     fs::rename(scratch.path("outputs/.trash/a"), scratch.path("outputs/a")).unwrap();
     assert_eq!(first_words(&scratch.ok(&["ls", "fd=3"])), ["outputs/a"]);
+    std::os::unix::fs::symlink(scratch.path("outputs/a"), scratch.path("latest")).unwrap();
+    for link in ["latest", "latest/"] {
+        let refused = scratch.exp(&["rm", link]);
+        assert_eq!(refused.code, Some(2));
+        refused.says(&["it is a link; name what it leads to: ", "outputs/a\n"]);
+    }
+    assert!(scratch.path("outputs/a").exists() && scratch.path("latest").is_symlink());
+    let path = scratch.path("outputs/a/status.json");
+    let mut status = json(&path);
+    (status["state"], status["owner"]["host"]) = ("running".into(), "elsewhere".into());
+    fs::write(&path, status.to_string()).unwrap();
+    scratch
+        .exp(&["rm", "outputs/a"])
+        .says(&[" on elsewhere works on outputs/a; if that is over, `exp resume outputs/a`"]);
 }
 
 #[test]
@@ -200,6 +288,8 @@ fn training_leaves_checkpoints_curves_and_a_page() {
     scratch.ok(&["show", "outputs/a", "train.steps"]).says(&["8", "`train.steps=8`"]);
     let machine = text(scratch.path("outputs/a/environment.jsonl"));
     assert_eq!(machine.lines().count(), 2, "one line a process: {machine}");
+    let listed: serde_json::Value = serde_json::from_str(&scratch.ok(&["ls", "--json"]).out).unwrap();
+    assert_eq!(listed[0]["started"], rows(scratch.path("outputs/a/environment.jsonl"))[0]["started"]);
 }
 
 #[test]
@@ -210,6 +300,40 @@ fn a_sweep_is_drawn_over_what_its_jobs_differ_in() {
     assert_eq!(first_words(&scratch.ok(&["ls", "sweep", "--sort", "params.x"])), ["sweep/0", "sweep/1", "sweep/2"]);
     scratch.ok(&["plot", "sweep"]).says(&["sweep/plots/fd-by-params-x.svg"]);
     assert_eq!(text(scratch.path("sweep/plots/fd-by-params-x.svg")).matches("<circle").count(), 3);
+    for words in [&["sample", "sweep"][..], &["eval", "sweep"], &["--experimental-rerun", "sweep"]] {
+        let refused = scratch.exp(words);
+        assert_eq!(refused.code, Some(2), "{refused:#?}");
+        refused.says(&["sweep is a sweep: name one of its runs"]);
+    }
     scratch.ok(&["rm", "sweep"]);
     assert!(!scratch.path("sweep").exists());
+}
+
+#[test]
+fn what_only_follows_from_a_swept_value_is_not_drawn() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("conf")).unwrap();
+    let program = "backend: {name: command, argv: [sh, -c, \"echo '{\\\"fd\\\": 3}'\"]}";
+    fs::write(scratch.path("conf/config.yaml"), format!("x: 0\ny: '${{x}}'\nsteps: 1\n{program}\n")).unwrap();
+    scratch.ok(&["-m", "x=1,2", "steps=7", "hydra.sweep.dir=sweep"]);
+    let drawn = scratch.ok(&["plot", "sweep"]);
+    assert_eq!(drawn.out, "sweep/plots/fd-by-x.svg\n", "{drawn:#?}");
+}
+
+#[test]
+fn charts_of_several_runs_lie_beside_those_of_one() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 3.0, &[]);
+    run(&scratch, "b", 1.0, &[]);
+    scratch.ok(&["plot", "outputs/a"]);
+    let own = text(scratch.path("outputs/a/plots/loss.svg"));
+    scratch.ok(&["plot", "outputs/a", "outputs/b"]).says(&["outputs/a/plots/loss-compared.svg"]);
+    assert_eq!(text(scratch.path("outputs/a/plots/loss.svg")), own);
+    assert!(text(scratch.path("outputs/a/plots/loss-compared.svg")).contains("outputs/b"));
+    let argv = "backend.argv=[sh,-c,\"echo '{\\\"step\\\":1,\\\"loss\\\":3,\\\"acc\\\":1}'\"]";
+    scratch.ok(&["-m", "backend=command", argv, "+params.x=1,2", "hydra.sweep.dir=sweep"]);
+    let refused = scratch.exp(&["plot", "sweep"]);
+    assert_eq!(refused.code, Some(2));
+    refused.says(&["the runs of sweep have no figures in their reports", "hint: --key loss; their metrics: acc, loss"]);
+    scratch.ok(&["plot", "sweep", "--key", "loss"]).says(&["sweep/plots/loss-by-params-x.svg"]);
 }

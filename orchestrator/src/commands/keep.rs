@@ -12,7 +12,7 @@ use crate::cli::{Cli, Gc, Note, Rm, Tag};
 use crate::compose::{Library, World};
 use crate::history::{History, Labels};
 use crate::screen::{tell, warn};
-use crate::status::{Lock, State};
+use crate::status::{Lock, Owner, State};
 use crate::sweep_dir::SweepDir;
 
 /// Where runs go that are not wanted any more, in the folder of runs.
@@ -82,6 +82,10 @@ pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result
 /// From where to where a run or sweep is moved, which is one of `wholes`.
 fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, PathBuf), String> {
     let full = dir.canonicalize().map_err(|error| error.to_string())?;
+    // Without a slash at its end, which would name what the link leads to.
+    if dir.components().collect::<PathBuf>().is_symlink() {
+        return Err(format!("it is a link; name what it leads to: {}", full.display()));
+    }
     if wholes.iter().filter(|whole| full.starts_with(whole)).count() > 1 {
         return Err("it is named twice, or lies in another one that is named".to_owned());
     }
@@ -91,7 +95,7 @@ fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, P
         return Err("neither a run nor a sweep".to_owned());
     }
     if let Some(run) = history.runs.iter().find(|run| run.state() == State::Running) {
-        return Err(format!("process {} works on {}", run.status.owner.pid, run.dir.display()));
+        return Err(at_work(&run.status.owner, &run.dir));
     }
     let runs = history.runs.iter().map(|run| run.dir.as_path());
     // A sweep works between its jobs too; a picture of a run is made in a folder of the run.
@@ -115,6 +119,15 @@ fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, P
         to = format!("{}_{suffix}", wanted.display()).into();
     }
     Ok((dir.to_owned(), to))
+}
+
+/// Who works on a run, in words. Of another machine nobody knows here whether it still does.
+fn at_work(owner: &Owner, dir: &Path) -> String {
+    let (pid, host, dir) = (owner.pid, &owner.host, dir.display());
+    if *host == Owner::here().host {
+        return format!("process {pid} works on {dir}");
+    }
+    format!("process {pid} on {host} works on {dir}; if that is over, `exp resume {dir}` takes it, or `mv` moves it")
 }
 
 /// What lies directly in a folder; nothing where there is none.
