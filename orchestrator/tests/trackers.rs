@@ -80,7 +80,7 @@ fn what_came_to_a_step_that_was_sent_is_sent_too() {
     fs::write(&metrics, &judged).unwrap();
     assert_eq!(points("judged"), [(6, 7.0)]);
     // A program may say more of the step.
-    fs::write(&metrics, judged.replace("7}", "7,\"more\":8}")).unwrap();
+    fs::write(&metrics, judged.replace("\"judged\":7", "\"judged\":7,\"more\":8")).unwrap();
     assert_eq!([points("judged"), points("more")], [[(6, 7.0)], [(6, 8.0)]]);
     // As after a resume from step 2.
     let anew = rows.lines().next().unwrap().to_owned() + "\n{\"step\":4,\"loss\":9}\n{\"step\":6,\"loss\":9}\n";

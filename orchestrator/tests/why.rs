@@ -99,7 +99,7 @@ fn a_list_has_a_history_as_a_whole() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "train.betas = [0.9, 0.99]", "{text}");
     assert!(lines.iter().any(|line| line.contains("train/small.yaml:")), "{text}");
-    assert_eq!(lines.last(), Some(&"  -> command line                 train.betas=[0.9,0.99]"), "{text}");
+    assert_eq!(lines.last(), Some(&"  -> command line                    train.betas=[0.9,0.99]"), "{text}");
     // Of one that was set item by item, each has its own.
     let text = tree().ok(&["why", "list", "+list=[1,2]", "list.1=3"]).out;
     assert_eq!(text, "list:\n- 1   # command line: +list=[1,2]\n- 3   # command line: list.1=3\n");

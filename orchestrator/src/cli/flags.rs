@@ -19,7 +19,7 @@ use crate::compose::problem::nearest;
     infer_long_args = true,
     disable_help_flag = true,
     about = "Composes configuration as Hydra does, freezes it, and runs it",
-    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp ls|show|diff|report|plot|ui|sync|export|tag|note|rm|gc ...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
+    override_usage = "exp [OVERRIDES]...\n       exp resume DIR [OVERRIDES]...\n       exp sample DIR [OVERRIDES]...\n       exp eval DIR [OVERRIDES]...\n       exp watch DIR\n       exp data inspect DIR\n       exp ls|show|diff|report|plot|ui|sync|export|man|tag|note|rm|gc ...\n       exp why KEY [OVERRIDES]...\n       exp doctor [OVERRIDES]...",
     after_help = "Overrides: key=value, +key=value (add), ++key=value (either), ~key (remove), group=option.\n\
                   Start: exp +experiment=quickstart"
 )]

@@ -4,9 +4,11 @@
 const HELP: [(&str, &str); 8] = [
     (
         "data",
-        "Look at a data set: format, counts, sizes, classes, and a picture a split
+        "Look at a data set: format, counts, sizes, classes, a picture a split, and how to train on it
 
 Usage: exp data inspect DIR
+
+The pictures are outputs/inspect/NAME-train.png and NAME-test.png.
 
 Examples:
   exp data inspect cifar-10-batches-bin

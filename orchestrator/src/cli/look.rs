@@ -11,8 +11,12 @@ use clap::{Args, Parser, ValueEnum};
 pub enum Look {
     /// List runs, the newest first.
     #[command(after_help = "\
-Conditions: KEY=VALUE, with =, !=, <, <=, > or >=. KEY is a key of the configuration, a figure of the report, a metric,
-or one of dir, state, date, tag, note, step, seconds, cause. All conditions must hold.
+Conditions: KEY=VALUE, with = (also ==), !=, <, <=, > or >=. KEY is a key of the configuration, a figure of the report, a
+metric, of which the newest value counts, or one of dir (also run), state, date (also started: when the run began), tag
+(also tags), note (also notes), step, seconds (also took: how long its last process worked), cause, overrides. A date is
+YYYY-MM-DD HH:MM:SS or its beginning. All conditions must hold.
+
+On a terminal lines are cut to its width; `exp ls | cat` prints them whole.
 
 Examples:
   exp ls
@@ -29,6 +33,9 @@ Examples:
     Show(Show),
     /// Show in what two runs differ: configuration, code, machine, figures.
     #[command(after_help = "\
+Settings are shown as JSON, figures with as many digits as tell them apart. On a terminal lines are cut to its width;
+`exp diff A B | cat` prints them whole.
+
 Example:
   exp diff outputs/2026-11-22/23-50-01 outputs/2026-11-23/09-12-40")]
     Diff(Diff),
@@ -69,7 +76,7 @@ Examples:
     /// Write manual pages of all commands into a folder.
     #[command(after_help = "\
 Examples:
-  exp man ~/.local/share/man/man1                   # then: man exp, man exp-ls
+  exp man ~/.local/share/man/man1                   # then: man -M ~/.local/share/man exp-ls
   exp man pages && man pages/exp-ls.1")]
     Man(Man),
     /// Put tags on a run, or take them off.
@@ -113,7 +120,7 @@ pub struct Ls {
     /// The other way round.
     #[arg(long)]
     pub reverse: bool,
-    /// Show this key too.
+    /// Show this key, in place of the figures that are shown unasked.
     #[arg(long, short, value_name = "KEY")]
     pub column: Vec<String>,
     /// How many runs to show.
@@ -202,7 +209,7 @@ pub struct Sync {
 /// `exp export`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Export {
-    /// Runs.
+    /// Runs, and sweeps with all their runs.
     #[arg(required = true)]
     pub dirs: Vec<PathBuf>,
     /// The file; its name ends in .csv or .parquet.
