@@ -422,7 +422,7 @@ fn every_option_composes() {
             "model/head=baseline" | "model/head=conv" | "model/head=unetpp" => &["model=score_head"],
             "model/head=score_pde" | "model/head=score_pde_unetpp" => &["model=score_head"],
             // Without the library or the weights they are refused: what they are can be printed all the same.
-            "backend=tch" | "loss=lpips" => &["--cfg=job"],
+            "backend=tch" | "loss=lpips" | "eval=fid" => &["--cfg=job"],
             _ => &[],
         };
         scratch.ok(&[&["--dry-run", choice], needed].concat());

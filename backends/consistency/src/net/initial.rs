@@ -107,6 +107,7 @@ const MINCY: Table = &[
 const HEAD: Table = &[
     ("head/head/conv1/weight", Start::Scaled(1.0)),
     ("head/head/map_*/weight", Start::Scaled(1.0)),
+    ("head/head/enc_*_conv/weight", Start::Scaled(1.0)),
     ("*/conv1/weight", NEAR_ZERO),
     ("*/atten/proj/weight", NEAR_ZERO),
     ("*/atten/qkv/weight", Start::Scaled(0.2)),
