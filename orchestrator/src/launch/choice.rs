@@ -12,7 +12,6 @@ use crate::compose::{Composed, Node, Problem, Problems};
 
 variants! {
     /// A launcher with its options, as the manifest of a sweep keeps it.
-    #[expect(clippy::large_enum_variant, reason = "a process has one of them")]
     pub enum Choice {
         /// In the process of the sweep.
         Inline(Inline) = "inline",

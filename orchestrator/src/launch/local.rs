@@ -20,8 +20,8 @@ group! {
     pub struct Local {
         /// Jobs at a time. Null: one for each of gpus, or one.
         n_jobs: Option<u64> => at_least(1), nullable;
-        /// GPUs that the slots take in turn, by CUDA_VISIBLE_DEVICES: counted among those of this process, if it has that variable. If
-        /// empty, a job sees what this process sees.
+        /// GPUs that the slots take in turn, by CUDA_VISIBLE_DEVICES: counted among those of this process, if it has that
+        /// variable. If empty, a job sees what this process sees.
         gpus: Vec<u64> => Kind::List { item: &COUNT, min: 0 };
         /// Seconds that a job may take. Null: any.
         timeout_s: Option<f64> => POSITIVE, nullable;

@@ -22,7 +22,7 @@ use crate::status::Status;
 const MOST: &str = "EXP_REQUEUE";
 /// How many seconds before the end of its time a job is told.
 const DELAY: &str = "EXP_SIGNAL_DELAY_S";
-/// When its time is up, in seconds of Unix; Slurm says it in newer versions only, and says another time to who asks after a preemption.
+/// When its time is up, in seconds of Unix: to who asks Slurm at the moment of a preemption it says another time.
 const END: &str = "EXP_TIME_UP";
 /// Slurm tells a job up to so many seconds before it should.
 const EARLY: u64 = 60;

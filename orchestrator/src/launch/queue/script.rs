@@ -31,8 +31,9 @@ pub(super) fn pin(folder: &Path) -> io::Result<PathBuf> {
     binary.canonicalize()
 }
 
-/// Writes a script for run directories into a folder, beside the list of them, and gives back its path. `head` stands at its top and
-/// says which shell reads it, `setup` stands before the job; `index` is what the queue's index of a job expands to in the shell.
+/// Writes a script for run directories into a folder, beside the list of them, and gives back its path. `head` stands at its
+/// top and says which shell reads it, `setup` stands before the job; `index` is what the queue's index of a job expands to in
+/// the shell.
 pub(super) fn write(
     folder: &Path,
     name: &str,

@@ -79,7 +79,8 @@ impl Slurm {
         Some(self.timeout_min.saturating_mul(60)).filter(|time| self.signal_delay_s >= *time)
     }
 
-    /// The first lines of a script, which say to sbatch what it needs to know, for an array of `count` jobs whose logs are in `folder`.
+    /// The first lines of a script, which say to sbatch what it needs to know of an array of `count` jobs whose logs are in
+    /// `folder`.
     fn head(&self, folder: &Path, count: usize) -> Vec<String> {
         let shown = |value: &dyn std::fmt::Display| Some(value.to_string());
         let log = |end: &str| Some(format!("{}/%A_%a.{end}", folder.display()));
