@@ -37,15 +37,19 @@ pub struct Problem {
     pub caret: Caret,
     /// The nearest valid name, or what to type instead.
     pub hint: Option<String>,
-    /// The jobs of a sweep that it is in, each by its overrides.
-    pub jobs: Vec<String>,
+    /// The jobs of a sweep that it is in.
+    pub jobs: Option<Box<Jobs>>,
 }
+
+/// Jobs of a sweep, each by its overrides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jobs(Vec<String>);
 
 impl Problem {
     /// A problem of which only the message is known.
     pub fn new(message: impl Into<String>) -> Self {
         let (trail, caret) = (Trail::default(), Caret::default());
-        Self { message: message.into(), key: None, trail, caret, hint: None, jobs: Vec::new() }
+        Self { message: message.into(), key: None, trail, caret, hint: None, jobs: None }
     }
 
     /// Names the key concerned.
@@ -158,7 +162,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.jobs[..] {
+        match self.jobs.as_ref().map_or(&[][..], |jobs| &jobs.0) {
             [] => {}
             [job] => writeln!(f, "in the job `{job}`:")?,
             [job, others @ ..] => writeln!(f, "in the job `{job}`, and in {} more:", others.len())?,
@@ -196,20 +200,21 @@ impl Problems {
 
     /// Says in which job of a sweep they are.
     pub fn in_job(mut self, overrides: &[String]) -> Self {
-        self.0.iter_mut().for_each(|problem| problem.jobs = vec![overrides.join(" ")]);
+        let jobs = Box::new(Jobs(vec![overrides.join(" ")]));
+        self.0.iter_mut().for_each(|problem| problem.jobs = Some(jobs.clone()));
         self
     }
 
     /// Adds those of another job, what is the same in both once.
     pub fn merge(&mut self, others: Problems) {
-        for mut other in others.0 {
-            let jobs = std::mem::take(&mut other.jobs);
+        for other in others.0 {
             let same = |problem: &&mut Problem| {
                 (&problem.message, &problem.key, &problem.trail) == (&other.message, &other.key, &other.trail)
             };
-            match self.0.iter_mut().find(same) {
-                Some(problem) => problem.jobs.extend(jobs),
-                None => self.0.push(Problem { jobs, ..other }),
+            match (self.0.iter_mut().find(same), other.jobs) {
+                (Some(Problem { jobs: Some(jobs), .. }), Some(others)) => jobs.0.extend(others.0),
+                (Some(_), _) => {}
+                (None, jobs) => self.0.push(Problem { jobs, ..other }),
             }
         }
     }

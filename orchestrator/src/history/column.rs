@@ -85,9 +85,12 @@ pub fn seconds(run: &Run) -> Option<f64> {
     Some(end.duration_since(time(&run.status.started)?).as_secs_f64().max(0.0))
 }
 
-/// The keys of configurations in which runs differ, in their order.
+/// The keys of configurations in which runs differ, in their order; also those that only some have.
 pub fn varied(history: &History) -> Vec<String> {
-    settings(history).into_iter().filter(|(_, values)| values.len() > 1).map(|(key, _)| key).collect()
+    // One that ended before its configuration was frozen differs in nothing.
+    let all = history.runs.iter().filter(|run| !run.config.is_empty()).count();
+    let differ = |values: &BTreeMap<String, usize>| values.len() > 1 || values.values().any(|runs| *runs < all);
+    settings(history).into_iter().filter(|(_, values)| differ(values)).map(|(key, _)| key).collect()
 }
 
 /// The settings that all runs share.

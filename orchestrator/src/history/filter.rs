@@ -143,9 +143,8 @@ pub fn select<'a>(history: &'a History, filters: &[Filter]) -> Result<Vec<&'a Ru
     known(history, filters.iter().map(|filter| filter.key.as_str()))?;
     let columns: Vec<(&Filter, Column)> =
         filters.iter().map(|filter| (filter, Column::new(history, &filter.key))).collect();
-    let mut problems = Problems::default();
-    columns.iter().for_each(|(filter, column)| drop(problems.collect(filter.check(history, column))));
-    problems.or_ok(())?;
+    let wrong = columns.iter().filter_map(|(filter, column)| filter.check(history, column).err());
+    Problems(wrong.collect()).or_ok(())?;
     let fits = |run: &&Run| columns.iter().all(|(filter, column)| filter.holds(column.value(run).as_ref()));
     Ok(history.runs.iter().filter(fits).collect())
 }
