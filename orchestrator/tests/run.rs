@@ -201,9 +201,7 @@ fn images_are_drawn_from_a_finished_run() {
     assert_eq!(images(&run.join("samples/last-two_step-4")), images(&drawn)[..4]);
     scratch.ok(&["sample", "run", "sample.n=9", "sample.method=heun"]);
     assert_ne!(images(&run.join("samples/last-heun-9")), images(&drawn));
-    scratch
-        .ok(&["sample", "run", "sample.n=4", "--checkpoint", "best"])
-        .says(&["run/samples/best-one_step-4/grid.png"]);
+    scratch.ok(&["sample", "run", "sample.n=4", "--checkpoint", "6"]).says(&["run/samples/6-one_step-4/grid.png"]);
     let nothing = scratch.exp(&["sample", "run", "sample.n=0"]);
     assert_eq!(nothing.code, Some(2));
     nothing.says(&["sample.n: is 0, so there is nothing to draw", "hint: sample.n=64"]);

@@ -176,7 +176,7 @@ fn a_network_that_sees_classes_draws_them() {
         let choice = format!("sample.classes={classes}");
         scratch.ok(&["sample", "run", "sample.n=2", &choice]);
         let files = names(&scratch.path("run/samples"));
-        let folder = files.iter().find(|name| name.starts_with("one_step")).unwrap();
+        let folder = files.iter().find(|name| name.starts_with("last-one_step")).unwrap();
         let image = |i| fs::read(scratch.path(&format!("run/samples/{folder}/{i:06}.png"))).unwrap();
         let images = [image(0), image(1)];
         fs::remove_dir_all(scratch.path(&format!("run/samples/{folder}"))).unwrap();

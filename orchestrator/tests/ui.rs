@@ -65,8 +65,8 @@ fn only_runs_are_served_and_only_to_this_machine() {
     assert!(runs.starts_with("HTTP/1.1 200") && runs.contains("outputs/sweep/0"), "{runs}");
     let (_, body) = runs.split_once("\r\n\r\n").unwrap();
     let list: Value = serde_json::from_str(body).unwrap();
-    assert_eq!(list["keys"], json!(["params.how", "params.x"]), "what runs differ in: {list:#}");
-    assert_eq!(list["runs"][0]["config"], json!(["a", 1]), "{list:#}");
+    assert_eq!(list["keys"], json!(["params.x", "params.how"]), "what runs differ in: {list:#}");
+    assert_eq!(list["runs"][0]["config"], json!([1, "a"]), "{list:#}");
     let common = list["common"].as_object().unwrap();
     assert_eq!((&common["backend.name"], &common["backend.argv"]), (&json!("command"), &json!(["sh", "train.sh"])));
     assert!(!common.contains_key("params.x"), "{common:?}");

@@ -15,6 +15,9 @@ const OWN = {
   overrides: (run) => run.words,
 };
 
+/** Other names of some, by which tables, JSON and configurations call them. */
+const ALSO = { run: "dir", started: "date", took: "seconds", tags: "tag", notes: "note" };
+
 /** The value of a key: a word about the run, a figure, a setting, or its newest metric; undefined if it has none. */
 export function value(list, run, key) {
   if (Object.hasOwn(OWN, key)) return OWN[key](run);
@@ -43,7 +46,7 @@ function parse(word) {
   const found = /^([^=<>!]+)(!=|<=|>=|<|>|==?)(.*)$/.exec(word);
   if (!found) throw new Error(`"${word}" is no condition: write KEY=VALUE, with =, !=, <, <=, > or >=`);
   const [, key, relation, wanted] = found;
-  return { key, relation: relation === "==" ? "=" : relation, wanted };
+  return { key: Object.hasOwn(ALSO, key) ? ALSO[key] : key, relation: relation === "==" ? "=" : relation, wanted };
 }
 
 function holds({ key, relation, wanted }, found) {
