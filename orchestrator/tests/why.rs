@@ -102,5 +102,5 @@ fn a_list_has_a_history_as_a_whole() {
     assert_eq!(lines.last(), Some(&"  -> command line                    train.betas=[0.9,0.99]"), "{text}");
     // Of one that was set item by item, each has its own.
     let text = tree().ok(&["why", "list", "+list=[1,2]", "list.1=3"]).out;
-    assert_eq!(text, "list:\n- 1   # command line: +list=[1,2]\n- 3   # command line: list.1=3\n");
+    assert_eq!(text, "list:\n- 1  # command line: `+list=[1,2]`\n- 3  # command line: `list.1=3`\n");
 }

@@ -146,10 +146,10 @@ fn gradients_agree_value_by_value() {
 #[test]
 fn checkpoints_move_both_ways() {
     let Some(place) = Place::new() else { return };
-    let horizon = "schedule.horizon=100";
+    let [curriculum, rate] = ["schedule.horizon=100", "train.horizon=100"];
     for (from, to) in [("burn", "tch"), ("tch", "burn")] {
-        let whole = place.run(&format!("{from}_whole"), from, &[horizon, "train.steps=40"]);
-        let moved = place.run(&format!("{from}_moved"), from, &[horizon, "train.steps=20"]);
+        let whole = place.run(&format!("{from}_whole"), from, &[curriculum, rate, "train.steps=40"]);
+        let moved = place.run(&format!("{from}_moved"), from, &[curriculum, rate, "train.steps=20"]);
         let name = moved.file_name().unwrap().to_str().unwrap();
         let engine = [&["train.steps=40".to_owned(), format!("backend={to}")][..], &place_of(to)].concat();
         let engine: Vec<&str> = engine.iter().map(String::as_str).collect();

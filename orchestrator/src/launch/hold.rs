@@ -18,15 +18,17 @@ const ADOPTION: Duration = Duration::from_millis(100);
 /// # Errors
 /// The lock cannot be taken.
 pub fn hold(dir: &Path, asked: &Asked) -> Result<(Lock, bool), WorkerError> {
-    let (mut adopted, mut stopped, mut killed) = (false, false, false);
+    let (mut adopted, mut stopped, mut killed, mut lost) = (false, false, false, false);
     loop {
         match Lock::take(dir) {
             Ok(lock) => return Ok((lock, adopted)),
+            // Whoever started it was killed before it wrote down whom: nobody can be asked to end.
+            Err(error @ LockError::Held { .. }) if lost => return Err(error.into()),
             Err(LockError::Held { .. }) => adopted = true,
             Err(error) => return Err(error.into()),
         }
         if asked.stop.asked() && !std::mem::replace(&mut stopped, true) {
-            tell(dir, Signal::INT);
+            lost = !tell(dir, Signal::INT);
         }
         if asked.kill.asked() && !std::mem::replace(&mut killed, true) {
             tell(dir, Signal::KILL);
@@ -35,11 +37,12 @@ pub fn hold(dir: &Path, asked: &Asked) -> Result<(Lock, bool), WorkerError> {
     }
 }
 
-/// Sends a signal to the process that works on a run, if it is one of this machine.
-fn tell(dir: &Path, signal: Signal) {
-    let Some(owner) = Status::read(dir).map(|status| status.owner) else { return };
+/// Sends a signal to the process that works on a run, if it is one of this machine that is known and there.
+fn tell(dir: &Path, signal: Signal) -> bool {
+    let Some(owner) = Status::read(dir).map(|status| status.owner) else { return false };
     let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid.filter(|_| owner.host == Owner::here().host && !owner.is_gone()) {
+    let pid = pid.filter(|_| owner.host == Owner::here().host && !owner.is_gone());
+    if let Some(pid) = pid {
         // A program and the shell that keeps its exit code are a group; a process that is no leader of one is alone in this.
         // It may have ended meanwhile, which is as well.
         let _ = match getpgid(Some(pid)) {
@@ -47,4 +50,5 @@ fn tell(dir: &Path, signal: Signal) {
             _ => kill_process(pid, signal),
         };
     }
+    pid.is_some()
 }
