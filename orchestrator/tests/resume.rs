@@ -176,6 +176,10 @@ fn a_larger_budget_goes_on_where_the_smaller_one_ended() {
     let whole = scratch.tiny_run("whole", &course(&[&["train.steps=110"], &horizons[..]].concat()));
     let run = scratch.tiny_run("run", &course(&["train.steps=60"]));
     assert_eq!(steps(run.join("metrics.jsonl")).last(), Some(&60));
+    // As it was frozen before the rate had a horizon of its own.
+    let mut before = json(run.join("spec.json"));
+    before["spec"]["train"].as_object_mut().unwrap().remove("horizon");
+    fs::write(run.join("spec.json"), before.to_string()).unwrap();
     scratch.ok(&["resume", "run", "train.steps=110"]);
     let spec = &json(run.join("spec.json"))["spec"];
     let frozen = [&spec["train"]["steps"], &spec["schedule"]["horizon"], &spec["train"]["horizon"]];

@@ -35,6 +35,7 @@ fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Res
     let before = Job::open(dir).map_err(WorkerError::from)?;
     frozen::edit(&mut tree, words, library, world)?;
     let mut wanted = absolute(extract::run_spec(&tree)?, &world.cwd);
+    wanted.train.horizon = wanted.train.horizon.or(before.spec.train.horizon);
     // A run that has begun has weights of its own: those that it started from may be gone.
     let source = wanted.init_from.take();
     let trees = [tree];

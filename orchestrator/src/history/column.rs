@@ -87,16 +87,21 @@ pub fn seconds(run: &Run) -> Option<f64> {
 
 /// The keys of configurations in which runs differ, in their order; also those that only some have.
 pub fn varied(history: &History) -> Vec<String> {
-    // One that ended before its configuration was frozen differs in nothing.
-    let all = history.runs.iter().filter(|run| !run.config.is_empty()).count();
+    let all = frozen(history);
     let differ = |values: &BTreeMap<String, usize>| values.len() > 1 || values.values().any(|runs| *runs < all);
     settings(history).into_iter().filter(|(_, values)| differ(values)).map(|(key, _)| key).collect()
 }
 
-/// The settings that all runs share.
+/// How many runs have a configuration: one that ended before it was frozen has none, and differs in nothing.
+fn frozen(history: &History) -> usize {
+    history.runs.iter().filter(|run| !run.config.is_empty()).count()
+}
+
+/// The settings that all runs share which have any.
 pub fn common(history: &History) -> IndexMap<String, Value> {
+    let all = frozen(history);
     let shared = |(key, values): (String, BTreeMap<String, usize>)| {
-        let (json, _) = values.into_iter().next().filter(|(_, runs)| *runs == history.runs.len())?;
+        let (json, _) = values.into_iter().next().filter(|(_, runs)| *runs == all)?;
         let value: Value = serde_json::from_str(&json).ok()?;
         (!value.is_object()).then_some((key, value))
     };

@@ -39,6 +39,12 @@ fn chart(title: String, series: Vec<Series>) -> Chart {
 
 /// The values of each metric of a run, by their steps; thinned out where there are many, but for peaks and troughs.
 pub fn metrics(dir: &Path) -> IndexMap<String, Vec<(f64, f64)>> {
+    let points = |points: Vec<[f64; 3]>| points.into_iter().map(|[step, value, _]| (step, value)).collect();
+    with_means(dir).into_iter().map(|(name, found)| (name, points(found))).collect()
+}
+
+/// As [`metrics`], `[step, value, mean]`: behind each value the mean of all that it stands for, which is what may be smoothed.
+pub fn with_means(dir: &Path) -> IndexMap<String, Vec<[f64; 3]>> {
     let mut found: IndexMap<String, Vec<(f64, f64)>> = IndexMap::new();
     for (step, row) in rows::read(&dir.join(METRICS)) {
         for (name, value) in row.iter().filter(|(name, _)| *name != "step") {
@@ -47,23 +53,26 @@ pub fn metrics(dir: &Path) -> IndexMap<String, Vec<(f64, f64)>> {
             }
         }
     }
-    found.values_mut().for_each(thin_out);
-    found
+    found.into_iter().map(|(name, points)| (name, thinned(&points))).collect()
 }
 
-/// Keeps of each of many parts the lowest and the highest point, and of the whole the first and the last.
-fn thin_out(points: &mut Vec<(f64, f64)>) {
+/// Of each of many parts the lowest and the highest point, and of the whole the first and the last, with the mean of the part.
+fn thinned(points: &[(f64, f64)]) -> Vec<[f64; 3]> {
     if points.len() <= POINTS {
-        return;
+        return points.iter().map(|&(step, value)| [step, value, value]).collect();
     }
-    let mut kept = BTreeSet::from([0, points.len() - 1]);
     let size = points.len().div_ceil(POINTS / 2);
+    let mut kept = Vec::new();
     for (number, part) in points.chunks(size).enumerate() {
+        let mean = part.iter().map(|(_, value)| value).sum::<f64>() / part.len() as f64;
         let by_value = |a: &usize, b: &usize| part[*a].1.total_cmp(&part[*b].1);
         let ends = [(0..part.len()).min_by(by_value), (0..part.len()).max_by(by_value)];
-        kept.extend(ends.into_iter().flatten().map(|at| number * size + at));
+        let first = (number == 0).then_some(0);
+        let last = (number * size + part.len() == points.len()).then_some(part.len() - 1);
+        let places: BTreeSet<usize> = ends.into_iter().chain([first, last]).flatten().collect();
+        kept.extend(places.into_iter().map(|at| [part[at].0, part[at].1, mean]));
     }
-    *points = kept.into_iter().map(|at| points[at]).collect();
+    kept
 }
 
 #[cfg(test)]
@@ -74,13 +83,18 @@ mod tests {
     fn a_spike_is_seen_among_many_points() {
         let value = |step: usize| if step == 7777 { 100.0 } else { (step % 10) as f64 };
         let all: Vec<(f64, f64)> = (0..100_003).map(|step| (step as f64, value(step))).collect();
-        let mut points = all.clone();
-        thin_out(&mut points);
-        assert!(points.len() <= POINTS + 2 && points.contains(&(7777.0, 100.0)), "{}", points.len());
-        assert!(points.is_sorted_by(|a, b| a.0 < b.0));
-        assert_eq!((points.first(), points.last()), (all.first(), all.last()));
-        let mut few = all[..POINTS].to_vec();
-        thin_out(&mut few);
-        assert_eq!(few, all[..POINTS]);
+        let points = thinned(&all);
+        assert!(points.len() <= POINTS + 2 && points.iter().any(|point| point[..2] == [7777.0, 100.0]));
+        assert!(points.is_sorted_by(|a, b| a[0] < b[0]));
+        assert_eq!([points[0][..2].to_vec(), points[points.len() - 1][..2].to_vec()], [[0.0, 0.0], [100_002.0, 2.0]]);
+        assert_eq!(thinned(&all[..POINTS])[3], [3.0, 3.0, 3.0]);
+    }
+
+    #[test]
+    fn what_is_smoothed_is_the_mean_and_not_the_extremes() {
+        let all: Vec<(f64, f64)> = (0..100_000).map(|step| (f64::from(step), f64::from((step % 100) / 99))).collect();
+        let points = thinned(&all);
+        let mean = |of: usize| points.iter().map(|point| point[of]).sum::<f64>() / points.len() as f64;
+        assert!(mean(1) > 0.4 && (mean(2) - 0.01).abs() < 0.002, "{} {}", mean(1), mean(2));
     }
 }

@@ -8,7 +8,7 @@ mod sweep;
 
 pub use axis::Axis;
 pub use chart::{Chart, Series};
-pub use curves::{compared, metrics, of_run};
+pub use curves::{compared, metrics, of_run, with_means};
 pub use schedule::schedule;
 pub use sweep::sweep;
 

@@ -1,14 +1,8 @@
-//! When a run began, and when its steps were taken.
+//! When the steps of a run were taken.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::Value;
-
-use crate::history::Detail;
-use crate::machine::ENVIRONMENT;
 use crate::recorder::SYSTEM;
 use crate::rows;
 
@@ -28,16 +22,6 @@ impl Clock {
         let next = self.0.partition_point(|(of, _)| *of < step);
         self.0.get(next).or(self.0.last()).map_or_else(now, |(_, time)| *time)
     }
-}
-
-/// When the first process of a run started; where that was not written down, the last one.
-pub fn start(dir: &Path, detail: &Detail) -> Option<jiff::Timestamp> {
-    let first = || -> Option<jiff::Timestamp> {
-        let mut line = String::new();
-        BufReader::new(File::open(dir.join(ENVIRONMENT)).ok()?).read_line(&mut line).ok()?;
-        serde_json::from_str::<Value>(&line).ok()?["started"].as_str()?.parse().ok()
-    };
-    first().or_else(|| detail.run.status.started.as_deref()?.parse().ok())
 }
 
 /// Seconds since 1970.

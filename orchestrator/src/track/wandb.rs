@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use serde_json::Value;
 
-use super::clock::{self, Clock};
+use super::clock::Clock;
 use super::message::Message;
 use super::note::Note;
 use crate::files::write_atomically;
-use crate::history::Detail;
+use crate::history::{Detail, started};
 use crate::recorder::METRICS;
 use crate::rows;
 use crate::status::State;
@@ -33,7 +33,7 @@ const PIECE: usize = 7;
 pub fn write(dir: &Path, detail: &Detail, project: &str) -> std::io::Result<PathBuf> {
     let id = &Note::of(dir)?.id;
     let clock = Clock::of(dir);
-    let start = clock::start(dir, detail).unwrap_or_else(jiff::Timestamp::now);
+    let start = started(&detail.run).map_or_else(jiff::Timestamp::now, |time| time.timestamp());
     let mut log = Log { bytes: HEAD.to_vec(), records: 0 };
     log.add(21, Message::default());
     let setting = |(key, value): (&String, &Value)| item(key, value);

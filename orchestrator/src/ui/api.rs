@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::history::{Column, Detail, History, common, seconds, varied};
-use crate::plot::metrics;
+use crate::plot::with_means;
 use crate::process::{LOG, Process};
 
 /// How old a list of runs may be.
@@ -94,6 +94,9 @@ fn list(history: &History) -> Value {
     let keys = varied(history);
     let columns: Vec<Column> = keys.iter().map(|key| Column::new(history, key)).collect();
     let run = |run: &crate::history::Run| {
+        let values: Vec<Option<Value>> = columns.iter().map(|column| column.value(run)).collect();
+        // By number: null is also a value.
+        let lacks: Vec<usize> = (0..keys.len()).filter(|&at| values[at].is_none()).collect();
         json!({
             "dir": run.dir.display().to_string(),
             "state": run.state(),
@@ -106,7 +109,9 @@ fn list(history: &History) -> Value {
             "words": run.words.clone(),
             "figures": run.figures,
             "last": run.last,
-            "config": columns.iter().map(|column| column.value(run)).collect::<Vec<_>>(),
+            "frozen": !run.config.is_empty(),
+            "config": values,
+            "lacks": lacks,
         })
     };
     // Figures that nobody compares runs by.
@@ -136,7 +141,7 @@ pub async fn run(State(app): State<App>, Query(about): Query<About>) -> Result<R
 /// The metrics of a run over its steps.
 pub async fn curves(State(app): State<App>, Query(about): Query<About>) -> Result<Response, Refused> {
     work(move || {
-        let found = metrics(&app.locate(&about.dir)?);
+        let found = with_means(&app.locate(&about.dir)?);
         let text = serde_json::to_string(&found).map_err(|error| failed(&error.into()))?;
         Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
     })

@@ -125,7 +125,10 @@ impl Job {
         let path = file.display().to_string();
         let text =
             std::fs::read_to_string(&file).map_err(|source| JobFileError::Read { path: path.clone(), source })?;
-        serde_json::from_str(&text).map_err(|source| JobFileError::Parse { path, source })
+        let mut job: Job = serde_json::from_str(&text).map_err(|source| JobFileError::Parse { path, source })?;
+        // Before the rate had a horizon of its own it followed the curriculum's.
+        job.spec.train.horizon = job.spec.train.horizon.or(job.spec.schedule.horizon);
+        Ok(job)
     }
 
     /// The file's text.

@@ -15,8 +15,7 @@ use super::sum::sum_of;
 use crate::on_tape::{Operation, record};
 
 /// Convolution with stride 1 and "same" zero padding, `[n,c,h,w]` x `[o,c,k,k]` + `[o]`; none where a tensor is not on a GPU,
-/// for other strides and paddings, and
-/// where the patches would be too many to count.
+/// for other strides and paddings, and where the patches would be too many to count.
 pub(crate) fn conv2d(
     x: &DispatchTensor,
     kernel: &DispatchTensor,

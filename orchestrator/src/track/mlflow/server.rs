@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::rest::{Rest, name};
 use super::unsent::{Mark, unsent};
-use crate::history::{Detail, text};
+use crate::history::{Detail, started, text};
 use crate::recorder::METRICS;
 use crate::status::State;
-use crate::track::clock::{self, Clock};
+use crate::track::clock::Clock;
 use crate::track::note::Note;
 
 /// What one request may hold.
@@ -128,7 +128,7 @@ impl Server {
         let run = json!({
             "experiment_id": self.experiment(experiment)?,
             "run_name": dir.display().to_string(),
-            "start_time": clock::start(dir, detail).map(jiff::Timestamp::as_millisecond),
+            "start_time": started(&detail.run).map(|time| time.timestamp().as_millisecond()),
         });
         There::of(&self.0.post("runs/create", &run)?)
     }

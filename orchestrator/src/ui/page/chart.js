@@ -27,11 +27,12 @@ export function swatch(number) {
   return svg("svg", { class: "swatch", viewBox: "0 0 26 8", "aria-hidden": "true" }, svg("line", { x1: 0, x2: 26, y1: 4, y2: 4, ...strokes(number) }));
 }
 
-/** Values smoothed by an exponential mean that counts its beginning rightly; 0 leaves them. */
+/** Values, or the means that stand behind them, smoothed by an exponential mean that counts its beginning rightly; 0 leaves them. */
 export function smoothed(points, weight) {
   let mean = 0;
   let share = 0;
-  return points.map(([x, y]) => {
+  return points.map(([x, value, mid = value]) => {
+    const y = weight > 0 ? mid : value;
     mean = weight * mean + (1 - weight) * y;
     share = weight * share + (1 - weight);
     return [x, mean / share];
@@ -63,7 +64,7 @@ function bounds(values, margin, log = false) {
   return [low - margin * (high - low), high + margin * (high - low)];
 }
 
-/** A chart of series [{name, points: [[x, y]]}]; options: title, smooth (0 to 1), log. */
+/** A chart of series [{name, points: [[x, y]]}], also [x, y, mean] where a point stands for several; options: title, smooth (0 to 1), log. */
 export function chart(series, { title, smooth = 0, log = false }) {
   const place = (y) => (log ? Math.log10(y) : y);
   const fits = (y) => Math.abs(y) <= HUGE && (!log || y >= 1 / HUGE);

@@ -22,9 +22,11 @@ const ALSO = { run: "dir", started: "date", took: "seconds", tags: "tag", notes:
 export function value(list, run, key) {
   if (Object.hasOwn(OWN, key)) return OWN[key](run);
   if (Object.hasOwn(run.figures, key)) return run.figures[key];
-  if (Object.hasOwn(list.common, key)) return list.common[key];
-  const set = run.config[list.places.get(key)];
-  return set ?? run.last[key] ?? set;
+  if (run.frozen && Object.hasOwn(list.common, key)) return list.common[key];
+  const at = list.places.get(key);
+  if (at !== undefined && !run.lacks.includes(at)) return run.config[at];
+  // JSON has no number for what is not finite.
+  return run.last[key] === null ? "NaN" : run.last[key];
 }
 
 /** The conditions of a text; throws on a word that is none, and on a key that no run has. */
@@ -60,7 +62,7 @@ function holds({ key, relation, wanted }, found) {
   const equal = (one) => {
     if (typeof one === "number" && isNumber) return one === number;
     const text = typeof one === "string" ? one : JSON.stringify(one);
-    return text === wanted;
+    return text === wanted || (text === "NaN" && wanted.toLowerCase() === "nan");
   };
   const among = (one) => (Array.isArray(one) ? one.some(equal) : false) || equal(one);
   if (found === undefined) return relation === "!=";
