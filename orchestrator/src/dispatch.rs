@@ -175,8 +175,9 @@ impl<'a> Slots<'a> {
         let mut running = self.running();
         running.stops.remove(&job);
         if let Err(WorkerError::NotStarted(reason)) = &outcome {
-            tracing::warn!("no other job is started: {reason}");
-            running.over = true;
+            if !std::mem::replace(&mut running.over, true) {
+                tracing::warn!("no other job is started: {reason}");
+            }
             self.stopped.notify_all();
             let report = Report { step: 0, interrupted: true, figures: Vec::new(), grid: None };
             return running.jobs.ended(job, Ok(report));

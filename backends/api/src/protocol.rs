@@ -11,7 +11,7 @@
 //! understood too. A line has at most 1 MiB.
 //!
 //! Standard error is free for a person; what it said there last is the cause of a worker that ends without `done` or `failed`.
-//! `describe` and `check` are given half a minute. A worker that loses its standard input stops as if asked to. After its last line
+//! `describe` is given half a minute, and `check` as much for each FILE. A worker that loses its standard input stops as if asked to. After its last line
 //! it ends within some seconds, or is killed with all that it has started. It is started with one descriptor beyond the standard
 //! streams: the lock of DIR, which is held until its end.
 

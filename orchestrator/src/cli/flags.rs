@@ -114,6 +114,10 @@ impl Flags {
         let of_images = matches!(command, Command::Sample(_) | Command::Eval(_));
         let given = [
             ("--dry-run", self.dry_run, of_run),
+            ("--run", self.run, of_run),
+            ("--shell-completion", self.shell_completion.is_some(), of_run),
+            ("--skip-done", self.skip_done, of_run && self.multirun),
+            ("--origins", self.origins, of_run && self.cfg.is_some()),
             ("--multirun", self.multirun, of_run),
             ("--cfg", self.cfg.is_some(), of_run),
             ("--info", self.info.is_some(), of_run),

@@ -217,6 +217,8 @@ mod tests {
             ("resume d --checkpoint best", "--checkpoint"),
             ("--retry-failed a=1", "--retry-failed says nothing to a run"),
             ("--allow train.lr", "--allow"),
+            ("-r --skip-done", "--skip-done"),
+            ("resume d --run", "--run"),
             ("--cgf job", "did you mean `--cfg`?"),
             ("--lr=3", "without dashes: lr=VALUE"),
         ] {

@@ -94,10 +94,10 @@ impl<'a> Maker<'a> {
         let typed = |jobs: &[Composed]| typed(jobs, self.share, &self.registry);
         // Of one job only is it known which one is wrong.
         let alone = |job: &Composed| Some(typed(std::slice::from_ref(job)).err()?.in_job(&job.task_overrides));
-        typed(jobs).map_err(|_| {
+        typed(jobs).map_err(|together| {
             let mut all = Problems::default();
             jobs.iter().filter_map(alone).for_each(|problems| all.merge(problems));
-            all
+            if all.is_empty() { together } else { all }
         })
     }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use super::jobs::{Maker, Placed};
 use super::run::{composed, warn};
-use super::spec::is_ours;
 use super::{search, sweep};
 use crate::cli::Cli;
 use crate::compose::sweep::{Grid, expand};
@@ -44,11 +43,9 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         let sweep = place.map(PathBuf::from).filter(|_| has_backend);
         return dry_run(library, &master, &maker, search, sweep.as_deref());
     }
-    problems.collect(is_ours(&master));
     let (Some(launcher), Some(sweeper), Some(place)) = (launcher, sweeper, place) else {
         return Err(problems.into());
     };
-    problems.or_ok(())?;
     launcher.get_ready();
     let share = share(&launcher, &sweeper);
     let maker = Maker::new(&cli.flags, library, world, &master, sweeper.filter.as_deref(), share)?;

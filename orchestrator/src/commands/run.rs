@@ -119,10 +119,7 @@ fn besides(mut problems: Problems, cli: &Cli, library: &Library, world: &World) 
     let others: Vec<String> = cli.overrides.iter().filter(|word| !blamed.contains(word)).cloned().collect();
     if problems.0.iter().all(is_unknown) && blamed.len() == problems.0.len() {
         let composed = composed(cli, library, world, &others, Mode::Run);
-        let typed = composed.and_then(|composed| {
-            spec::is_ours(&composed)?;
-            typed(&[composed], Share::default(), &Registry::default()).map(drop)
-        });
+        let typed = composed.and_then(|composed| typed(&[composed], Share::default(), &Registry::default()).map(drop));
         problems.collect_all(typed);
     }
     problems

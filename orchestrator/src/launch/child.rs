@@ -111,6 +111,11 @@ impl<'a> Held<'a> {
         outcome(self.dir, status.map_err(failed)?)
     }
 
+    /// When it was started last, if it ever was: then it is resumed.
+    fn started(&self) -> Option<String> {
+        self.status.as_ref().and_then(|status| status.started.clone())
+    }
+
     /// Does a job of a backend by `exp worker`.
     fn job(&self, dir: &Path, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
         let mut command = Command::new(this_binary()?);
@@ -133,7 +138,8 @@ impl<'a> Held<'a> {
         let owner = Owner::child(child.id());
         let end = follow(child, conditions.timeout, asked, || Ok(()))?;
         let written = Status::read(dir).filter(|status| status.owner == owner);
-        let status = written.unwrap_or_else(|| Status { owner, ..Status::here(State::Running) });
+        let status =
+            written.unwrap_or_else(|| Status { owner, started: self.started(), ..Status::here(State::Running) });
         settle(dir, status, &end, || log.and_then(|path| last_line(&path, said)))
     }
 
@@ -141,10 +147,10 @@ impl<'a> Held<'a> {
     fn program(&self, dir: &Path, program: &Program, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
         if let Some(lack) = program.lacks() {
             let ended = Some(jiff::Timestamp::now().to_string());
-            let status = Status { cause: Some(lack), ended, ..Status::here(State::Failed) };
+            let status = Status { started: self.started(), cause: Some(lack), ended, ..Status::here(State::Failed) };
             return status.write(dir).map(|()| status);
         }
-        let resumed = self.status.as_ref().is_some_and(|status| status.started.is_some());
+        let resumed = self.started().is_some();
         let mut command = program.prepare(dir, resumed)?;
         let log = self.log(dir);
         if resumed {

@@ -110,6 +110,13 @@ impl Launcher for Children {
             if outcome.is_ok() || asked.stop.asked() {
                 break;
             }
+            // An engine is a group of its own, and may have outlived the process that was to wait for it.
+            drop(held);
+            let (lock, _) = hold(dir, asked)?;
+            held = Held::new(dir, lock, asked.stop.asked())?;
+            if held.is_over(false, asked) {
+                return end::told(dir);
+            }
             outcome = held.work(&conditions, asked);
         }
         outcome

@@ -50,7 +50,8 @@ impl ProcessBackend {
             std::fs::write(&file, text).map_err(|error| error.to_string())?;
             words.push(file.into_os_string());
         }
-        let answers: Vec<Checked> = ask(&self.path, &words, LIMIT)?;
+        let limit = LIMIT.saturating_mul(u32::try_from(specs.len()).unwrap_or(u32::MAX));
+        let answers: Vec<Checked> = ask(&self.path, &words, limit)?;
         match answers.len() == specs.len() {
             true => Ok(answers),
             false => Err(format!("{} answers for {} specs", answers.len(), specs.len())),

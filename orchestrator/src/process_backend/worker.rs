@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use exp_api::protocol::{FromWorker, ToWorker};
@@ -23,6 +24,8 @@ use crate::usage::usage;
 const PATIENCE: Duration = Duration::from_millis(50);
 /// What a worker gets to end in after its last line.
 const GRACE: Duration = Duration::from_secs(5);
+/// Whose turn it is to start one: what a child inherits is up to the process, whichever thread starts it.
+static STARTS: Mutex<()> = Mutex::new(());
 
 impl ProcessBackend {
     /// Starts a worker and takes its events until its last line; it, and what it started, has ended when this is back.
@@ -70,7 +73,9 @@ impl ProcessBackend {
     fn start(&self, mut command: Command) -> Result<Child, BackendError> {
         let failed = |error: std::io::Error| self.failed(&error.to_string());
         let flag = |flags| self.lock.iter().try_for_each(|lock| Ok(fcntl_setfd(lock, flags)?)).map_err(failed);
-        // What another thread starts at this very moment has it too, which holds it for longer, but never for less.
+        // What another thread starts at this very moment has it too, which holds it for longer, but never for less. Engines, which
+        // live long, are started one at a time.
+        let _turn = STARTS.lock().unwrap_or_else(PoisonError::into_inner);
         flag(FdFlags::empty())?;
         let started = command.spawn();
         flag(FdFlags::CLOEXEC)?;

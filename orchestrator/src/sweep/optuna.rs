@@ -43,7 +43,9 @@ pub(super) fn counterpart(path: &str, optuna: &Node) -> Result<Node, Problems> {
         ("where", said("where")),
     ];
     let entries = entries.into_iter().filter_map(|(key, node)| Some((Key::from(key), node?)));
-    problems.or_ok(Node { value: Value::Map(entries.collect()), trail: optuna.trail.clone() })
+    // What is missing is missed where the sweeper was named.
+    let trail = optuna.child("_target_").unwrap_or(optuna).trail.clone();
+    problems.or_ok(Node { value: Value::Map(entries.collect()), trail })
 }
 
 #[cfg(test)]
