@@ -175,9 +175,8 @@ impl<'a> Slots<'a> {
         let mut running = self.running();
         running.stops.remove(&job);
         if let Err(WorkerError::NotStarted(reason)) = &outcome {
-            if !std::mem::replace(&mut running.over, true) {
-                tracing::warn!("no other job is started: {reason}");
-            }
+            tracing::warn!("no other job is started: {reason}");
+            running.over = true;
             self.stopped.notify_all();
             let report = Report { step: 0, interrupted: true, figures: Vec::new(), grid: None };
             return running.jobs.ended(job, Ok(report));
