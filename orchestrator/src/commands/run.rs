@@ -8,7 +8,7 @@ use indicatif::MultiProgress;
 use tokio::signal::unix::SignalKind;
 
 use super::multirun::multirun;
-use super::spec::{self, typed};
+use super::spec::typed;
 use super::{Failure, queue};
 use crate::cli::{Cfg, Cli};
 use crate::command::Command;
@@ -62,7 +62,6 @@ pub(super) fn single(cli: &Cli, library: &Library, world: &World) -> Result<(), 
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
-    spec::is_ours(&composed)?;
     let launcher = launcher(&composed)?;
     let share = launcher.as_ref().map(|launcher| launcher.share(1)).unwrap_or_default();
     let place = place(&composed)?;

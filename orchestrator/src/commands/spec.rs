@@ -16,7 +16,7 @@ use crate::work::Work;
 ///
 /// # Errors
 /// It names no backend.
-pub(super) fn is_ours(composed: &Composed) -> Result<(), Problem> {
+fn is_ours(composed: &Composed) -> Result<(), Problem> {
     if composed.tree.at("backend.name").is_some() {
         return Ok(());
     }
@@ -24,8 +24,9 @@ pub(super) fn is_ours(composed: &Composed) -> Result<(), Problem> {
     Err(problem.hint("a program: +backend.name=command '+backend.argv=[python3,train.py]'; to look at it: --cfg job"))
 }
 
-/// What composed runs are to do, if they are runs here: specs that their backends accept, with what depends on this machine filled in, or
-/// programs. A spec gets its `share` of the machine's threads, if it does not say which threads or devices it wants.
+/// What composed runs are to do, if they are runs here: specs that their backends accept, with what depends on this machine
+/// filled in, or programs. A spec gets its `share` of the machine's threads, if it does not say which threads or devices it
+/// wants.
 pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Result<Vec<Work>, Problems> {
     let mut works: Vec<Option<Work>> = Vec::new();
     let (mut specs, mut trees) = (Vec::new(), Vec::new());

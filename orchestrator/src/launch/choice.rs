@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use exp_api::schema::{Kind, variants};
+use exp_consistency::train::available_threads;
 use indicatif::MultiProgress;
 
 use super::local::visible_gpus;
@@ -96,11 +97,10 @@ impl Choice {
 
     /// What each of `jobs` at a time gets of the machine.
     pub fn share(&self, jobs: usize) -> Share {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = match self {
             // Without the flag a job has one processor.
             Choice::Slurm(slurm) => Some(slurm.cpus_per_task.unwrap_or(1)),
-            Choice::Inline(_) | Choice::Local(_) => (jobs > 1).then(|| (cores / jobs).max(1) as u64),
+            Choice::Inline(_) | Choice::Local(_) => (jobs > 1).then(|| (available_threads() / jobs as u64).max(1)),
             Choice::Template(_) => None,
         };
         let one_gpu = matches!(self, Choice::Local(local) if !local.gpus.is_empty());

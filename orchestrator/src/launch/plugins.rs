@@ -1,6 +1,7 @@
 //! Launchers of Hydra and its plugins, as ours.
 
 use exp_api::schema::Kind;
+use exp_consistency::train::available_threads;
 
 use super::queue::Slurm;
 use super::{Choice, Local};
@@ -32,7 +33,7 @@ pub(super) fn counterpart(path: &str, mut launcher: Node) -> Result<Choice, Prob
             };
             let timeout_s = option("timeout_min").map(minutes).transpose()?.map(|minutes| 60.0 * minutes);
             // There all jobs run at one time.
-            Ok(Choice::Local(Local { n_jobs: Some(cores()), timeout_s, ..Local::basic() }))
+            Ok(Choice::Local(Local { n_jobs: Some(available_threads()), timeout_s, ..Local::basic() }))
         }
         Some("SlurmLauncher") => {
             if let Some(map) = launcher.as_map_mut() {
@@ -76,13 +77,9 @@ fn basic(path: &str, node: &Node) -> Result<(), Problems> {
 fn workers(key: &str, node: &Node) -> Result<u64, Problem> {
     match node.value {
         Value::Int(n) if n > 0 => Ok(u64::try_from(n).unwrap_or(u64::MAX)),
-        Value::Int(n) if n < 0 => Ok(u64::try_from(i128::from(cores()) + 1 + n).unwrap_or(1).max(1)),
+        Value::Int(n) if n < 0 => Ok(u64::try_from(i128::from(available_threads()) + 1 + n).unwrap_or(1).max(1)),
         _ => Err(Problem::new("expected a whole number other than 0").key(key).trail(&node.trail)),
     }
-}
-
-fn cores() -> u64 {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64
 }
 
 #[cfg(test)]
@@ -98,9 +95,9 @@ mod tests {
     fn launchers_of_python_have_counterparts() {
         let local = |n_jobs, timeout_s| Ok(Choice::Local(Local { n_jobs: Some(n_jobs), timeout_s, ..Local::basic() }));
         assert_eq!(read("{_target_: x.JoblibLauncher, n_jobs: 3, prefer: processes}"), local(3, None));
-        assert_eq!(read("{_target_: x.JoblibLauncher, n_jobs: -1}"), local(cores(), None));
+        assert_eq!(read("{_target_: x.JoblibLauncher, n_jobs: -1}"), local(available_threads(), None));
         assert_eq!(read("{_target_: x.JoblibLauncher, n_jobs: -1000}"), local(1, None));
-        assert_eq!(read("{_target_: x.LocalLauncher, timeout_min: 2}"), local(cores(), Some(120.0)));
+        assert_eq!(read("{_target_: x.LocalLauncher, timeout_min: 2}"), local(available_threads(), Some(120.0)));
         assert_eq!(read("{_target_: x.BasicLauncher}"), Ok(Choice::Local(Local::basic())));
         for (wrong, part) in [
             ("{_target_: x.JoblibLauncher, n_jobs: 0}", "hydra.launcher.n_jobs: expected a whole number other than 0"),
