@@ -128,7 +128,7 @@ fn copies(root: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let read =
         |name: &str| -> Result<Value, Box<dyn Error>> { Ok(serde_json::from_slice(&fs::read(one.join(name))?)?) };
     let (spec, report, status) = (read("spec.json")?, read("report.json")?, read("status.json")?);
-    let kept = ["metrics.jsonl", "origins.json", ".hydra/overrides.yaml", "exp.log"];
+    let kept = ["metrics.jsonl", "environment.jsonl", "origins.json", ".hydra/overrides.yaml", "exp.log"];
     let kept: Vec<(&str, Vec<u8>)> =
         kept.into_iter().map(|name| Ok((name, fs::read(one.join(name))?))).collect::<std::io::Result<_>>()?;
     let folder = root.join("runs");

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use indexmap::IndexMap;
+use memchr::{memchr, memchr2, memrchr_iter};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
@@ -16,15 +17,23 @@ use crate::rows::number;
 /// How much of the end of a file is looked through: of most runs all of it.
 const TAIL: u64 = 256 << 10;
 
+/// How many kinds of rows are told apart before they are read: those of training, of figures and few more.
+const KINDS: usize = 4;
+
 /// The newest value of each name, as far as the end of a file of figures tells; what is not finite is NaN.
 pub fn newest(path: &Path) -> IndexMap<String, f64> {
-    let mut found = IndexMap::new();
-    for row in tail(path).unwrap_or_default().rsplit(|&byte| byte == b'\n') {
+    let (mut found, mut read) = (IndexMap::new(), Vec::<&[u8]>::new());
+    let tail = tail(path).unwrap_or_default();
+    for row in from_last(&tail) {
+        if read.iter().rev().take(KINDS).any(|newer| same_names(row, newer)) {
+            continue;
+        }
         let mut json = serde_json::Deserializer::from_slice(row);
         let older = Unknown(&found).deserialize(&mut json);
         // What is no row, such as the half of one where the tail begins, tells nothing.
         if let Some(values) = older.ok().filter(|_| json.end().is_ok()) {
             found.extend(values);
+            read.push(row);
         }
     }
     found
@@ -52,6 +61,30 @@ fn tail(path: &Path) -> Option<Vec<u8>> {
     file.take(TAIL).read_to_end(&mut tail).ok()?;
     tail.truncate(tail.iter().rposition(|&byte| byte == b'\n')?);
     Some(tail)
+}
+
+/// Rows, the last one first.
+fn from_last(rows: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = [rows.len()].into_iter().chain(memrchr_iter(b'\n', rows));
+    let starts = memrchr_iter(b'\n', rows).map(|newline| newline + 1).chain([0]);
+    starts.zip(ends).map(|(start, end)| &rows[start..end])
+}
+
+/// Whether two rows of numbers are seen at a glance to have the same names in the same order, as most rows of a run have.
+fn same_names<'a>(mut one: &'a [u8], mut other: &'a [u8]) -> bool {
+    loop {
+        let Some(colon) = memchr(b':', one) else { return one == other };
+        let is_number = |row: &[u8]| row.get(colon + 1).is_some_and(|&byte| byte == b'-' || byte.is_ascii_digit());
+        if !other.starts_with(&one[..=colon]) || !is_number(one) || !is_number(other) {
+            return false;
+        }
+        let after = |row: &'a [u8]| {
+            let end = memchr2(b',', b'}', &row[colon..])?;
+            Some(&row[colon + end..])
+        };
+        let (Some(rest), Some(other_rest)) = (after(one), after(other)) else { return false };
+        (one, other) = (rest, other_rest);
+    }
 }
 
 /// Reads of a row only the numbers whose names are not among those found: most rows say nothing new.
@@ -110,6 +143,29 @@ mod tests {
         assert!(found["loss"].is_nan() && found.len() == 4, "{found:?}");
         assert_eq!(last_row(&path).unwrap()["step"], 46);
         assert_eq!(first_row::<Map<String, Value>>(&path).unwrap()["step"], 20);
+    }
+
+    #[test]
+    fn rows_of_the_same_names_are_told_by_all_but_their_numbers() {
+        let same = |one: &str, other: &str| same_names(one.as_bytes(), other.as_bytes());
+        let row = r#"{"step":1,"fd/10":-2.5}"#;
+        assert!(same(row, r#"{"step":200,"fd/10":1e-9}"#));
+        let others = [
+            r#"{"step":1,"fd/20":2}"#,
+            r#"{"step":1,"fd/10":null}"#,
+            r#"{"step":1,"fd/10":"2"}"#,
+            r#"{"step":1,"fd/10":2,"loss":1}"#,
+            r#"{"step":1,"fd/10":{"a":1}}"#,
+            r#"{"step":1,"fd/10":2"#,
+            r#"0,"fd/10":2}"#,
+            "",
+        ];
+        for other in others {
+            assert!(!same(row, other) && !same(other, row), "{other}");
+        }
+        // A row that cannot be read hides no older one.
+        let (_dir, path) = of("{\"step\":1,\"fd\":3}\n{\"step\":1x,\"fd\":3}\n");
+        assert_eq!(newest(&path)["fd"], 3.0);
     }
 
     #[test]
