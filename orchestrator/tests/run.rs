@@ -4,13 +4,11 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
 
-use support::{Scratch, assert_same, checkpoints, copy_conf, json, names, png_size, repeated, rows, steps, text, tiny};
+use support::{
+    GAP, Scratch, TILE, assert_same, checkpoints, copy_conf, json, names, png_size, repeated, rows, steps, text, tiny,
+};
 
-/// Pixels of a digit, enlarged until it can be made out, and between two of them.
-const TILE: u32 = 40;
-const GAP: u32 = 4;
 /// Side of a panel of 8 x 8 digits, pixels around the whole, and between panels.
 const PANEL: u32 = 8 * TILE + 7 * GAP;
 const MARGIN: u32 = 6;
@@ -182,165 +180,6 @@ fn conf_in_the_working_directory_comes_before_the_embedded_copy() {
     scratch.ok(&["--cfg", "job", "--config-path", "elsewhere"]).says(&["seed: 7\n"]);
 }
 
-#[test]
-fn images_are_drawn_from_a_finished_run() {
-    let scratch = Scratch::new();
-    let run = scratch.tiny_run("run", &[]);
-    let before = repeated(&run);
-    let ended = scratch.ok(&["sample", "run", "sample.n=9", "sample.method=two_step"]);
-    ended.says(&["run/samples/last-two_step-9/grid.png"]);
-    let drawn = run.join("samples/last-two_step-9");
-    assert_eq!(images(&drawn).len(), 9);
-    assert_eq!(png_size(&drawn.join("000008.png")), (8, 8));
-    assert_eq!(png_size(&drawn.join("grid.png")), (3 * TILE + 2 * GAP, 3 * TILE + 2 * GAP));
-
-    // Once more, elsewhere, the same; fewer are the first of them; another method draws others.
-    scratch.ok(&["sample", "run", "sample.n=9", "sample.method=two_step"]);
-    assert_eq!(images(&run.join("samples/last-two_step-9_1")), images(&drawn));
-    scratch.ok(&["sample", "run", "sample.n=4", "sample.method=two_step"]);
-    assert_eq!(images(&run.join("samples/last-two_step-4")), images(&drawn)[..4]);
-    scratch.ok(&["sample", "run", "sample.n=9", "sample.method=heun"]);
-    assert_ne!(images(&run.join("samples/last-heun-9")), images(&drawn));
-    scratch.ok(&["sample", "run", "sample.n=4", "--checkpoint", "6"]).says(&["run/samples/6-one_step-4/grid.png"]);
-    let nothing = scratch.exp(&["sample", "run", "sample.n=0"]);
-    assert_eq!(nothing.code, Some(2));
-    nothing.says(&["sample.n: is 0, so there is nothing to draw", "hint: sample.n=64"]);
-
-    let after = repeated(&run);
-    assert!(before.iter().all(|(name, bytes)| after.get(name) == Some(bytes)), "the run was changed");
-    let refused = scratch.exp(&["sample", "run", "train.lr=1"]);
-    assert_eq!(refused.code, Some(2));
-    refused.says(&["train.lr"]);
-}
-
-#[test]
-fn images_go_into_one_array_and_a_drawing_goes_on() {
-    let scratch = Scratch::new();
-    let run = scratch.tiny_run("run", &[]);
-    scratch.ok(&["sample", "run", "sample.n=9"]);
-    scratch.ok(&["sample", "run", "sample.n=9", "sample.save=npz"]);
-    let drawn = run.join("samples/last-one_step-9_1");
-    assert_eq!(images(&drawn).len(), 0);
-    let mut archive = zip::ZipArchive::new(fs::File::open(drawn.join("images.npz")).unwrap()).unwrap();
-    let mut array = Vec::new();
-    std::io::Read::read_to_end(&mut archive.by_name("arr_0.npy").unwrap(), &mut array).unwrap();
-    assert!(
-        String::from_utf8_lossy(&array[..128])
-            .contains("'descr': '|u1', 'fortran_order': False, 'shape': (9, 8, 8, 1), ")
-    );
-    let pixels: Vec<u8> = images(&run.join("samples/last-one_step-9")).iter().flat_map(|png| decoded(png)).collect();
-    assert_eq!(array[128..], pixels);
-
-    // Two parts of images; the second and the output are lost, as by a kill.
-    scratch.ok(&["sample", "run", "sample.n=1030", "sample.save=npz"]);
-    let whole = run.join("samples/last-one_step-1030");
-    let wanted = fs::read(whole.join("images.npz")).unwrap();
-    let half = run.join("samples/half");
-    fs::create_dir_all(half.join("parts")).unwrap();
-    fs::copy(whole.join("spec.json"), half.join("spec.json")).unwrap();
-    fs::write(half.join("parts/step"), "4").unwrap();
-    fs::write(half.join("parts/00000.u8"), vec![7; 1024 * 64]).unwrap();
-    scratch.ok(&["resume", "run/samples/half"]).says(&["from step 4"]);
-    let found = fs::read(half.join("images.npz")).unwrap();
-    assert_eq!(found.len(), wanted.len());
-    let values = found.windows(1024 * 64).any(|window| window.iter().all(|&value| value == 7));
-    assert!(values, "the part that was there is taken as it is");
-    assert!(!half.join("parts").exists());
-}
-
-#[test]
-fn figures_of_a_checkpoint_are_those_of_the_run() {
-    let scratch = Scratch::new();
-    let run = scratch.tiny_run("run", &["eval.metrics=[fd_pixel,fd_random]", "train.eval_every=2", "train.keep=9"]);
-    let before = repeated(&run);
-    let report = json(run.join("report.json"));
-    let eval = |words: &[&str], name: &str| {
-        scratch.ok(&[&["eval", "run"], words].concat()).says(&["  fd_pixel ", "  fd_random"]);
-        json(run.join("eval").join(name).join("report.json"))
-    };
-    let last = eval(&[], "last-32");
-    for name in ["fd_pixel", "fd_random", "fd_pixel/two_step", "fd_random/two_step"] {
-        assert_eq!(last[name], report[name], "{name}");
-    }
-    let rows = rows(run.join("metrics.jsonl"));
-    let row = |step: u64| rows.iter().find(|row| row["step"] == step && row.contains_key("fd_pixel")).unwrap();
-    let more = eval(&["eval.beside=[kid,precision_recall]", "eval.methods=[one_step]", "--checkpoint", "4"], "4-32");
-    let figures: Vec<&str> = more.as_object().unwrap().keys().map(String::as_str).collect();
-    let beside = ["kid_random", "precision_random", "recall_random"];
-    assert_eq!(figures, [&["fd_pixel", "fd_random", "fd_random_mu_diff"][..], &beside].concat());
-    assert!(beside[1..].iter().all(|name| (0.0..=1.0).contains(&more[*name].as_f64().unwrap())), "{more}");
-    assert!(more["kid_random"].as_f64().unwrap() > 0.0, "it has hardly learnt anything");
-    let second = eval(&["--checkpoint", "2"], "2-32");
-    assert_eq!(
-        [&second["fd_random"], &second["fd_pixel/two_step"]],
-        [&row(2)["fd_random"], &row(2)["fd_pixel/two_step"]]
-    );
-    let least = [2, 4, 6].map(|step| row(step)["fd_random"].as_f64().unwrap()).into_iter().reduce(f64::min);
-    assert_eq!(eval(&["--checkpoint", "best:fd_random"], "best-fd_random-32")["fd_random"].as_f64(), least);
-    let other = scratch.exp(&["eval", "run", "--checkpoint", "5"]);
-    other.says(&["has no checkpoint of step 5; there are 2, 4, 6"]);
-    assert_eq!((other.code, scratch.path("run/eval/5-32").exists()), (Some(2), false));
-    assert_eq!(scratch.exp(&["eval", "run", "--checkpoint", "newest"]).code, Some(2));
-    let nothing = scratch.exp(&["eval", "run", "eval.metrics=[]"]);
-    assert_eq!(nothing.code, Some(2));
-    nothing.says(&["eval.metrics: is empty, so there is nothing to measure"]);
-    assert!(before.iter().all(|(name, bytes)| repeated(&run).get(name) == Some(bytes)), "the run was changed");
-}
-
-#[test]
-fn the_error_against_the_exact_denoiser_is_measured_by_level() {
-    let scratch = Scratch::new();
-    let run = scratch.tiny_run("run", &[]);
-    let words = ["eval", "run", "eval.metrics=[pae]", "eval.pae.images=8", "eval.pae.levels=3", "eval.pae.draws=2"];
-    let ended = scratch.ok(&words);
-    let report = json(run.join("eval/last-32/report.json"));
-    let names: Vec<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names[..2], ["pae", "pae_variance"]);
-    assert_eq!((names.len(), names[4]), (5, "pae/0.020"));
-    let levels: Vec<f64> = names[2..].iter().map(|&name| report[name].as_f64().unwrap()).collect();
-    let mean = levels.iter().sum::<f64>() / 3.0;
-    assert!((report["pae"].as_f64().unwrap() - mean).abs() < 1e-12 && mean > 0.0);
-    ended.says(&[&format!("  pae           {mean:.4}\n")]);
-    assert!(!ended.out.contains("pae/"), "{}", ended.out);
-}
-
-#[test]
-fn strips_begin_with_what_is_drawn() {
-    let scratch = Scratch::new();
-    let run = scratch.tiny_run("run", &[]);
-    scratch.ok(&["sample", "run", "sample.n=16"]);
-    let drawn = run.join("samples/last-one_step-16");
-    let images = images(&drawn);
-    let strip = |name: &str| {
-        let path = drawn.join(name);
-        assert_eq!(png_size(&path), (9 * TILE + 8 * GAP, 8 * TILE + 7 * GAP));
-        image::open(path).unwrap().into_luma8()
-    };
-    // A tile shrunk to the pixels it was made of.
-    let tile = |strip: &image::GrayImage, column: u32, row: u32| -> Vec<u8> {
-        let scale = TILE / 8;
-        let at = |place: u32, pixel: u32| place * (TILE + GAP) + pixel * scale;
-        (0..64).map(|i| strip.get_pixel(at(column, i % 8), at(row, i / 8)).0[0]).collect()
-    };
-    let (between, trajectory) = (strip("interpolation.png"), strip("trajectory.png"));
-    for row in 0..8 {
-        assert_eq!(tile(&trajectory, 0, row), decoded(&images[row as usize]));
-        for (column, image) in [(0, row), (8, row + 8)] {
-            let (found, wanted) = (tile(&between, column, row), decoded(&images[image as usize]));
-            let apart = found.iter().zip(&wanted).map(|(a, b)| a.abs_diff(*b)).max();
-            assert!(apart <= Some(1), "row {row}, column {column}: {apart:?}");
-        }
-        assert_ne!(tile(&between, 0, row), tile(&between, 4, row));
-    }
-    scratch.ok(&["sample", "run", "sample.n=4", "sample.method=heun"]);
-    assert!(!run.join("samples/last-heun-4/trajectory.png").exists());
-}
-
-/// The grey values of a PNG.
-fn decoded(png: &[u8]) -> Vec<u8> {
-    image::load_from_memory(png).unwrap().into_luma8().into_raw()
-}
-
 /// The one run of a scratch directory, whose place must be `outputs/YYYY-MM-DD/HH-MM-SS`.
 fn only_run(scratch: &Scratch) -> String {
     let [day] = &names(&scratch.path("outputs"))[..] else { panic!("one day, one folder") };
@@ -348,12 +187,6 @@ fn only_run(scratch: &Scratch) -> String {
     let shape = |text: &str| -> String { text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect() };
     assert_eq!((shape(day).as_str(), shape(second).as_str()), ("0000-00-00", "00-00-00"));
     format!("outputs/{day}/{second}")
-}
-
-/// The drawn images of a directory, in order.
-fn images(dir: &Path) -> Vec<Vec<u8>> {
-    let numbered = |name: &&String| name.starts_with('0') && name.ends_with(".png");
-    names(dir).iter().filter(numbered).map(|name| fs::read(dir.join(name)).unwrap()).collect()
 }
 
 #[test]

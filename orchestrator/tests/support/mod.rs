@@ -16,6 +16,10 @@ use tempfile::TempDir;
 /// Longest wait for anything; far above what a loaded machine needs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Pixels of a digit, enlarged until it can be made out, and between two of them.
+pub const TILE: u32 = 40;
+pub const GAP: u32 = 4;
+
 /// A run of a tenth of a second: 7 thousand parameters, 6 steps.
 const TINY: [&str; 9] = [
     "model.torso.nf=4",
