@@ -78,6 +78,7 @@ pub fn refreeze(dir: &Path, job: &Job, tree: &Node) -> Result<(), crate::Failure
         let failed = |source| WorkerError::Files { path: dir.join(Status::FILE), source };
         status.write(dir).map_err(failed)?;
     }
-    run.write_work(&job.clone().into())?;
-    Ok(run.change_origins(tree)?)
+    // A kill between the two leaves the spec to be changed once more, and with it who changed what.
+    run.change_origins(tree)?;
+    Ok(run.write_work(&job.clone().into())?)
 }

@@ -13,7 +13,7 @@ use serde_json::Map;
 use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
 use crate::files::{write_atomically, write_durably};
-use crate::history::{read_json, text};
+use crate::history::text;
 use crate::process::Process;
 use crate::status::{Lock, State, Status};
 use crate::sweep_dir::SweepDir;
@@ -165,7 +165,12 @@ impl RunDir {
     /// It cannot be written.
     pub fn change_origins(&self, tree: &Node) -> Result<(), FreezeError> {
         let path = self.0.join(ORIGINS);
-        let mut known = read_json(&path).unwrap_or_default();
+        let content = fs::read(&path).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(Vec::new()),
+            _ => Err(failed(&path, error)),
+        })?;
+        // What is damaged tells nothing any more.
+        let mut known: Map<String, serde_json::Value> = serde_json::from_slice(&content).unwrap_or_default();
         let frozen = self.0.join(Job::FILE).display().to_string();
         let changed = |(_, origin): &(String, serde_json::Value)| !text(origin).starts_with(&frozen);
         known.extend(origins(tree).into_iter().filter(changed));

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -239,6 +240,20 @@ impl Lock {
         let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         sign(&file, &Owner::here())?;
         Ok(Lock { file })
+    }
+
+    /// Holds that `dir` is still the directory whose lock this is: it may be moved or removed, and another run begun there.
+    ///
+    /// # Errors
+    /// It is not, or cannot be looked at.
+    pub fn guards(&self, dir: &Path) -> io::Result<()> {
+        let number = |data: std::fs::Metadata| (data.dev(), data.ino());
+        let gone = || io::Error::other("was moved, removed or replaced while the run was at work");
+        match std::fs::metadata(dir.join(Lock::FILE)).map(number) {
+            Ok(now) if now == number(self.file.metadata()?) => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Err(gone()),
+        }
     }
 
     /// Says to others what this process does that has it, such as `exp watch`.

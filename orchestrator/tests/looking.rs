@@ -271,6 +271,12 @@ fn training_leaves_checkpoints_curves_and_a_page() {
     scratch.ok(&tiny(&["hydra.run.dir=outputs/a", "train.keep=9", "train.preview_every=2"]));
     let shown = scratch.ok(&["show", "outputs/a"]);
     shown.says(&["samples/previews/2.png", "2, 4, 6", "train.steps", "`train.steps=6`", "fd_pixel"]);
+    // A damaged one is none of those that are kept.
+    let state = scratch.path("outputs/a/checkpoints/6/state.safetensors");
+    let sound = fs::read(&state).unwrap();
+    fs::write(&state, "").unwrap();
+    scratch.ok(&["gc", "--dry-run"]).says(&["would delete outputs/a/checkpoints/2", "1 checkpoints"]);
+    fs::write(&state, sound).unwrap();
     scratch.ok(&["gc", "--dry-run"]).says(&["2 checkpoints"]);
     scratch.ok(&["gc"]).says(&["outputs/a/checkpoints/2", "outputs/a/checkpoints/4"]);
     scratch.ok(&["show", "outputs/a"]).says(&["Checkpoints\n  6\n"]);

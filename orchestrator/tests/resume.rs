@@ -213,6 +213,29 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
+fn a_run_whose_directory_was_moved_writes_into_no_other() {
+    let scratch = Scratch::new();
+    let reference = reference(&scratch);
+    let (run, mut running) = start(&scratch, "run");
+    running.until_rows(&run, 5);
+    fs::rename(&run, scratch.path("moved")).unwrap();
+    fs::create_dir(&run).unwrap();
+    fs::write(run.join(".lock"), "another run").unwrap();
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["run was moved, removed or replaced while the run was at work"]);
+    assert_eq!(names(&run), [".lock"]);
+    scratch.ok(&["resume", "moved"]);
+    assert_same(&scratch.path("moved"), &reference);
+
+    let (gone, mut running) = start(&scratch, "gone");
+    running.until_rows(&gone, 5);
+    fs::rename(&gone, scratch.path("trash")).unwrap();
+    running.ended().says(&["gone was moved, removed or replaced"]);
+    assert!(!gone.exists());
+}
+
+#[test]
 fn one_process_works_in_a_directory() {
     let scratch = Scratch::new();
     let run = scratch.path("run");

@@ -14,10 +14,14 @@ pub use read::{Loaded, Rejected, chosen, latest, named};
 pub use tensors::{HostTensor, decode, encode};
 pub use write::{prune, remove, save, superfluous};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder of checkpoints in a run directory.
 pub const FOLDER: &str = "checkpoints";
+
+fn files(action: &'static str, path: &Path, source: std::io::Error) -> CheckpointError {
+    CheckpointError::Files { action, path: path.to_owned(), source }
+}
 
 /// What may be wrong with checkpoints.
 #[derive(Debug, thiserror::Error)]

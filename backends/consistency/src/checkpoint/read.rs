@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use exp_api::spec::Which;
 
 use super::manifest::FileEntry;
-use super::{CheckpointError, FOLDER, HostTensor, Manifest, decode};
+use super::{CheckpointError, FOLDER, HostTensor, Manifest, decode, files};
 
 /// A verified checkpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,18 +37,43 @@ impl fmt::Display for Rejected {
     }
 }
 
+/// Why a checkpoint cannot be used.
+#[derive(Debug)]
+pub(super) enum Unsound {
+    /// It is not what was written.
+    Damaged(String),
+    /// A file of it is there and cannot be read: it may be sound.
+    Unread(CheckpointError),
+}
+
+impl fmt::Display for Unsound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unsound::Damaged(reason) => f.write_str(reason),
+            Unsound::Unread(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<String> for Unsound {
+    fn from(reason: String) -> Unsound {
+        Unsound::Damaged(reason)
+    }
+}
+
 /// The newest sound checkpoint of a run, if there is one, with its tensors whose names start with `prefix`; and the
 /// newer ones that were damaged.
 ///
 /// # Errors
-/// The folder of checkpoints cannot be read.
+/// The folder of checkpoints, or a file of the newest of them, cannot be read: what is sound is not passed over for that.
 pub fn latest(run: &Path, prefix: &str) -> Result<(Option<Loaded>, Vec<Rejected>), CheckpointError> {
     let mut rejected = Vec::new();
     for step in list(run)?.into_iter().rev() {
         let path = run.join(FOLDER).join(step.to_string());
         match load(run, step, prefix) {
             Ok((manifest, tensors)) => return Ok((Some(Loaded { path, manifest, tensors }), rejected)),
-            Err(reason) => rejected.push(Rejected { path, reason }),
+            Err(Unsound::Damaged(reason)) => rejected.push(Rejected { path, reason }),
+            Err(Unsound::Unread(error)) => return Err(error),
         }
     }
     Ok((None, rejected))
@@ -89,7 +115,10 @@ pub fn named(run: &Path, which: &Which) -> Result<Option<u64>, String> {
 
 /// The step with the lowest figure.
 fn best(run: &Path, steps: &[u64], figure: Option<&str>) -> Result<u64, String> {
-    let manifests: Vec<Manifest> = steps.iter().filter_map(|&step| manifest_of(run, step).ok()).collect();
+    let (manifests, unread) = manifests(run, steps);
+    if let Some((_, error)) = unread.into_iter().next() {
+        return Err(error.to_string());
+    }
     let first = || manifests.iter().find_map(|manifest| manifest.figures.first()).map(|(name, _)| name.as_str());
     let Some(name) = figure.or_else(first) else {
         return Err(format!("no checkpoint of {} was measured: train.eval_every says when one is", run.display()));
@@ -100,6 +129,19 @@ fn best(run: &Path, steps: &[u64], figure: Option<&str>) -> Result<u64, String> 
         let known = if known.is_empty() { "no figures".to_owned() } else { known.join(", ") };
         format!("no checkpoint of {} has the figure `{name}`; there are {known}", run.display())
     })
+}
+
+/// The manifests of checkpoints that are not damaged, and the steps of those that cannot be read.
+pub(super) fn manifests(run: &Path, steps: &[u64]) -> (Vec<Manifest>, Vec<(u64, CheckpointError)>) {
+    let (mut sound, mut unread) = (Vec::new(), Vec::new());
+    for &step in steps {
+        match manifest_of(run, step) {
+            Ok(manifest) => sound.push(manifest),
+            Err(Unsound::Unread(error)) => unread.push((step, error)),
+            Err(Unsound::Damaged(_)) => {}
+        }
+    }
+    (sound, unread)
 }
 
 /// The step at which a figure was lowest.
@@ -114,7 +156,7 @@ pub(super) fn list(run: &Path) -> Result<Vec<u64>, CheckpointError> {
     let failed = |source| CheckpointError::Files { action: "cannot read", path: folder.clone(), source };
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
     let mut steps = Vec::new();
@@ -127,25 +169,34 @@ pub(super) fn list(run: &Path) -> Result<Vec<u64>, CheckpointError> {
 }
 
 /// The manifest of a checkpoint, or what is wrong with it.
-pub(super) fn manifest_of(run: &Path, step: u64) -> Result<Manifest, String> {
-    let path = run.join(FOLDER).join(step.to_string()).join(Manifest::FILE);
-    let text = fs::read(&path).map_err(|error| format!("{}: {error}", Manifest::FILE))?;
+pub(super) fn manifest_of(run: &Path, step: u64) -> Result<Manifest, Unsound> {
+    let text = content(run, step, Manifest::FILE)?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", Manifest::FILE))?;
     if !manifest.is_sealed() {
-        return Err(format!("{} was changed after it was written", Manifest::FILE));
+        return Err(format!("{} was changed after it was written", Manifest::FILE).into());
     }
     if manifest.format != Manifest::FORMAT || manifest.step != step {
-        return Err(format!("{} is of format {}, step {}", Manifest::FILE, manifest.format, manifest.step));
+        return Err(format!("{} is of format {}, step {}", Manifest::FILE, manifest.format, manifest.step).into());
     }
     Ok(manifest)
 }
 
-fn load(run: &Path, step: u64, prefix: &str) -> Result<(Manifest, Vec<HostTensor>), String> {
+/// The content of a file of a checkpoint.
+fn content(run: &Path, step: u64, name: &str) -> Result<Vec<u8>, Unsound> {
+    let path = run.join(FOLDER).join(step.to_string()).join(name);
+    fs::read(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory => {
+            Unsound::Damaged(format!("{name}: {error}"))
+        }
+        _ => Unsound::Unread(files("cannot read", &path, error)),
+    })
+}
+
+fn load(run: &Path, step: u64, prefix: &str) -> Result<(Manifest, Vec<HostTensor>), Unsound> {
     let manifest = manifest_of(run, step)?;
-    let path = run.join(FOLDER).join(step.to_string()).join(Manifest::STATE);
-    let content = fs::read(&path).map_err(|error| format!("{}: {error}", Manifest::STATE))?;
+    let content = content(run, step, Manifest::STATE)?;
     if FileEntry::of(&content) != manifest.file {
-        return Err(format!("{} does not have the size and checksum that its manifest says", Manifest::STATE));
+        return Err(format!("{} does not have the size and checksum that its manifest says", Manifest::STATE).into());
     }
     let tensors = decode(&content, prefix).map_err(|reason| format!("{}: {reason}", Manifest::STATE))?;
     Ok((manifest, tensors))

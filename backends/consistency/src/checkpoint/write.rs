@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::manifest::FileEntry;
-use super::read::{list, lowest, manifest_of};
-use super::{CheckpointError, FOLDER, HostTensor, Manifest, encode};
+use super::read::{list, lowest, manifest_of, manifests};
+use super::{CheckpointError, FOLDER, HostTensor, Manifest, encode, files};
 
 /// Writes the checkpoint of `step` into the run directory `run`, whole or not at all.
 ///
@@ -32,14 +32,20 @@ pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f
         return flush_folder(&place);
     }
     remove(&partial)?;
-    fs::create_dir_all(&partial).map_err(|e| files("cannot create", &partial, e))?;
-    let state = partial.join(Manifest::STATE);
-    write_flushed(&state, &content)?;
-    write_flushed(&path, &text)?;
-    flush_folder(&partial)?;
-    // One of this number can only be there if it was found damaged: it is replaced.
-    remove(&place)?;
-    fs::rename(&partial, &place).map_err(|e| files("cannot rename to", &place, e))?;
+    let written = || {
+        // Not with what is above it: where there is no run directory any more, none is made.
+        for folder in [&folder, &partial] {
+            create(folder)?;
+        }
+        write_flushed(&partial.join(Manifest::STATE), &content)?;
+        write_flushed(&path, &text)?;
+        flush_folder(&partial)?;
+        // One of this number can only be there if it was found damaged: it is replaced.
+        remove(&place)?;
+        fs::rename(&partial, &place).map_err(|e| files("cannot rename to", &place, e))
+    };
+    // A full disk has no room for half a checkpoint: what else is to be written there says why the run ended.
+    written().inspect_err(|_| drop(remove(&partial)))?;
     flush_folder(&folder)
 }
 
@@ -63,12 +69,14 @@ pub fn prune(run: &Path, step: u64, keep: u64) -> Result<(), CheckpointError> {
 pub fn superfluous(run: &Path, step: u64, keep: u64) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut steps = list(run)?;
     steps.retain(|&other| other <= step);
-    let manifests: Vec<Manifest> = steps.iter().filter_map(|&step| manifest_of(run, step).ok()).collect();
+    let (manifests, unread) = manifests(run, &steps);
     let names = manifests.iter().flat_map(|manifest| &manifest.figures).map(|(name, _)| name);
-    let best: HashSet<u64> = names.filter_map(|name| lowest(&manifests, name)).collect();
+    let best = names.filter_map(|name| lowest(&manifests, name));
+    // One that cannot be read just now may be the best.
+    let kept: HashSet<u64> = best.chain(unread.into_iter().map(|(step, _)| step)).collect();
     let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
     let folder = |step: &u64| run.join(FOLDER).join(step.to_string());
-    Ok(steps[..old].iter().filter(|&step| !best.contains(step)).map(folder).collect())
+    Ok(steps[..old].iter().filter(|&step| !kept.contains(step)).map(folder).collect())
 }
 
 /// Folders of checkpoints that were never finished.
@@ -78,6 +86,13 @@ fn partials(run: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     let entries: Vec<_> = fs::read_dir(&folder).and_then(Iterator::collect).map_err(failed)?;
     let paths = entries.into_iter().map(|entry| entry.path());
     Ok(paths.filter(|path| path.extension().is_some_and(|extension| extension == "partial")).collect())
+}
+
+fn create(folder: &Path) -> Result<(), CheckpointError> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(files("cannot create", folder, error)),
+        _ => Ok(()),
+    }
 }
 
 fn write_flushed(path: &Path, content: &[u8]) -> Result<(), CheckpointError> {
@@ -99,13 +114,9 @@ fn flush_folder(path: &Path) -> Result<(), CheckpointError> {
 /// It cannot be removed. That it is not there is none.
 pub fn remove(path: &Path) -> Result<(), CheckpointError> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(files("cannot remove", path, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(files("cannot remove", path, error)),
         _ => Ok(()),
     }
-}
-
-fn files(action: &'static str, path: &Path, source: std::io::Error) -> CheckpointError {
-    CheckpointError::Files { action, path: PathBuf::from(path), source }
 }
 
 #[cfg(test)]
@@ -212,6 +223,51 @@ mod tests {
             assert_eq!(latest(run.path(), "").unwrap().0.unwrap().manifest.step, step);
         }
         assert_eq!(list(run.path()).unwrap(), [4, 9]);
+    }
+
+    /// Such as by a disk or a network that fails for a moment: here by a link to itself.
+    #[test]
+    #[cfg(unix)]
+    fn one_that_cannot_be_read_is_neither_passed_over_nor_removed() {
+        let run = tempfile::tempdir().unwrap();
+        for (step, score) in [(1, 0.5), (2, 0.1), (3, 0.3)] {
+            save(run.path(), step, &state(step as f32), &[("fd_pixel".into(), score)]).unwrap();
+        }
+        let unread = |step: u64, name: &str| {
+            let path = run.path().join(FOLDER).join(step.to_string()).join(name);
+            let sound = fs::read(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            std::os::unix::fs::symlink(&path, &path).unwrap();
+            (path, sound)
+        };
+        let again = |(path, sound): (PathBuf, Vec<u8>)| {
+            fs::remove_file(&path).unwrap();
+            fs::write(path, sound).unwrap();
+        };
+        let best = unread(2, Manifest::FILE);
+        assert!(chosen(run.path(), &"best".parse().unwrap(), "").unwrap_err().contains("2/manifest.json"));
+        prune(run.path(), 3, 1).unwrap();
+        again(best);
+        assert_eq!(list(run.path()).unwrap(), [2, 3], "the best is not known to be another");
+        for name in [Manifest::FILE, Manifest::STATE] {
+            let newest = unread(3, name);
+            let told = latest(run.path(), "").unwrap_err().to_string();
+            assert!(told.starts_with("cannot read ") && told.contains(&format!("3/{name}: ")), "{told}");
+            again(newest);
+            assert_eq!(latest(run.path(), "").unwrap().0.unwrap().manifest.step, 3);
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_one_that_cannot_be_written() {
+        let run = tempfile::tempdir().unwrap();
+        // In its place is what cannot be removed as a checkpoint is.
+        fs::create_dir_all(run.path().join(FOLDER)).unwrap();
+        fs::write(run.path().join(FOLDER).join("5"), "").unwrap();
+        assert!(save(run.path(), 5, &state(5.0), &[]).is_err());
+        assert_eq!(fs::read_dir(run.path().join(FOLDER)).unwrap().count(), 1, "no half of it");
+        let gone = run.path().join("gone");
+        assert!(save(&gone, 5, &state(5.0), &[]).is_err() && !gone.exists(), "no directory is made for it");
     }
 
     #[test]

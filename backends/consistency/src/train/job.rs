@@ -11,6 +11,7 @@ use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop,
 use super::Replicas;
 use super::draw::Drawing;
 use super::gallery::Gallery;
+use super::home::Home;
 use super::init;
 use super::judge::Judge;
 use super::measure::Measuring;
@@ -136,7 +137,7 @@ pub fn run<E: Engine>(
         Task::Train => {
             let data = opened(&spec.dataset, events)?;
             Trainer {
-                dir,
+                home: Home::find(dir)?,
                 spec,
                 data: Arc::new(data),
                 network: &network,

@@ -10,6 +10,7 @@ mod fid_log;
 mod figures;
 mod finish;
 mod gallery;
+mod home;
 mod init;
 mod job;
 mod judge;

@@ -1,7 +1,7 @@
 //! The loop: batch, gradients, guard, update, and what falls out at each cadence. One clock, the optimiser's step.
 
 use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 use super::Replicas;
 use super::ahead::Ahead;
 use super::gallery::{Gallery, PANEL};
+use super::home::Home;
 use super::judge::Judge;
 use super::measure::main_method;
 use super::pace::{PROGRESS, Pace, SYSTEM};
@@ -28,7 +29,7 @@ const PREVIEWS: &str = "samples/previews";
 
 /// A run that is being trained.
 pub(super) struct Trainer<'a, E: Engine> {
-    pub(super) dir: &'a Path,
+    pub(super) home: Home<'a>,
     pub(super) spec: &'a RunSpec,
     pub(super) data: Arc<Dataset>,
     pub(super) network: &'a Network,
@@ -58,7 +59,7 @@ impl<E: Engine> Trainer<'_, E> {
         let mut saved = state.step;
         // Of the step that is done, where it is measured.
         let mut figures = Vec::new();
-        let unseen = state.step > 0 && due(train.preview_every, state.step) && !self.preview(state.step).exists();
+        let unseen = state.step > 0 && due(train.preview_every, state.step) && !self.preview(state.step)?.exists();
         // A stop came when this step was shown.
         if unseen && !self.show(&state)? {
             return Ok(interrupted(state.step));
@@ -113,7 +114,7 @@ impl<E: Engine> Trainer<'_, E> {
 
     /// The state to start from, and the news of it.
     fn start(&mut self) -> Result<Start<E::T>, BackendError> {
-        let start = start::state(self.replicas.first(), self.network, self.spec, self.dir)?;
+        let start = start::state(self.replicas.first(), self.network, self.spec, self.home.path()?)?;
         for message in &start.passed_over {
             self.say(Level::Warn, message.clone())?;
         }
@@ -188,8 +189,9 @@ impl<E: Engine> Trainer<'_, E> {
     pub(super) fn save(&mut self, state: &TrainState<E::T>, figures: &[(String, f64)]) -> Result<(), BackendError> {
         // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
         self.events.flush()?;
-        checkpoint::save(self.dir, state.step, &state.tensors(), figures).map_err(files)?;
-        checkpoint::prune(self.dir, state.step, self.spec.train.keep).map_err(files)
+        let run = self.home.path()?;
+        checkpoint::save(run, state.step, &state.tensors(), figures).map_err(files)?;
+        checkpoint::prune(run, state.step, self.spec.train.keep).map_err(files)
     }
 
     /// Draws the preview of a step: always a whole panel, since `sample.n` says what is drawn after training. Whether it
@@ -197,15 +199,15 @@ impl<E: Engine> Trainer<'_, E> {
     fn show(&self, state: &TrainState<E::T>) -> Result<bool, BackendError> {
         self.folder(PREVIEWS)?;
         let sample = SampleSpec { n: PANEL, ..self.spec.sample.clone() };
-        self.gallery().show(&state.ema(), &sample, &self.methods(), &self.preview(state.step), self.stop)
+        self.gallery().show(&state.ema(), &sample, &self.methods(), &self.preview(state.step)?, self.stop)
     }
 
-    fn preview(&self, step: u64) -> PathBuf {
-        self.dir.join(format!("{PREVIEWS}/{step}.png"))
+    fn preview(&self, step: u64) -> Result<PathBuf, BackendError> {
+        Ok(self.home.path()?.join(format!("{PREVIEWS}/{step}.png")))
     }
 
     pub(super) fn folder(&self, name: &str) -> Result<(), BackendError> {
-        let path = self.dir.join(name);
+        let path = self.home.path()?.join(name);
         std::fs::create_dir_all(&path)
             .map_err(|e| BackendError::Files(format!("cannot create {}: {e}", path.display())))
     }
