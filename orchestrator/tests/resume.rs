@@ -7,7 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use support::{Running, Scratch, assert_same, checkpoints, json, names, repeated, rows, steps, text, tiny};
 
@@ -318,6 +318,23 @@ fn what_a_kill_left_before_the_thinning_is_thinned() {
     assert_eq!(names(&run.join("checkpoints")), ["105", "120", "90"]);
     scratch.ok(&["resume", "run", "train.keep=2"]);
     assert_same(&run, &reference);
+}
+
+#[test]
+fn what_a_kill_left_half_written_goes() {
+    let scratch = Scratch::new();
+    let run = scratch.tiny_run("run", &[]);
+    let hour = SystemTime::now() - Duration::from_secs(3600);
+    let half = |name: &str, time| fs::File::create_new(run.join(name)).unwrap().set_modified(time).unwrap();
+    for name in [".exp-partial-a", "samples/.exp-partial-b", ".tmp-of-a-program"] {
+        half(name, hour);
+    }
+    // Somebody writes a note just now.
+    half(".exp-partial-c", SystemTime::now());
+    scratch.ok(&["resume", "run"]);
+    let left =
+        |folder: &str| names(&run.join(folder)).into_iter().filter(|name| name.contains("-")).collect::<Vec<_>>();
+    assert_eq!((left(""), left("samples")), (vec![".exp-partial-c".into(), ".tmp-of-a-program".into()], vec![]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ pub mod conformance;
 pub mod data;
 pub mod engine;
 pub mod eval;
-mod files;
+pub mod files;
 pub mod golden;
 pub mod hash;
 pub mod loss;

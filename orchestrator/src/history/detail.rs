@@ -18,7 +18,7 @@ use crate::run_dir::ORIGINS;
 use crate::status::State;
 
 /// Folders of a run in which there are pictures.
-const PICTURES: [&str; 2] = ["samples", "samples/previews"];
+pub const PICTURES: [&str; 2] = ["samples", "samples/previews"];
 
 /// A run with everything that its directory tells.
 #[derive(Debug, Clone, Serialize)]

@@ -14,7 +14,7 @@ mod newest;
 mod run;
 
 pub use column::{Column, common, seconds, started, varied};
-pub use detail::{Detail, config};
+pub use detail::{Detail, PICTURES, config};
 pub use filter::{Filter, known, select, text};
 pub use find::{History, is_hidden, outermost};
 pub use labels::Labels;

@@ -16,6 +16,8 @@ use exp_api::Report;
 use super::end::{End, follow, last_line, outcome, settle};
 use super::{Asked, pages, this_binary};
 use crate::command::{self, Command as Program};
+use crate::files::clear;
+use crate::history::PICTURES;
 use crate::machine;
 use crate::output::{self, Output};
 use crate::process::{LOG, Process};
@@ -62,14 +64,18 @@ pub struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// Reads what is there. The outcome of a program that ended while nobody watched is written down first: whoever had
-    /// started it was killed. `stopped` says whether it was asked to stop meanwhile.
+    /// Reads what is there, and takes away what a process that was killed has half written. The outcome of a program that ended
+    /// while nobody watched is written down first: whoever had started it was killed. `stopped` says whether it was asked to stop
+    /// meanwhile.
     ///
     /// # Errors
     /// The directory cannot be read or written, or there is no job in it.
     pub fn new(dir: &'a Path, lock: Lock, stopped: bool) -> Result<Held<'a>, WorkerError> {
         let (process, work) = (Process::open(dir)?, Work::open(dir)?);
         let mut held = Held { dir, lock, process, work, status: Status::read(dir) };
+        if held.started().is_some() {
+            [""].iter().chain(&PICTURES).for_each(|folder| clear(&dir.join(folder)));
+        }
         held.adopt(stopped).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
         Ok(held)
     }

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::files::write_durably;
+use crate::files::{clear, write_durably};
 use crate::status::{Lock, LockError, State, Status};
 
 use lines::Line;
@@ -90,6 +90,7 @@ impl SweepDir {
             return Err(SweepError::Unfinished(path.display().to_string()));
         }
         let lock = Lock::take(path)?;
+        clear(path);
         let failed = |file: &Path| {
             let path = file.display().to_string();
             move |source| SweepError::Files { path, source }

@@ -11,6 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::pixels::Pixels;
 use super::{Dataset, Shape};
+use crate::files::{clear, whole};
 use crate::hash::sha256;
 
 /// Changes whenever pictures are decoded, scaled or kept in another way.
@@ -57,14 +58,12 @@ pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
         let scaled = data.scaled().map(|how| ("scaled".to_owned(), how.to_owned()));
         let notes = HashMap::from_iter([("skipped".to_owned(), skipped)].into_iter().chain(scaled));
         std::fs::create_dir_all(dir).ok()?;
-        let mut builder = tempfile::Builder::new();
-        // Such files are made for their owner alone; a cache directory may be shared.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let file = builder.tempfile_in(dir).ok()?;
-        safetensors::serialize_to_file([("labels", labels), ("pixels", pixels)], Some(notes), file.path()).ok()?;
-        file.persist(dir.join(key)).ok()?;
-        Some(())
+        clear(dir);
+        whole(&dir.join(key), |file| {
+            let tensors = [("labels", labels), ("pixels", pixels)];
+            safetensors::serialize_to_file(tensors, Some(notes), file.path()).map_err(std::io::Error::other)
+        })
+        .ok()
     };
     // Without a copy the next run decodes again; that is no reason to stop this one.
     let _ = written();

@@ -1,7 +1,7 @@
 //! Images of a run brought to disk: in parts of 8 bits first, so that a stop loses at most one of them, then in the form
 //! that was asked for.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -134,7 +134,7 @@ impl<E: Engine> Drawing<'_, E> {
     fn npz(&self) -> io::Result<()> {
         let shape = self.gallery.shape;
         let extents = [self.spec.sample.n as usize, shape.height, shape.width, shape.channels];
-        whole(&self.dir.join("images.npz"), |file: &mut File| {
+        whole(&self.dir.join("images.npz"), |file| {
             let mut archive = npz::Writer::new(file);
             let out = archive.array("arr_0", "|u1", &extents)?;
             self.each_image(|_, image| {
