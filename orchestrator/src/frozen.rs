@@ -6,6 +6,7 @@ use exp_api::Job;
 
 use crate::compose::overrides::{self, Kind};
 use crate::compose::{Library, Node, Origin, Override, Problem, Problems, World, load_yaml};
+use crate::files::open;
 
 /// The spec of the job in `dir`, as a tree.
 ///
@@ -14,7 +15,7 @@ use crate::compose::{Library, Node, Origin, Override, Problem, Problems, World, 
 pub fn load(dir: &Path) -> Result<Node, Problems> {
     let path = dir.join(Job::FILE);
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let text = open(&path).and_then(std::io::read_to_string).map_err(|error| {
         Problem::new(format!("{} is no run directory: cannot read {shown}: {error}", dir.display()))
     })?;
     // JSON is YAML: one reader serves, and every value knows its line.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::files::write_durably;
+use crate::files::{open, write_durably};
 use crate::screen;
 
 /// A file of JSON objects, one a line, each with its `step`.
@@ -94,13 +94,13 @@ pub fn read(path: &Path) -> Reader {
 
 /// The rows from a byte of the file on, at which one begins; of a file that has become shorter meanwhile, all.
 pub fn read_from(path: &Path, from: u64) -> Reader {
-    let open = || {
-        let mut file = File::open(path)?;
+    let begun = || {
+        let mut file = open(path)?;
         let from = if file.metadata()?.len() < from { 0 } else { from };
         file.seek(SeekFrom::Start(from))?;
         Ok::<_, io::Error>((BufReader::new(file), from))
     };
-    let (lines, at) = open().map_or((None, 0), |(lines, at)| (Some(lines), at));
+    let (lines, at) = begun().map_or((None, 0), |(lines, at)| (Some(lines), at));
     Reader { lines, at, last: at, line: Vec::new() }
 }
 

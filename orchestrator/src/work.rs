@@ -1,6 +1,7 @@
 //! What is to be done in a run directory: the content of `spec.json`.
 
 use std::borrow::Cow;
+use std::io;
 use std::path::Path;
 
 use exp_api::Job;
@@ -8,6 +9,7 @@ use exp_api::spec::JobFileError;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
+use crate::files::open;
 
 /// The two kinds of work.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +35,9 @@ impl Work {
     pub fn open(dir: &Path) -> Result<Work, JobFileError> {
         let file = dir.join(Job::FILE);
         let path = file.display().to_string();
-        let text =
-            std::fs::read_to_string(&file).map_err(|source| JobFileError::Read { path: path.clone(), source })?;
+        let text = open(&file)
+            .and_then(io::read_to_string)
+            .map_err(|source| JobFileError::Read { path: path.clone(), source })?;
         // A job begins with its task: a program alone begins with the word.
         let read = match text.trim_start_matches(['{', ' ', '\n']).starts_with("\"command\"") {
             true => serde_json::from_str(&text).map(|CommandFile { command }| Work::Command(command.into_owned())),

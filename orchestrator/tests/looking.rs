@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::process::Command;
 
 use support::{Ended, Scratch, json, rows, text, tiny};
 
@@ -238,6 +239,27 @@ fn a_name_that_is_no_text_is_listed() {
     let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"outputs/a\xff");
     fs::rename(scratch.path("outputs/a"), scratch.path("").join(name)).unwrap();
     scratch.ok(&["ls", "--json"]).says(&["outputs/a\u{fffd}"]);
+}
+
+/// Whoever opened one would wait for its writer for ever.
+#[test]
+fn a_pipe_is_no_file_of_a_run() {
+    let scratch = Scratch::new();
+    for name in ["status.json", "spec.json", "metrics.jsonl", "report.json", "environment.jsonl", "exp.log"] {
+        let dir = format!("without-{name}");
+        run(&scratch, &dir, 1.0, &[]);
+        let path = scratch.path(&format!("outputs/{dir}/{name}"));
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    }
+    run(&scratch, "whole", 1.0, &[]);
+    let listed = scratch.ok(&["ls"]);
+    assert_eq!(first_words(&listed).len(), 6, "{listed:#?}");
+    listed.says(&["warning: outputs/without-status.json cannot be read"]);
+    for command in ["show", "report"] {
+        scratch.ok(&[command, "outputs/without-metrics.jsonl"]);
+        assert_eq!(scratch.exp(&[command, "outputs/without-spec.json"]).code, Some(2), "{command}");
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -12,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::files::open;
 use crate::rows::number;
 
 /// How much of the end of a file is looked through: of most runs all of it.
@@ -42,7 +42,7 @@ pub fn newest(path: &Path) -> IndexMap<String, f64> {
 /// The first row.
 pub fn first_row<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
     let mut line = Vec::new();
-    BufReader::new(File::open(path).ok()?.take(TAIL)).read_until(b'\n', &mut line).ok()?;
+    BufReader::new(open(path).ok()?.take(TAIL)).read_until(b'\n', &mut line).ok()?;
     serde_json::from_slice(&line).ok()
 }
 
@@ -54,7 +54,7 @@ pub fn last_row(path: &Path) -> Option<Map<String, Value>> {
 
 /// The end of a file, up to its last whole line.
 fn tail(path: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(path).ok()?;
+    let mut file = open(path).ok()?;
     let size = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(size.saturating_sub(TAIL))).ok()?;
     let mut tail = Vec::with_capacity(size.min(TAIL) as usize);

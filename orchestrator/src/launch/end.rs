@@ -1,6 +1,5 @@
 //! How a child came to its end: waiting for it, what is written down of it, and what that means for its job.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -14,6 +13,7 @@ use wait4::Wait4;
 
 use super::Asked;
 use super::watched::Watched;
+use crate::files::{open, small};
 use crate::rows;
 use crate::status::{Exit, State, Status};
 use crate::worker::{REPORT, WorkerError};
@@ -128,7 +128,7 @@ pub fn settle(
 
 /// The last line of a log, of what was written to it from byte `from` on.
 pub fn last_line(path: &Path, from: u64) -> Option<String> {
-    let mut file = File::open(path).ok()?;
+    let mut file = open(path).ok()?;
     let end = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(from.max(end.saturating_sub(TAIL)))).ok()?;
     let mut bytes = Vec::new();
@@ -161,7 +161,7 @@ pub fn outcome(dir: &Path, status: Status) -> Result<Report, WorkerError> {
         State::Interrupted | State::Created => true,
         state => return Err(WorkerError::Apart(status.cause.unwrap_or_else(|| format!("it is {state:?}")))),
     };
-    let report = std::fs::read(dir.join(REPORT)).ok();
+    let report = small(&dir.join(REPORT)).ok();
     let figures: Map<String, Value> = report.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
     let grid = "samples/grid.png";
     Ok(Report {

@@ -7,6 +7,7 @@ use minijinja::{Environment, Value, context};
 
 use super::STYLE;
 use crate::compose::base64;
+use crate::files::small;
 use crate::history::{Detail, text};
 use crate::plot;
 use crate::report::number;
@@ -25,7 +26,7 @@ pub fn report(dir: &Path, detail: &Detail, facts: &[(&str, String)]) -> Result<S
     let charts: Vec<String> = plot::of_run(dir).iter().filter_map(plot::Chart::svg).collect();
     let shown = thinned(detail);
     let pictures: Vec<(String, String)> = shown
-        .filter_map(|path| Some((path.display().to_string(), base64::encode(&std::fs::read(dir.join(path)).ok()?))))
+        .filter_map(|path| Some((path.display().to_string(), base64::encode(&small(&dir.join(path)).ok()?))))
         .collect();
     let config: Vec<(&String, String, String)> = detail
         .config

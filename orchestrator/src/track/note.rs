@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::mlflow::Sent;
-use crate::files::write_atomically;
+use crate::files::{small, write_atomically};
 
 /// The file in a run directory.
 const FILE: &str = ".trackers.json";
@@ -59,7 +59,7 @@ impl Note {
 }
 
 fn read(dir: &Path) -> Option<Note> {
-    serde_json::from_slice(&std::fs::read(dir.join(FILE)).ok()?).ok()
+    serde_json::from_slice(&small(&dir.join(FILE)).ok()?).ok()
 }
 
 /// Whether the run for which a note in `dir` was made is still where it was, and another directory.

@@ -1,7 +1,6 @@
 //! What the page asks for: lists of runs, one run, its curves, pictures and log.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
+use crate::files::{open, small};
 use crate::history::{Column, Detail, History, common, seconds, varied};
 use crate::plot::with_means;
 use crate::process::{LOG, Process};
@@ -158,7 +158,7 @@ pub async fn picture(State(app): State<App>, Query(about): Query<About>) -> Resu
         if !path.starts_with(&dir) || path.extension().is_none_or(|end| end != "png") {
             return Err(none());
         }
-        let bytes = std::fs::read(path).map_err(|_| none())?;
+        let bytes = small(&path).map_err(|_| none())?;
         Ok(([(header::CONTENT_TYPE, "image/png")], bytes).into_response())
     })
     .await
@@ -177,7 +177,7 @@ pub fn log_of(dir: &Path) -> PathBuf {
 
 /// The last lines of the log of a run; nothing if it has none.
 pub fn tail(dir: &Path) -> io::Result<String> {
-    let mut file = match File::open(log_of(dir)) {
+    let mut file = match open(&log_of(dir)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
         file => file?,
     };

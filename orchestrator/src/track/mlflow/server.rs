@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::rest::{Rest, name};
 use super::unsent::{Mark, unsent};
+use crate::files::small;
 use crate::history::{Detail, started, text};
 use crate::recorder::METRICS;
 use crate::status::State;
@@ -96,7 +97,7 @@ impl Server {
             json!({"key": name(key), "value": value, "timestamp": time, "step": step})
         };
         let mut batch = Vec::new();
-        let rows = std::fs::read(dir.join(METRICS)).unwrap_or_default();
+        let rows = small(&dir.join(METRICS)).unwrap_or_default();
         for row in unsent(&rows, sent.metrics.clone()) {
             if batch.len() + row.numbers.len() > METRICS_AT_ONCE {
                 self.log(&sent.run_id, "metrics", std::mem::take(&mut batch))?;
@@ -178,7 +179,7 @@ impl Server {
             let failed = |error: std::io::Error| format!("{}: {error}", path.display());
             let changed = std::fs::metadata(dir.join(path)).and_then(|file| file.modified()).map_err(failed)?;
             if sent.pictures.get(path) != Some(&changed) {
-                self.0.put(folder, path, &std::fs::read(dir.join(path)).map_err(failed)?)?;
+                self.0.put(folder, path, &small(&dir.join(path)).map_err(failed)?)?;
                 sent.pictures.insert(path.clone(), changed);
             }
         }
