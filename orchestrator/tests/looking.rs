@@ -263,6 +263,24 @@ fn a_pipe_is_no_file_of_a_run() {
 }
 
 #[test]
+fn a_system_that_refuses_threads_is_why_nothing_is_done() {
+    let scratch = Scratch::new();
+    run(&scratch, "a", 1.0, &[]);
+    let argv = "backend.argv=['true']";
+    for words in [&["ls"][..], &["-m", "backend=command", argv, "+n=1,2", "hydra.sweep.dir=sweep"]] {
+        let exp = scratch.command(words);
+        let mut command = Command::new("sh");
+        // Room for the stacks of some, not of all.
+        command.args(["-c", "ulimit -v 6000000; exec \"$@\"", "sh"]).arg(exp.get_program()).args(exp.get_args());
+        command.env("RUST_MIN_STACK", "1000000000").env("RAYON_NUM_THREADS", "8").current_dir(scratch.path(""));
+        let ended = Ended::of(&command.output().unwrap());
+        assert!(ended.code.is_some_and(|code| code > 1), "{ended:#?}");
+        ended.says(&["the system refuses threads (RAYON_NUM_THREADS is their number): "]);
+    }
+    assert!(!scratch.path("sweep").exists());
+}
+
+#[test]
 fn a_run_at_work_is_not_thrown_away() {
     let scratch = Scratch::new();
     let argv = "backend.argv=[sh,-c,'echo > ready; while :; do sleep 0.05; done']";

@@ -18,6 +18,7 @@ pub mod optim;
 mod oracle;
 pub mod params;
 pub mod picture;
+pub mod pool;
 pub mod rng;
 pub mod sample;
 pub mod schedule;

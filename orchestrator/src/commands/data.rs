@@ -5,6 +5,7 @@ use std::path::Path;
 use exp_api::spec::Split;
 use exp_consistency::data::{self, Inspection};
 use exp_consistency::picture::{Picture, legible_scale};
+use exp_consistency::pool::ready;
 
 use super::Failure;
 use crate::compose::World;
@@ -23,6 +24,7 @@ pub(super) fn inspect(asked: &Path, world: &World) -> Result<(), Failure> {
     let path = world.cwd.join(asked);
     let pictures = world.cwd.join(PICTURES);
     std::fs::create_dir_all(&pictures)?;
+    ready()?;
     let found = data::inspect(&path).map_err(|error| failed(&error))?;
     for split in &found {
         let (images, shape) = &split.first;

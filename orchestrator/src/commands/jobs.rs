@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
+use exp_consistency::pool::ready;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::Failure;
@@ -39,7 +40,7 @@ impl<'a> Maker<'a> {
     /// For the sweep of a master configuration: those of its jobs that `filter` accepts, with a `share` of a machine each.
     ///
     /// # Errors
-    /// The filter is no expression, or a directory has no value.
+    /// The filter is no expression, a directory has no value, or the system refuses threads.
     pub(super) fn new(
         flags: &Flags,
         library: &'a Library,
@@ -48,6 +49,7 @@ impl<'a> Maker<'a> {
         filter: Option<&str>,
         share: Share,
     ) -> Result<Maker<'a>, Failure> {
+        ready()?;
         let place = world.cwd.clone();
         let code = std::thread::Builder::new().spawn(move || git::snapshot(&place))?;
         Ok(Maker {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,9 @@ pub(super) fn histories(folders: &[PathBuf], cli: &Cli, library: &Library, world
     for folder in outermost(&folders) {
         match History::of(&folder, cache.as_deref()) {
             Ok(found) => history = history.and(found),
-            Err(error) if asked => return Err(Failure::Look(format!("cannot read {}: {error}", folder.display()))),
+            Err(error) if asked || error.kind() != ErrorKind::NotFound => {
+                return Err(Failure::Look(format!("cannot read {}: {error}", folder.display())));
+            }
             // The first run makes the folder.
             Err(_) => {}
         }

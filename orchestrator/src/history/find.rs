@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use exp_consistency::pool::ready;
 use rayon::prelude::*;
 
 use super::index::{self, Index, Kept};
@@ -38,8 +39,9 @@ impl History {
     /// The runs below a folder, or the one that it is. What is in `cache` spares reading; it is brought up to date.
     ///
     /// # Errors
-    /// The folder cannot be read.
+    /// The folder cannot be read, or there are no threads to read it with.
     pub fn of(root: &Path, cache: Option<&Path>) -> io::Result<History> {
+        ready()?;
         let file = cache.map(|cache| index::file(cache, root));
         let before = file.as_deref().map(Index::read).unwrap_or_default();
         let Index { runs: kept, mut parts } = before;

@@ -32,7 +32,7 @@ impl Live {
         let (told, ended) = channel();
         let (dir, experiment, hint) = (dir.to_owned(), mlflow.experiment.clone(), later.clone());
         let log = tracing::dispatcher::get_default(Clone::clone);
-        std::thread::spawn(move || {
+        let started = std::thread::Builder::new().spawn(move || {
             let (mut last, mut down) = (false, false);
             loop {
                 let warn = |what: String| tracing::dispatcher::with_default(&log, || tracing::warn!("MLflow: {what}"));
@@ -51,6 +51,10 @@ impl Live {
             // Nobody listens any more if it took too long.
             let _ = told.send(());
         });
+        if let Err(error) = started {
+            tracing::warn!("MLflow: {error}; to send the run: {later}");
+            return None;
+        }
         Some(Live { over, ended, later })
     }
 

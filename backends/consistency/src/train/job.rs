@@ -23,6 +23,7 @@ use crate::eval::inception::FEATURES;
 use crate::eval::{self, FdPixel, statistics};
 use crate::hash::sha256;
 use crate::net::Network;
+use crate::pool;
 use crate::weights::Weights;
 use crate::{loss, optim, sample, schedule};
 
@@ -126,6 +127,7 @@ pub fn run<E: Engine>(
     events: &mut dyn EventSink,
     stop: &Stop,
 ) -> Result<Report, BackendError> {
+    pool::ready().map_err(|error| BackendError::Device(error.to_string()))?;
     let spec = &job.spec;
     let (channels, side) = spec.dataset.shape();
     let network = Network::plan(&spec.model, channels, side, spec.schedule.sigma_min).map_err(|problems| {
