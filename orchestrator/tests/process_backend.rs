@@ -223,6 +223,23 @@ fn a_stop_is_passed_on() {
     assert_eq!((echo.state().as_str(), echo.run().join("report.json").exists()), ("interrupted", false));
 }
 
+/// As when a queue stops all processes of a job: one that does not listen to the signal dies of it, of its own accord or not.
+#[test]
+fn a_signal_that_reaches_both_is_a_stop() {
+    let dies = |whom: &str| {
+        let row = r#"echo '{"event":{"metrics":{"step":2,"values":[["loss",0.5]]}}}'"#;
+        let worker = format!("worker() {{ echo \"$started\"; {row}; kill -TERM {whom}; sleep 9; }}");
+        Echo::new(&[CALM, THREE_STEPS, &worker])
+    };
+    let echo = dies("$PPID $$");
+    let ended = echo.exp();
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    ended.says(&["exp resume run"]);
+    let status = json(echo.run().join("status.json"));
+    assert_eq!((&status["state"], &status["step"]), (&"interrupted".into(), &2.into()));
+    dies("$$").fails("signal: 15 (SIGTERM)");
+}
+
 #[test]
 fn a_second_signal_ends_at_once() {
     // Deaf to the word, but not to the end of its input.

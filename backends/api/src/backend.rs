@@ -118,6 +118,14 @@ impl Stop {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    /// Asks when this process gets a signal, which does nothing else any more.
+    ///
+    /// # Errors
+    /// Nobody may listen to this signal.
+    pub fn ask_by(&self, signal: i32) -> std::io::Result<()> {
+        signal_hook::flag::register(signal, Arc::clone(&self.0)).map(drop)
+    }
+
     /// Whether it was asked.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)

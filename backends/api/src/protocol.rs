@@ -11,15 +11,17 @@
 //! understood too. A line has at most 1 MiB.
 //!
 //! Standard error is free for a person; what it said there last is the cause of a worker that ends without `done` or `failed`.
-//! `describe` is given half a minute, and `check` as much for each FILE. A worker that loses its standard input stops as if asked to. After its last line
-//! it ends within some seconds, or is killed with all that it has started. It is started with one descriptor beyond the standard
-//! streams: the lock of DIR, which is held until its end.
+//! `describe` is given half a minute, and `check` as much for each FILE. A worker that loses its standard input stops as if asked to,
+//! and so does one that gets SIGTERM, as all processes do where a machine or a queue ends them; if it dies of it, what it did since
+//! its last checkpoint is lost. After its last line it ends within some seconds, or is killed with all that it has started. It is
+//! started with one descriptor beyond the standard streams: the lock of DIR, which is held until its end.
 
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 
 use serde::{Deserialize, Serialize};
+use signal_hook::consts::SIGTERM;
 
 use crate::{Backend, DeviceInfo, Event, EventSink, Job, Problem, Report, RunSpec, Stop};
 
@@ -106,10 +108,11 @@ fn check(backend: &dyn Backend, file: &Path) -> std::io::Result<()> {
 
 fn worker(backend: &dyn Backend, dir: &Path) -> std::io::Result<()> {
     let stop = Stop::default();
+    stop.ask_by(SIGTERM)?;
     let (flushed, acknowledged) = channel();
     let asked = stop.clone();
     // Ends with the process: it blocks on standard input for the job's whole life.
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             match serde_json::from_str(&line) {
                 Ok(ToWorker::Flushed) => drop(flushed.send(())),
@@ -117,7 +120,7 @@ fn worker(backend: &dyn Backend, dir: &Path) -> std::io::Result<()> {
             }
         }
         asked.ask();
-    });
+    })?;
     let mut sink = LineSink { acknowledged };
     let outcome = match Job::open(dir) {
         Ok(job) => backend.run(dir, &job, &mut sink, &stop).map_err(|error| error.to_string()),

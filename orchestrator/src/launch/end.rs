@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
-use exp_api::Report;
+use exp_api::{Report, Stop};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Map, Value};
 use wait4::Wait4;
@@ -20,6 +20,8 @@ use crate::worker::{REPORT, WorkerError};
 
 /// How often a running job looks whether it is asked to stop.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// What this process needs at most to hear of a signal that its children got too.
+const MOMENT: Duration = Duration::from_secs(1);
 /// What a job that has had its time gets to write a checkpoint.
 const GRACE: Duration = Duration::from_secs(20);
 /// What a program in Rust says behind the cause of its end.
@@ -86,13 +88,22 @@ pub fn follow(
     signal(Signal::KILL);
     let used = child.wait4()?;
     beating?;
-    // What asks all processes of a machine to stop may have reached the child a moment before it is heard of here.
-    let ended_by = used.status.signal().or(used.status.code().map(|code| code - 128));
-    if !stopped && ended_by.is_some_and(|signal| STOPS.contains(&signal)) {
-        std::thread::sleep(PATIENCE);
-        stopped = asked.stop.asked();
-    }
+    stopped = stopped || was_stopped(used.status, &asked.stop);
     Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, late, done: None })
+}
+
+/// Whether a process ended by a signal that asked it to stop, as this one is asked too: what asks all processes of a machine may
+/// have reached it a moment before it is heard of here.
+pub fn was_stopped(status: ExitStatus, stop: &Stop) -> bool {
+    let ended_by = status.signal().or(status.code().map(|code| code - 128));
+    if !ended_by.is_some_and(|signal| STOPS.contains(&signal)) {
+        return false;
+    }
+    let start = Instant::now();
+    while !stop.asked() && start.elapsed() < MOMENT {
+        std::thread::sleep(PATIENCE);
+    }
+    stop.asked()
 }
 
 /// Writes into the status of a run how its process ended; and what that means, if the process did not say it itself.

@@ -17,6 +17,9 @@ use tokio::time::{sleep, timeout};
 
 use super::ProcessBackend;
 use super::streams::{Lines, Words};
+use crate::launch::end::was_stopped;
+use crate::recorder::METRICS;
+use crate::rows;
 use crate::status::{Owner, sign};
 use crate::usage::usage;
 
@@ -62,6 +65,10 @@ impl ProcessBackend {
         match talked? {
             (Some(FromWorker::Done(report)), _) => Ok(report),
             (Some(FromWorker::Failed(reason)), _) => Err(self.failed(&reason)),
+            (_, true) if was_stopped(status, stop) => {
+                let step = rows::read(&dir.join(METRICS)).last().map_or(0, |(step, _)| step);
+                Ok(Report { step, interrupted: true, figures: Vec::new(), grid: None })
+            }
             (_, true) => Err(self.failed(&format!("it ended with {status} and no report{}", words.last()))),
             (_, false) => {
                 Err(self.failed(&format!("it closed its output without a report, and did not end{}", words.last())))

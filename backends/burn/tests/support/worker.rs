@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use exp_api::protocol::{Checked, Description, FromWorker, VERSION};
 use exp_api::spec::{Metric, PaeSpec};
@@ -92,16 +92,15 @@ fn it_trains_as_it_does_within_a_process() {
 }
 
 /// A job without end, whose second row is answered by `answer`; how it ended.
-fn stopped(dir: &Path, answer: impl Fn(&mut Option<std::process::ChildStdin>)) -> FromWorker {
+fn stopped(dir: &Path, answer: impl Fn(&mut Child)) -> FromWorker {
     let mut child = executable().arg("worker").arg(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take();
     let mut last = None;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         match serde_json::from_str(&line.unwrap()).unwrap() {
-            FromWorker::Event(Event::Metrics { step: 2, .. }) => answer(&mut input),
+            FromWorker::Event(Event::Metrics { step: 2, .. }) => answer(&mut child),
             FromWorker::Event(_) => {}
             FromWorker::Flush => {
-                let flushed = input.as_mut().map(|input| input.write_all(b"\"flushed\"\n"));
+                let flushed = child.stdin.as_mut().map(|input| input.write_all(b"\"flushed\"\n"));
                 flushed.unwrap_or(Ok(())).unwrap();
             }
             outcome => last = Some(outcome),
@@ -166,13 +165,20 @@ fn it_stops_when_asked_and_when_nobody_listens() {
     job.spec.train.steps = 1_000_000;
     job.spec.train.checkpoint_every = None;
     let dir = folder_with(&job);
-    let outcome = stopped(dir.path(), |input| input.as_mut().unwrap().write_all(b"\"stop\"\n").unwrap());
-    let FromWorker::Done(Report { step, interrupted: true, .. }) = outcome else { panic!("{outcome:?}") };
-    assert!(dir.path().join(format!("checkpoints/{step}/manifest.json")).is_file());
+    let by_word = |child: &mut Child| child.stdin.as_mut().unwrap().write_all(b"\"stop\"\n").unwrap();
+    let by_signal = |child: &mut Child| {
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    };
+    for ask in [&by_word as &dyn Fn(&mut Child), &by_signal] {
+        let outcome = stopped(dir.path(), ask);
+        let FromWorker::Done(Report { step, interrupted: true, .. }) = outcome else { panic!("{outcome:?}") };
+        assert!(dir.path().join(format!("checkpoints/{step}/manifest.json")).is_file());
+        fs::remove_dir_all(dir.path().join("checkpoints")).unwrap();
+    }
 
     // Whoever is gone has kept no rows, so there is no checkpoint that would void them.
     let dir = folder_with(&job);
-    let outcome = stopped(dir.path(), |input| drop(input.take()));
+    let outcome = stopped(dir.path(), |child| drop(child.stdin.take()));
     assert!(matches!(outcome, FromWorker::Failed(_)), "{outcome:?}");
     assert!(!dir.path().join("checkpoints").exists());
 }
