@@ -8,12 +8,15 @@ use exp_api::Report;
 use crate::launch::child;
 use crate::process::Process;
 use crate::screen;
+use crate::worker::WorkerError;
 
 /// How a job ended, in the words of `status.json`.
-pub fn state<E>(outcome: &Result<Report, E>) -> &'static str {
+pub fn state(outcome: &Result<Report, WorkerError>) -> &'static str {
     match outcome {
         Ok(report) if report.interrupted => "interrupted",
         Ok(_) => "done",
+        // It can be started elsewhere, or later.
+        Err(WorkerError::NotStarted(_)) => "interrupted",
         Err(_) => "failed",
     }
 }

@@ -18,9 +18,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::Dispatch;
 
 use crate::callbacks;
-use crate::launch::{Asked, Launcher, Pace};
+use crate::launch::{Asked, Launcher, Pace, child, end};
 use crate::process::Process;
 use crate::screen;
+use crate::status::{State, Status};
 use crate::worker::WorkerError;
 
 /// Exit code of a run that was stopped.
@@ -47,8 +48,17 @@ pub trait Jobs: Send {
     }
 }
 
+/// Why jobs were left that could have been started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// This signal came first.
+    Signal(SignalKind),
+    /// A job could not be started where it should be.
+    NotStarted,
+}
+
 /// Does jobs in order, `slots` at a time. The first signal asks the jobs that run to stop at their next step and leaves
-/// the others; the second one ends all at once. Gives back which signal came first, if one did.
+/// the others; the second one ends all at once. Gives back what kept others from being started, if something did.
 ///
 /// # Errors
 /// The signals cannot be listened to.
@@ -57,7 +67,7 @@ pub fn run_all(
     slots: usize,
     launcher: &dyn Launcher,
     bars: &MultiProgress,
-) -> std::io::Result<Option<SignalKind>> {
+) -> std::io::Result<Option<Cut>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let guard = runtime.enter();
     let mut signals = Signals::listen()?;
@@ -68,7 +78,13 @@ pub fn run_all(
         count: slots,
         log: tracing::dispatcher::get_default(Clone::clone),
         kill: Stop::default(),
-        jobs: Mutex::new(Running { jobs, stops: BTreeMap::new(), gate: Some(Instant::now()), over: false }),
+        jobs: Mutex::new(Running {
+            jobs,
+            stops: BTreeMap::new(),
+            gate: Some(Instant::now()),
+            over: false,
+            refused: false,
+        }),
         stopped: Condvar::new(),
     };
     scope(|threads| {
@@ -81,8 +97,16 @@ pub fn run_all(
             looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 tokio::select! {
-                    _ = idle.recv() => return Ok(signalled),
+                    _ = idle.recv() => {
+                        let refused = slots.running().refused.then_some(Cut::NotStarted);
+                        return Ok(signalled.map(Cut::Signal).or(refused));
+                    }
                     kind = signals.next() => {
+                        // What asks all processes of a machine to stop reaches this one from there and by its launcher, which
+                        // kills it where that is meant.
+                        if signalled.is_some() && child::is_one() {
+                            continue;
+                        }
                         if signalled.is_some() {
                             slots.kill.ask();
                             tokio::time::sleep(MOMENT).await;
@@ -123,6 +147,8 @@ struct Running<'a> {
     gate: Option<Instant>,
     /// No other job starts any more.
     over: bool,
+    /// A job could not be started.
+    refused: bool,
 }
 
 impl<'a> Slots<'a> {
@@ -138,7 +164,7 @@ impl<'a> Slots<'a> {
                         screen::warn(format_args!("warning: no more than {} jobs at a time: {error}", slot + 1));
                     }
                     let outcome = run(&dir, slot, self.launcher, &asked);
-                    self.end(job, outcome);
+                    self.end(job, &dir, outcome);
                 }
             });
         };
@@ -171,15 +197,17 @@ impl<'a> Slots<'a> {
         Some((job, dir, asked))
     }
 
-    fn end(&self, job: usize, outcome: Result<Report, WorkerError>) {
+    fn end(&self, job: usize, dir: &Path, outcome: Result<Report, WorkerError>) {
         let mut running = self.running();
         running.stops.remove(&job);
         if let Err(WorkerError::NotStarted(reason)) = &outcome {
-            tracing::warn!("no other job is started: {reason}");
+            // That of one slot is that of the others.
+            if !std::mem::replace(&mut running.refused, true) {
+                tracing::warn!("no other job is started: {reason}");
+            }
             running.over = true;
             self.stopped.notify_all();
-            let report = Report { step: 0, interrupted: true, figures: Vec::new(), grid: None };
-            return running.jobs.ended(job, Ok(report));
+            return running.jobs.ended(job, as_before(dir));
         }
         if self.pace.fail_fast && outcome.is_err() {
             self.stop(&mut running);
@@ -197,6 +225,13 @@ impl<'a> Slots<'a> {
     fn running(&self) -> MutexGuard<'_, Running<'a>> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The outcome of a job that was not started: one that had failed before still has, any other can go on.
+fn as_before(dir: &Path) -> Result<Report, WorkerError> {
+    let failed = Status::read(dir).filter(|status| status.state == State::Failed);
+    let left = Report { step: 0, interrupted: true, figures: Vec::new(), grid: None };
+    failed.map_or(Ok(left), |status| end::outcome(dir, status))
 }
 
 /// Does one job, with the commands around it that its configuration wants.

@@ -293,6 +293,22 @@ fn what_the_search_path_adds_is_part_of_the_configuration() {
     scratch.ok(&["resume", "grid", "--retry-failed"]).says(&["more/db/a.yaml has changed since"]);
 }
 
+/// The queue is down: both slots find it so, and one of them says it.
+#[test]
+fn a_search_whose_jobs_are_not_taken_says_so_and_goes_on_later() {
+    let scratch = Scratch::new();
+    let submit = "hydra.launcher.submit='sleep 0.3; [ -e up ] && sh {script} >/dev/null 2>&1 && echo 1'";
+    let more = ["+x=1,2", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra/launcher=template", submit];
+    let ended = run(&scratch, DISTANCE, &more);
+    assert_eq!(ended.code, Some(3), "{ended:#?}");
+    ended.says(&["2 jobs: 0 done, 2 not done", "to go on: exp resume sweep"]);
+    assert_eq!(ended.err.matches("no other job is started: `sh -c sleep 0.3").count(), 1, "{ended:#?}");
+    let states = [0, 1].map(|n| json(scratch.path(&format!("sweep/{n}/status.json")))["state"].clone());
+    assert_eq!(states, ["created", "created"]);
+    fs::write(scratch.path("up"), "").unwrap();
+    scratch.ok(&["resume", "sweep"]).says(&["2 of 2 jobs are left", "2 jobs: 2 done", "best cost: "]);
+}
+
 #[test]
 fn what_cannot_begin_leaves_nothing() {
     let scratch = Scratch::new();

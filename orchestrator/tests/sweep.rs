@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use support::echo::{CALM, Echo};
 use support::{Ended, Scratch, assert_same, json, names, text, tiny};
@@ -71,11 +72,20 @@ fn gpus_are_chosen_among_those_that_are_visible() {
     )
     .unwrap();
     fs::write(scratch.path("sweep/journal.jsonl"), "").unwrap();
-    let mut command = scratch.command(&["resume", "sweep"]);
-    let ended = Ended::of(&command.env("CUDA_VISIBLE_DEVICES", "3").output().unwrap());
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    ended.says(&["no other job is started: hydra.launcher.gpus: there is no GPU 1", "2 jobs: 1 done, 1 not done"]);
-    assert_eq!(json(scratch.path("sweep/1/status.json"))["state"], "interrupted");
+    let resume = |more: &[&str]| {
+        let mut command = scratch.command(&[&["resume", "sweep"], more].concat());
+        let ended = Ended::of(&command.env("CUDA_VISIBLE_DEVICES", "3").output().unwrap());
+        assert_eq!(ended.code, Some(3), "{ended:#?}");
+        ended.says(&["no other job is started: hydra.launcher.gpus: there is no GPU 1"]);
+        let noted = support::rows(scratch.path("sweep/journal.jsonl")).pop().unwrap();
+        let state = json(scratch.path("sweep/1/status.json"))["state"].clone();
+        assert_eq!((&noted["ended"]["job"], &noted["ended"]["state"]), (&1.into(), &state), "both say the same");
+        ended
+    };
+    resume(&[]).says(&["2 jobs: 1 done, 1 not done"]);
+    let status = scratch.path("sweep/1/status.json");
+    fs::write(&status, text(&status).replace("\"interrupted\"", "\"failed\"")).unwrap();
+    resume(&["--retry-failed"]).says(&["2 jobs: 1 done, 1 failed", "exp resume sweep --retry-failed"]);
 }
 
 #[test]
@@ -176,6 +186,48 @@ fn tries_are_repeated_as_often_as_is_asked() {
     let ended = sweep(&echo, "flaky", &["hydra/launcher=local", "hydra.launcher.retries=2"]);
     assert_eq!(ended.code, Some(1));
     assert_eq!(text(echo.scratch.path("sweep/starts-flaky")).lines().count(), 3);
+}
+
+/// An engine is no child of the sweep: the next try waits for it, or two would work in one directory.
+#[test]
+fn a_retry_waits_for_an_engine_that_outlived_its_worker() {
+    let worker = r#"worker() {
+        if [ ! -e "$1/begun" ]; then
+            touch "$1/begun"
+            kill -KILL $PPID
+            sleep 0.5
+            touch "$1/ended"
+            exit
+        fi
+        [ -e "$1/ended" ] || exit 4
+        echo '{"done":{"step":3,"interrupted":false,"figures":[],"grid":null}}'
+    }"#;
+    let echo = Echo::new(&[CALM, worker]);
+    let ended = sweep(&echo, "good", &["hydra/launcher=local", "hydra.launcher.retries=1"]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+/// As `scancel` and the end of a machine do: a job is told by them and by its launcher, which is told too.
+#[test]
+fn a_signal_to_all_processes_of_a_sweep_lets_jobs_come_to_a_checkpoint() {
+    let worker = r#"worker() {
+        echo '{"event":{"metrics":{"step":1,"values":[["loss",0.5]]}}}'
+        read -r word
+        sleep 1
+        echo '{"done":{"step":7,"interrupted":true,"figures":[],"grid":null}}'
+    }"#;
+    let echo = Echo::new(&[CALM, worker]);
+    let words = ["-m", "backend.name=echo", "train.steps=9", "hydra.sweep.dir=sweep", "hydra/launcher=local"];
+    let mut running = echo.start(&words);
+    let job = echo.scratch.path("sweep/0");
+    running.until_rows(&job, 1);
+    let worker = json(job.join("status.json"))["owner"]["pid"].to_string();
+    let told = Command::new("kill").args(["-TERM", &worker, &running.pid().to_string()]).status().unwrap();
+    assert!(told.success());
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(130), "{ended:#?}");
+    let status = json(job.join("status.json"));
+    assert_eq!((&status["state"], &status["step"]), (&"interrupted".into(), &7.into()), "{status}");
 }
 
 const LONG: [&str; 6] = [

@@ -61,6 +61,9 @@ pub enum Failure {
     /// Some jobs of a sweep failed.
     #[error("{0}")]
     Sweep(String),
+    /// Jobs of a sweep could not be started.
+    #[error("{0}")]
+    NotStarted(String),
     /// A data set cannot be looked at.
     #[error("error: {0}")]
     Data(String),
@@ -92,7 +95,7 @@ impl Failure {
             Failure::Job(_) | Failure::Sweep(_) => 1,
             Failure::Data(_) | Failure::Look(_) => 2,
             Failure::Freeze(FreezeError::Write { .. }) | Failure::NoSweep(_) | Failure::System(_) => 3,
-            Failure::Queue(_) => 3,
+            Failure::Queue(_) | Failure::NotStarted(_) => 3,
             Failure::Interrupted(_) => 130,
         }
     }

@@ -106,7 +106,7 @@ fn watch_sweep(mut sweep: SweepDir) -> Result<(), Failure> {
             std::thread::sleep(LOOK);
         }
     }
-    summary(&sweep, 0, false)
+    summary(&sweep, 0, None)
 }
 
 /// Looks at jobs again and again.

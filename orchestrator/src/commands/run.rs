@@ -14,7 +14,7 @@ use crate::cli::{Cfg, Cli};
 use crate::command::Command;
 use crate::compose::problem::Caret;
 use crate::compose::{Composed, Library, Mode, Origin, Part, Problem, Problems, Request, View, World, compose};
-use crate::dispatch::Jobs;
+use crate::dispatch::{Cut, Jobs};
 use crate::launch::{Children, Choice, InProcess, Launcher, Share, child};
 use crate::process::Process;
 use crate::registry::Registry;
@@ -163,7 +163,7 @@ pub(super) fn run_with(
     let process = Process::open(dir)?;
     callbacks::run(&process, "on_run_start", dir, "running");
     let mut one = One { dir: Some(dir), outcome: None };
-    let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
+    let cut = tracing::dispatcher::with_default(&log::terminal(&bars), || {
         tell(dir.display());
         dispatch::run_all(&mut one, 1, &*launcher, &bars)
     })?;
@@ -173,7 +173,7 @@ pub(super) fn run_with(
         Some(outcome) => (callbacks::state(&outcome), told(dir, outcome)),
     };
     callbacks::run(&process, "on_run_end", dir, state);
-    if let Some(signal) = signalled.filter(|_| state == "interrupted") {
+    if let Some(Cut::Signal(signal)) = cut.filter(|_| state == "interrupted") {
         stopped(signal)?;
     }
     ended

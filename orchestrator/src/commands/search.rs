@@ -69,12 +69,12 @@ pub(super) fn run(
         let counts = [
             sweep.len() + search.missing(sweep.len()),
             sweep.count(Some(State::Done)),
-            sweep.count(Some(State::Failed)),
+            sweep.jobs_in(State::Failed).filter(|job| !left.contains(job)).count(),
         ];
         let mut trials = Trials::new(&mut sweep, left, maker, space, search);
         let figure = Some((search.metric.clone(), search.direction));
         let mut tally = Tally::new(&mut trials, &bars, counts, figure);
-        let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
+        let cut = tracing::dispatcher::with_default(&log::terminal(&bars), || {
             dispatch::run_all(&mut tally, slots, &*launcher, &bars)
         })?;
         tally.close();
@@ -97,7 +97,7 @@ pub(super) fn run(
                 sweep.entry(best.job).words
             ));
         }
-        let told = summary(&sweep, search.missing(sweep.len()), signalled.is_some());
+        let told = summary(&sweep, search.missing(sweep.len()), cut);
         match trouble {
             Some(trouble) => {
                 told.unwrap_or_else(warn);

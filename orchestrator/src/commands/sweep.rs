@@ -14,7 +14,7 @@ use super::run::composed;
 use super::{Failure, library, queue, search};
 use crate::cli::{Cli, Flags};
 use crate::compose::{Mode, Problem, World};
-use crate::dispatch::Jobs;
+use crate::dispatch::{Cut, Jobs};
 use crate::process::Process;
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
@@ -102,7 +102,7 @@ fn changed(sweep: &SweepDir, world: &World) -> Vec<String> {
 pub(super) fn begin(sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
     match sweep.manifest().launcher.queue() {
         None => run(sweep, left),
-        Some(_) if left.is_empty() => summary(&sweep, 0, false),
+        Some(_) if left.is_empty() => summary(&sweep, 0, None),
         Some(queue) => {
             let dirs: Vec<PathBuf> = left.iter().map(|&n| sweep.dir(n)).collect();
             queue::hand_in(queue, sweep.path(), &dirs)
@@ -121,12 +121,12 @@ fn run(mut sweep: SweepDir, left: &[usize]) -> Result<(), Failure> {
             [sweep.len(), sweep.count(Some(State::Done)), sweep.len() - left.len() - sweep.count(Some(State::Done))];
         let mut listed = Listed { sweep: &mut sweep, left: left.iter().copied().collect(), noted: Ok(()) };
         let mut tally = Tally::new(&mut listed, &bars, counts, None);
-        let signalled = tracing::dispatcher::with_default(&log::terminal(&bars), || {
+        let cut = tracing::dispatcher::with_default(&log::terminal(&bars), || {
             dispatch::run_all(&mut tally, slots, &*launcher, &bars)
         })?;
         tally.close();
         listed.noted?;
-        summary(&sweep, 0, signalled.is_some())
+        summary(&sweep, 0, cut)
     })
 }
 
@@ -191,9 +191,9 @@ pub(super) fn tell_ended(sweep: &mut SweepDir, job: usize, outcome: Result<Repor
     }
 }
 
-/// Says how a sweep ended, of which `missing` jobs were not made. What failed is said once more: a sweep is long, and this
-/// is where it is looked for.
-pub(super) fn summary(sweep: &SweepDir, missing: usize, signalled: bool) -> Result<(), Failure> {
+/// Says how a sweep ended, of which `missing` jobs were not made, and which was perhaps `cut` short. What failed is said once
+/// more: a sweep is long, and this is where it is looked for.
+pub(super) fn summary(sweep: &SweepDir, missing: usize, cut: Option<Cut>) -> Result<(), Failure> {
     let total = sweep.len() + missing;
     let (done, failed) = (sweep.count(Some(State::Done)), sweep.count(Some(State::Failed)));
     let given_up = sweep.given_up().count();
@@ -214,13 +214,14 @@ pub(super) fn summary(sweep: &SweepDir, missing: usize, signalled: bool) -> Resu
     if failed > 0 {
         let _ = write!(text, "\nto try the failed ones again: exp resume {place} --retry-failed");
     }
-    match (signalled, failed + left) {
-        (true, _) => Err(Failure::Interrupted(text)),
-        (false, 0) => {
+    match (cut, failed + left) {
+        (Some(Cut::Signal(_)), _) => Err(Failure::Interrupted(text)),
+        (Some(Cut::NotStarted), _) => Err(Failure::NotStarted(text)),
+        (None, 0) => {
             tell(format_args!("{text}\n  sweep:  {place}"));
             Ok(())
         }
-        (false, _) => Err(Failure::Sweep(text)),
+        (None, _) => Err(Failure::Sweep(text)),
     }
 }
 
