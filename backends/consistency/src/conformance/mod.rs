@@ -70,7 +70,7 @@ fn of_cases<E: Engine>(engine: &E) -> Vec<Outcome> {
 }
 
 fn of_engine<E: Engine>(engine: &E) -> Vec<Outcome> {
-    let checks: [(&str, OfEngine<E>); 13] = [
+    let checks: [(&str, OfEngine<E>); 14] = [
         ("extremes: values", extremes::agree),
         ("extremes: no NaN is hidden", extremes::shown),
         ("dropout: masks", dropout::masks),
@@ -83,6 +83,7 @@ fn of_engine<E: Engine>(engine: &E) -> Vec<Outcome> {
         ("recurring: what is repeated", recurs::agree),
         ("update: every rule", update::agree),
         ("update: the average of weights that stand still", update::still),
+        ("update: the average that is a copy", update::copied),
         ("objectives: gradients of every network, head and loss", objectives::agree),
     ];
     checks.into_iter().map(|(name, check)| single(name, || check(engine))).collect()

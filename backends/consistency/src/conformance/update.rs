@@ -1,6 +1,6 @@
 //! Whether an engine's optimiser update is the one that [`reference_update`] writes out.
 
-use super::values::close;
+use super::values::{close, same};
 use crate::engine::{Engine, Slot, Update, reference_update};
 use crate::oracle::Doubles;
 use crate::rng::{Draw, Purpose, Stream};
@@ -38,6 +38,21 @@ pub(super) fn still<E: Engine>(engine: &E) -> Result<(), String> {
         let bounds = vec![TOLERANCE; 33];
         close(&end.ema.to_host(), &exact, &bounds)
             .map_err(|fault| format!("after {STILL} updates at {ema}: {fault}"))?;
+    }
+    Ok(())
+}
+
+/// An average that keeps nothing is the weights, bit for bit, however far it was: none of its old digits are left.
+pub(super) fn copied<E: Engine>(engine: &E) -> Result<(), String> {
+    let weights: Vec<f32> = (0..33).map(|i| (i as f32 - 16.0) / 7e4).collect();
+    let [param, m, v, gradient] =
+        [&weights, &vec![0.1; 33], &vec![0.2; 33], &vec![0.3; 33]].map(|values| engine.upload(&[33], values));
+    let ema = engine.upload(&[33], &weights.iter().map(|value| 1e3 + 7e5 * value).collect::<Vec<f32>>());
+    let (slot, rule) = (Slot { param, ema, m, v }, Update { lr: 1e-6, ema: 0.0, ..rules()[0] });
+    let alone = engine.update(&rule, &slot, &gradient);
+    let among = engine.update_all(&[(&rule, &slot, &gradient)]).swap_remove(0);
+    for (words, slot) in [("alone", alone), ("among others", among)] {
+        same(&slot.ema.to_host(), &slot.param.to_host()).map_err(|fault| format!("{words}: {fault}"))?;
     }
     Ok(())
 }

@@ -28,7 +28,8 @@ struct Rule {
     eps: f32,
     root: f32,
     rate: f32,
-    ema: f32,
+    keep: f32,
+    give: f32,
     adapts: c_int,
 }
 
@@ -164,7 +165,8 @@ pub(crate) fn update(work: &[(&Update, [Tensor; 5])]) -> Result<Vec<[Tensor; 4]>
 }
 
 impl Rule {
-    /// The coefficients folded: `b1` and `b2` are the shares of what is new, `root` the factor of the square root.
+    /// The coefficients folded: `b1` and `b2` are the shares of what is new, `root` the factor of the square root, `keep` and
+    /// `give` what the average keeps and gets.
     fn of(rule: &Update) -> Rule {
         Rule {
             b1: (1.0 - rule.b1) as f32,
@@ -172,7 +174,8 @@ impl Rule {
             eps: rule.eps as f32,
             root: rule.v_hat.sqrt() as f32,
             rate: (rule.lr * rule.m_hat * rule.adapt.unwrap_or(1.0)) as f32,
-            ema: (1.0 - rule.ema) as f32,
+            keep: rule.ema as f32,
+            give: (1.0 - rule.ema) as f32,
             adapts: c_int::from(rule.adapt.is_some()),
         }
     }

@@ -41,6 +41,8 @@ extern "C" __global__ void update(const Piece* pieces, const Rule* rules) {
         p.new_m[i] = m;
         p.new_v[i] = v;
         p.new_param[i] = param;
-        p.new_ema[i] = p.ema[i] + rule.ema * (param - p.ema[i]);
+        // From the nearer end: in f32, `keep` and `give` do not sum to 1.
+        const float ema = p.ema[i];
+        p.new_ema[i] = rule.give < 0.5f ? ema + (param - ema) * rule.give : param + (ema - param) * rule.keep;
     }
 }

@@ -43,7 +43,7 @@ struct Copy {
 
 // How parameters are updated: the coefficients of `Update`, folded. `shim/mod.rs` has the same.
 struct Rule {
-    float b1, b2, eps, root, rate, ema;
+    float b1, b2, eps, root, rate, keep, give;
     int adapts;
 };
 
