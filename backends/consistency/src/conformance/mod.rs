@@ -94,7 +94,7 @@ fn single(name: &str, check: impl FnOnce() -> Result<(), String>) -> Outcome {
 }
 
 /// A panic is a fault like any other, so that one does not hide the rest.
-fn attempt(check: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+pub(crate) fn attempt<R>(check: impl FnOnce() -> Result<R, String>) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));

@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use self::case::{Case, number};
 use self::networks::{network, params};
+use crate::conformance::attempt;
 use crate::engine::Engine;
 
 /// How many cases agree.
@@ -66,7 +67,8 @@ pub fn run<E: Engine>(engine: &E, dir: &Path) -> Summary {
         Err(message) => count("manifest.json", Err(message)),
         Ok(manifest) => {
             for (name, entry) in manifest["cases"].as_object().into_iter().flatten() {
-                match Case::open(dir, entry).map(|case| (verdict(engine, &case), case)) {
+                let case = Case::open(dir, entry);
+                match case.and_then(|case| attempt(|| Ok(verdict(engine, &case))).map(|verdict| (verdict, case))) {
                     Err(message) => count(name, Err(message)),
                     Ok((Verdict::Compared(outcome), case)) => count(name, outcome.and_then(|()| case.remark())),
                     Ok((Verdict::Material, _)) => println!("read    {name}: by other cases"),
@@ -107,4 +109,39 @@ fn manifest(dir: &Path) -> Result<Value, String> {
     let path = dir.join("manifest.json");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+    use serde_json::json;
+
+    use super::*;
+    use crate::oracle::OracleEngine;
+
+    #[test]
+    fn a_case_that_panics_hides_no_other() {
+        let tensors: [(&str, &[f32]); 7] = [
+            // Two values that follow three: no engine can.
+            ("ema0", &[0.0, 1.0]),
+            ("step0/param", &[0.0, 1.0, 2.0]),
+            ("step0/decay", &[0.0]),
+            ("in/x", &[-1.0, 1.0]),
+            ("out/uint8", &[0.0, 255.0]),
+            ("in/pixels", &[0.0, 255.0]),
+            ("out/normalised", &[-1.0, 1.0]),
+        ];
+        let bytes = tensors.map(|(_, values)| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+        let views = tensors.iter().zip(&bytes).map(|((name, values), bytes)| {
+            (*name, TensorView::new(Dtype::F32, vec![values.len()], bytes).expect("as many bytes as values take"))
+        });
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).expect("it can be written");
+        write("values", &safetensors::serialize(views, None).expect("a file"));
+        let case = |kind: &str| json!({"kind": kind, "file": "values", "config": {"beta": 0.9}, "tolerance": {"atol": 0.0, "rtol": 0.0}});
+        let manifest = json!({"cases": {"a panics": case("ema"), "b holds": case("uint8")}});
+        write("manifest.json", manifest.to_string().as_bytes());
+        assert_eq!(run(&OracleEngine, dir.path()), Summary { passed: 1, total: 2 });
+    }
 }
