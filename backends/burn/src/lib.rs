@@ -4,6 +4,7 @@
 
 mod backend;
 mod engine;
+mod failure;
 #[cfg(feature = "cuda")]
 mod gpu;
 #[cfg(not(feature = "cuda"))]

@@ -9,6 +9,7 @@ use burn::backend::{
 };
 use exp_consistency::tensor::{Mask, NormSilu, Tensor, reference};
 
+use crate::failure::fail;
 use crate::{gpu, kernels};
 
 /// An `f32` tensor on one of burn's devices.
@@ -32,7 +33,8 @@ impl Tensor for BurnTensor {
 
     fn to_host(&self) -> Vec<f32> {
         burn::tensor::Tensor::<1>::from_dispatch(self.reshape(&[self.shape().iter().product()]).0)
-            .into_data()
+            .try_into_data()
+            .unwrap_or_else(|error| fail(error.reason()))
             .try_into_vec()
             .expect("an f32 tensor holds f32 values")
     }

@@ -19,10 +19,11 @@ use burn_cubecl::cubecl::calculate_cube_count_elemwise;
 use burn_cubecl::cubecl::prelude::{CubeCount, CubeDim};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+use exp_consistency::tensor::{Key, Mask, Tensor};
 
 pub(crate) use self::{conv::conv2d, mask::mask, norm::group_norm, product::matmul, step::update, sum::sum};
-use crate::OpenError;
 use crate::on_tape::Dispatched;
+use crate::{BurnTensor, OpenError};
 
 impl Dispatched for Cube {
     fn kind(tensor: BackendTensor<Cube>) -> DispatchTensorKind {
@@ -53,7 +54,7 @@ pub(crate) fn find(name: &str) -> Result<usize, OpenError> {
     }
 }
 
-/// The GPU of this name, once it has computed something.
+/// The GPU of this name, once a kernel of ours has run there.
 ///
 /// # Errors
 /// As [`find`], or its driver fails.
@@ -62,7 +63,9 @@ pub(crate) fn open(name: &str) -> Result<DispatchDevice, OpenError> {
     // Burn panics where the GPU fails.
     let opened = std::panic::catch_unwind(|| {
         let device = DispatchDevice::from(CudaDevice::new(index));
-        let _ = Dispatch::float_from_data(TensorData::new(vec![0.0f32], [1]), &device);
+        let one = Dispatch::float_from_data(TensorData::new(vec![1.0f32], [1]), &device);
+        // Burn tells that it cannot compile, load or start a kernel once what that computes is read.
+        let _ = mask(&one, &Mask::new(0.5, Key::new(0))).map(|drawn| BurnTensor(drawn).to_host());
         device
     });
     opened.map_err(|panic| {
