@@ -5,6 +5,10 @@
 
 use tch::TchError;
 
+#[cfg(test)]
+#[path = "../../burn/tests/support/device.rs"]
+mod named;
+
 /// The value, or a panic with libtorch's reason.
 pub(crate) fn done<R>(result: Result<R, TchError>) -> R {
     result.unwrap_or_else(|error| panic!("{}", words(&error)))
@@ -63,10 +67,12 @@ mod tests {
         assert!(torch("CUDA error: CUDA driver version is insufficient").contains("driver 580"));
     }
 
+    /// On the device of the suite.
     #[test]
     #[should_panic(expected = "with a smaller train.micro_batch")]
     fn memory_that_is_not_there_is_a_panic_with_advice() {
+        let device = crate::device::open(&named::device()).expect("the device is there");
         let huge = [1 << 40, 1 << 15];
-        let _ = done(tch::Tensor::f_empty(huge, (tch::Kind::Float, tch::Device::Cpu)));
+        let _ = done(tch::Tensor::f_empty(huge, (tch::Kind::Float, device)));
     }
 }

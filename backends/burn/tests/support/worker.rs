@@ -11,8 +11,12 @@ use exp_api::{Backend, Event, EventSink, Job, Report, Stop};
 
 use super::{BACKEND, EXECUTABLE, Kept, folder_with, job};
 
+/// That of the folder EXP_TEST_FOLDER, else the one that cargo has built.
 fn executable() -> Command {
-    Command::new(EXECUTABLE)
+    match std::env::var_os("EXP_TEST_FOLDER") {
+        Some(folder) => Command::new(Path::new(&folder).join(format!("exp-{}", BACKEND.name()))),
+        None => Command::new(EXECUTABLE),
+    }
 }
 
 fn call(words: &[&str]) -> Output {
@@ -197,21 +201,39 @@ fn it_says_what_it_does_not_understand() {
     assert!(events.is_empty() && matches!(outcome, FromWorker::Failed(reason) if reason.contains(Job::FILE)));
 }
 
-/// On the CPU with the same threads, whatever interrupts it.
-#[test]
-fn a_resumed_run_equals_one_that_was_not_stopped() {
-    let whole = job();
+/// Two jobs that differ in their budget alone: the state and pictures at the end of the longer one, done at once and in two
+/// halves.
+fn halves_equal_the_whole(whole: &Job, half: u64) {
+    let last = whole.spec.train.steps;
     let mut first = whole.clone();
-    first.spec.train.steps = 2;
-    let (straight, halved) = (folder_with(&whole), folder_with(&first));
+    first.spec.train.steps = half;
+    let (straight, halved) = (folder_with(whole), folder_with(&first));
     let run = |dir: &tempfile::TempDir, job: &Job| {
         BACKEND.run(dir.path(), job, &mut Kept::default(), &Stop::default()).unwrap()
     };
-    run(&straight, &whole);
-    assert_eq!(run(&halved, &first).step, 2);
-    assert_eq!(run(&halved, &whole).step, 5);
-    for name in ["checkpoints/5/state.safetensors", "samples/grid.png"] {
-        let bytes = |dir: &tempfile::TempDir| fs::read(dir.path().join(name)).unwrap();
+    run(&straight, whole);
+    assert_eq!(run(&halved, &first).step, half);
+    assert_eq!(run(&halved, whole).step, last);
+    for name in [format!("checkpoints/{last}/state.safetensors"), "samples/grid.png".to_owned()] {
+        let bytes = |dir: &tempfile::TempDir| fs::read(dir.path().join(&name)).unwrap();
         assert!(bytes(&straight) == bytes(&halved), "{name} differs");
     }
+}
+
+/// On the CPU with the same threads, whatever interrupts it.
+#[test]
+fn a_resumed_run_equals_one_that_was_not_stopped() {
+    halves_equal_the_whole(&job(), 2);
+}
+
+/// Of one replica, as a run on a GPU is by itself. An engine that records a step repeats it in both halves; in the second it
+/// first does anew what the whole run repeats.
+#[test]
+fn a_resumed_run_of_one_replica_equals_one_that_was_not_stopped() {
+    let mut job = job();
+    let backend = &mut job.spec.backend;
+    (backend.devices, backend.fast_paths) = (Some(vec![backend.device.clone()]), None);
+    job.spec.train.steps = 8;
+    job.spec = BACKEND.resolve(job.spec);
+    halves_equal_the_whole(&job, 4);
 }
