@@ -23,5 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let spec: RunSpec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
     let replicas = Replicas::open(&vec![spec.backend.device.clone(); count.parse()?], BurnEngine::open)?;
-    on_request::serve("burn", &spec, &replicas, || None)
+    // burn does not tell how much of a GPU's memory it takes.
+    let peak = || (spec.backend.device == "cpu").then(on_request::host_peak).flatten();
+    on_request::serve("burn", &spec, &replicas, peak)
 }

@@ -80,7 +80,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let [_, "serve", file] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         let spec = serde_json::from_str(&std::fs::read_to_string(file)?)?;
         let replicas = exp_tch::replicas(&spec)?;
-        return on_request::serve(&name(&spec), &spec, &replicas, || exp_tch::peak_bytes(0));
+        let peak = || match spec.backend.device.as_str() {
+            "cpu" => on_request::host_peak(),
+            _ => exp_tch::peak_bytes(0),
+        };
+        return on_request::serve(&name(&spec), &spec, &replicas, peak);
     }
     let mut sheet = Sheet::new(
         "tch",
@@ -116,12 +120,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let wanted: Vec<&String> = words[1..].iter().filter(|word| !word.starts_with("--")).collect();
     cases.retain(|case| wanted.is_empty() || wanted.iter().any(|word| case.name().contains(word.as_str())));
+    let mut failures = Vec::new();
     for case in cases {
-        case.measure(&mut sheet)?;
+        let failed = case.measure(&mut sheet).err();
+        failures.extend(failed.map(|error| format!("{}: {error}", case.name())));
     }
     println!("share of peak: of the rate of matrix products in the same format on the same device and threads");
     sheet.print();
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ").into()) }
 }
 
 /// What an engine is called in the table.
@@ -143,48 +149,87 @@ fn name(spec: &RunSpec) -> String {
     }
 }
 
+impl Contestant {
+    fn name(&self) -> String {
+        match self {
+            Contestant::Tch(spec) => name(spec),
+            Contestant::Burn(_) => "burn".to_owned(),
+            Contestant::PyTorch(_, mode) => format!("PyTorch, {mode}"),
+        }
+    }
+}
+
 impl Case {
     fn name(&self) -> String {
         let network = if self.spec == FULL { "score_guided" } else { "cifar10_small" };
         format!("{network}/{}/{}/{}", self.batch, self.device, self.precision.word())
     }
 
+    /// A row for each contestant.
+    ///
+    /// # Errors
+    /// Why some have a row without figures, or why none has a row.
     fn measure(&self, sheet: &mut Sheet) -> Result<(), Box<dyn Error>> {
         let mut spec: RunSpec = serde_json::from_str(self.spec)?;
         (spec.train.batch, spec.backend.precision) = (self.batch, self.precision);
         (spec.backend.device, spec.backend.threads) = (self.device.to_owned(), Some(self.threads as u64));
         let folder = tempfile::tempdir()?;
         let flop = trace::write(&spec, folder.path())?;
-        let (mut loss, mut seen) = (None, Vec::new());
+        let (mut loss, mut seen, mut failures) = (None, Vec::new(), Vec::new());
         // On the CPU in turns, since others use it too; on a GPU, whose memory does not hold them all, one after the other.
         let all = self.contestants(&spec);
         let groups: Vec<&[Contestant]> = if self.device == "cpu" { vec![&all[..]] } else { all.chunks(1).collect() };
         for group in groups {
-            let rivals: Result<Vec<Rival>, _> = group.iter().map(|one| self.start(one, folder.path())).collect();
-            let mut rivals = rivals?;
-            for rival in &mut rivals {
-                self.same(rival, *loss.get_or_insert(rival.loss))?;
-                rival.rate(WARM_UP)?;
-            }
-            let mut peaks = Vec::new();
-            for _ in 0..ROUNDS[usize::from(self.device != "cpu")] {
-                peaks.push(self.products()?);
-                for rival in &mut rivals {
-                    let rate = rival.rate(TURN)?;
-                    rival.rates.push(rate);
+            match self.in_turns(group, folder.path(), &mut loss) {
+                Ok(more) => seen.extend(more),
+                Err(error) => {
+                    let names: Vec<String> = group.iter().map(Contestant::name).collect();
+                    println!("{}: {error}", names.join(", "));
+                    failures.push((names.join(", "), error.to_string()));
                 }
-            }
-            for rival in rivals {
-                let (name, rates) = (rival.name.clone(), rival.rates.clone());
-                println!("{name}: {:.1} img/s", self.batch as f64 * median(&rates));
-                seen.push(Seen { name, rates, peaks: peaks.clone(), memory: rival.finish()? });
             }
         }
         self.tell(sheet, &spec, flop, &seen);
-        Ok(())
+        for (names, _) in &failures {
+            let failed = [self.device, &self.threads.to_string(), self.precision.word(), "failed", "-", "-", "-"];
+            let cells = [&spec.tags.join("+"), &self.batch.to_string(), names].map(String::as_str);
+            sheet.row(cells.into_iter().chain(failed).map(str::to_owned));
+        }
+        let words: Vec<String> = failures.into_iter().map(|(names, error)| format!("{names}: {error}")).collect();
+        if words.is_empty() { Ok(()) } else { Err(words.join("; ").into()) }
     }
 
-    /// A row for each.
+    /// What is seen of contestants side by side. `loss` is the first of the first of all.
+    fn in_turns(
+        &self,
+        group: &[Contestant],
+        folder: &Path,
+        loss: &mut Option<f64>,
+    ) -> Result<Vec<Seen>, Box<dyn Error>> {
+        let rivals: Result<Vec<Rival>, _> = group.iter().map(|one| self.start(one, folder)).collect();
+        let mut rivals = rivals?;
+        for rival in &mut rivals {
+            self.same(rival, *loss.get_or_insert(rival.loss))?;
+            rival.rate(WARM_UP)?;
+        }
+        let mut peaks = Vec::new();
+        for _ in 0..ROUNDS[usize::from(self.device != "cpu")] {
+            peaks.push(self.products()?);
+            for rival in &mut rivals {
+                let rate = rival.rate(TURN)?;
+                rival.rates.push(rate);
+            }
+        }
+        let mut seen = Vec::new();
+        for rival in rivals {
+            let (name, rates) = (rival.name.clone(), rival.rates.clone());
+            println!("{name}: {:.1} img/s", self.batch as f64 * median(&rates));
+            seen.push(Seen { name, rates, peaks: peaks.clone(), memory: rival.finish()? });
+        }
+        Ok(seen)
+    }
+
+    /// A row for each that has figures.
     fn tell(&self, sheet: &mut Sheet, spec: &RunSpec, flop: f64, seen: &[Seen]) {
         let over = |a: &[f64], b: &[f64]| median(&a.iter().zip(b).map(|(a, b)| a / b).collect::<Vec<_>>());
         // Eager: the first of them.
@@ -203,7 +248,7 @@ impl Case {
             let figures = [
                 format!("{speed:.1}"),
                 format!("{:.1} %", 100.0 * share),
-                format!("{:.0}", one.memory),
+                if one.memory.is_nan() { "-".to_owned() } else { format!("{:.0}", one.memory) },
                 ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.2}x")),
             ];
             sheet.row(cells.map(|cell| cell.to_owned()).into_iter().chain(figures));

@@ -8,7 +8,7 @@ use exp_consistency::engine::Engine;
 use exp_consistency::eval::{Features, Moments};
 use exp_consistency::train::Replicas;
 
-use crate::on_request::answer;
+use crate::on_request::{answer, host_peak};
 
 /// Images of one answer, and those that a network looks at in one pass, as in a run.
 const BLOCK: usize = 64;
@@ -34,7 +34,7 @@ pub fn serve<E: Engine>(name: &str, eval: &EvalSpec, replicas: &Replicas<E>) -> 
         drop(moments.extend(&look()));
         BLOCK as f64
     };
-    answer(name, first.iter().sum::<f64>() / first.len() as f64, work, || None)
+    answer(name, first.iter().sum::<f64>() / first.len() as f64, work, host_peak)
 }
 
 /// Numbers that Python's side makes too: the high byte of a product.

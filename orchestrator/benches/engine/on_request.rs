@@ -2,7 +2,7 @@
 //!
 //! The process prints a name and a number by which its work is known to be that of others, such as the first loss; then for
 //! each line on its standard input, a time in seconds, the work done a second over that time; at the end of its input, its
-//! peak memory in MiB, on the GPU where it works on one.
+//! peak memory in MiB where it works, NaN where that is not known.
 
 use std::error::Error;
 use std::io::BufRead;
@@ -34,8 +34,8 @@ pub fn serve<E: Engine>(
     answer(name, first, work, peak)
 }
 
-/// Answers on the standard streams until the input ends; `work` does some, and says how much. `peak` is the most bytes of a
-/// GPU's memory, where it works on one.
+/// Answers on the standard streams until the input ends; `work` does some, and says how much. `peak` is the most bytes of
+/// memory that it took, on the GPU where it works on one, if that is known.
 pub fn answer(
     name: &str,
     known_by: f64,
@@ -50,11 +50,15 @@ pub fn answer(
         }
         println!("{}", done / start.elapsed().as_secs_f64());
     }
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let own = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next());
-    let own = own.map_or(Ok(f64::NAN), str::parse::<f64>)? / 1024.0;
-    println!("{}", peak().map_or(own, |bytes| bytes as f64 / f64::from(1 << 20)));
+    println!("{}", peak().map_or(f64::NAN, |bytes| bytes as f64 / f64::from(1 << 20)));
     Ok(())
+}
+
+/// The most bytes of the host's memory that this process took.
+pub fn host_peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
 }
 
 /// The network of a spec.

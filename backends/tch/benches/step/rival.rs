@@ -30,23 +30,30 @@ impl Rival {
         Rival::start(command)
     }
 
-    /// Burn, built with the whole workspace so that nothing is built twice; one replica a thread, as the backend opens.
+    /// Burn, built with the whole workspace so that nothing is built twice, and with CUDA for a GPU; one replica a thread, as
+    /// the backend opens.
     /// `example` is what it does.
     pub fn burn(example: &str, spec: &RunSpec, folder: &Path, threads: &str) -> Result<Rival, Box<dyn Error>> {
         let built = std::env::var_os("EXP_BURN_STEPS").filter(|_| example == "steps");
         let mut command = Command::new(built.as_deref().unwrap_or(OsStr::new(env!("CARGO"))));
         if built.is_none() {
             let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-            command.current_dir(root).args(["run", "--release", "--quiet", "--example", example, "--"]);
+            command.current_dir(root).args(["run", "--release", "--quiet", "--example", example]);
+            if spec.backend.device != "cpu" {
+                command.args(["--features", "exp-burn/cuda"]);
+            }
+            command.arg("--");
         }
         command.arg(written(spec, folder)?).arg(threads);
         Rival::start(command)
     }
 
-    /// A Python with PyTorch, and a script of `benches/` with its folder and words.
+    /// A Python with PyTorch, and a script of `benches/`, or of the folder EXP_TEST_FOLDER, with its folder and words.
     pub fn pytorch(python: &OsStr, script: &str, folder: &Path, words: &[&str]) -> Result<Rival, Box<dyn Error>> {
         let mut command = Command::new(python);
-        command.arg(format!("{}/benches/{script}", env!("CARGO_MANIFEST_DIR"))).arg(folder).args(words);
+        let scripts = std::env::var_os("EXP_TEST_FOLDER").map(PathBuf::from);
+        let scripts = scripts.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("benches"));
+        command.arg(scripts.join(script)).arg(folder).args(words);
         // It must not find the libtorch that this program is linked to.
         command.env_remove("LD_LIBRARY_PATH");
         Rival::start(command)
@@ -69,7 +76,7 @@ impl Rival {
         Ok(self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?)
     }
 
-    /// Its peak memory in MiB.
+    /// Its peak memory in MiB, NaN where it does not know.
     pub fn finish(mut self) -> Result<f64, Box<dyn Error>> {
         drop(self.input);
         let memory = self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?;
