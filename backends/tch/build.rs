@@ -79,7 +79,7 @@ fn toolkit(lib: &Path) -> PathBuf {
         Some(place) => place,
         None => panic!(
             "libtorch in {} has CUDA, but CUDA's headers are not there; run backends/tch/install --cuda, or name a toolkit of \
-             CUDA 13 by CUDA_HOME",
+             CUDA 13 by CUDA_HOME; beside a PyTorch of pip's, pip install nvidia-cuda-crt==13.0.88",
             lib.display()
         ),
     }
