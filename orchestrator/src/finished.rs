@@ -13,7 +13,7 @@ use crate::status::{State, Status};
 use crate::work::Work;
 
 /// Keys of a spec that say nothing about what is done.
-const WORDS_ABOUT: [&str; 3] = ["tags", "notes", "track"];
+pub const WORDS_ABOUT: [&str; 3] = ["tags", "notes", "track"];
 
 /// The finished runs below some folders.
 #[derive(Default)]

@@ -79,6 +79,7 @@ fn run_directories_are_offered_newest_first() {
     fs::write(scratch.path("multirun/mine/sweep.json"), "{}").unwrap();
     assert_eq!(query(&scratch, "exp plot multi"), ["multirun/mine"]);
     assert_eq!(query(&scratch, "exp ls --so"), ["--sort"]);
+    assert_eq!(query(&scratch, "exp ls --o"), ["--over"]);
     assert_eq!(query(&scratch, "exp ls out"), [""; 0]);
     assert_eq!(query(&scratch, "exp --cfg "), ["all", "hydra", "job"]);
 }

@@ -16,6 +16,9 @@ metric, of which the newest value counts, or one of dir (also run), state, date 
 (also tags), note (also notes), step, seconds (also took: how long its last process worked), cause, overrides. A date is
 YYYY-MM-DD HH:MM:SS or its beginning. All conditions must hold.
 
+With --over runs whose configurations differ in that key alone are one row: how many they are, and of what they came to
+the mean ± the standard deviation (over n - 1); in brackets for how many, if some of them lack it.
+
 On a terminal lines are cut to its width; `exp ls | cat` prints them whole.
 
 Examples:
@@ -23,6 +26,7 @@ Examples:
   exp ls state=failed 'date>=2026-11-01'
   exp ls 'loss.lambda<0.2' tag=baseline --sort fd_pixel
   exp ls multirun/2026-11-22/23-50-01 --column loss.lambda --column train.lr
+  exp ls state=done --over seed --sort fd_pixel
   exp ls --json | jq '.[].dir'")]
     Ls(Ls),
     /// Show all that is known of a run.
@@ -123,10 +127,13 @@ pub struct Ls {
     /// Show this key, in place of the figures that are shown unasked.
     #[arg(long, short, value_name = "KEY")]
     pub column: Vec<String>,
-    /// How many runs to show.
+    /// Put runs together that differ in this setting alone.
+    #[arg(long, value_name = "KEY")]
+    pub over: Vec<String>,
+    /// How many rows to show.
     #[arg(long, short = 'n', value_name = "N", default_value_t = 30)]
     pub limit: usize,
-    /// Show all runs.
+    /// Show all rows.
     #[arg(long, conflicts_with = "limit")]
     pub all: bool,
     /// Print everything about the runs as JSON.

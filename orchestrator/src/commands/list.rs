@@ -1,21 +1,21 @@
 //! `exp ls`: the runs that there are, as a table or as JSON.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use exp_api::figure::explains;
 use exp_consistency::data::cache_directory;
 use serde_json::{Map, Value, json};
 
 use super::Failure;
+use super::alike::{self, Alike};
 use super::run::composed;
 use crate::cli::{Cli, Ls};
 use crate::compose::{Library, Mode, Problem, Problems, World};
 use crate::finished::roots;
-use crate::history::{Column, Filter, History, Run, known, outermost, seconds, select, started, text};
+use crate::history::{Column, Filter, History, Run, known, outermost, seconds, select, started, text, together};
 use crate::report::number;
 use crate::screen::{answer, warn};
 use crate::table::table;
@@ -38,19 +38,39 @@ pub(super) fn list(ls: &Ls, cli: &Cli, library: &Library, world: &World) -> Resu
     problems.or_ok(())?;
     let mut runs = select(&history, &filters)?;
     known(&history, ls.sort.iter().chain(&ls.column).map(String::as_str))?;
-    sort(&mut runs, &history, ls);
-    let shown = if ls.all || ls.json { runs.len() } else { runs.len().min(ls.limit) };
-    if ls.json {
-        let all: Vec<Value> = runs.iter().map(|run| everything(run, &history)).collect();
-        return Ok(answer(format_args!("{:#}\n", Value::Array(all)))?);
-    }
-    if runs.is_empty() {
+    // The newest first, also of those that are equal by another key.
+    runs.sort_by(|a, b| (&b.begun, b.dir.as_os_str()).cmp(&(&a.begun, a.dir.as_os_str())));
+    if runs.is_empty() && !ls.json {
         warn(if history.runs.is_empty() { "there are no runs" } else { "no run fulfils all conditions" });
         return Ok(());
     }
-    answer(rows(&runs[..shown], &history, &ls.column))?;
-    if shown < runs.len() {
-        warn(format_args!("{shown} of {} runs; all of them: --all", runs.len()));
+    if ls.over.is_empty() {
+        let sorted = sorted(runs, &history, ls, |column, run| column.value(run));
+        let whole = |run: &&Run| everything(run, &history);
+        return print(&sorted, ls, "runs", whole, |shown| rows(shown, &history, &ls.column));
+    }
+    let groups = together(&history, &runs, &ls.over)?;
+    let sorted = sorted(groups, &history, ls, alike::value);
+    let whole = |runs: &Alike| alike::everything(runs, &history, &ls.over);
+    print(&sorted, ls, "rows", whole, |shown| alike::rows(shown, &history, &ls.column))
+}
+
+/// Prints what is listed, which is so `called`: as many as are asked for in a table, or all as JSON.
+fn print<T>(
+    listed: &[T],
+    ls: &Ls,
+    called: &str,
+    json: impl Fn(&T) -> Value,
+    table: impl Fn(&[T]) -> String,
+) -> Result<(), Failure> {
+    if ls.json {
+        let all: Vec<Value> = listed.iter().map(json).collect();
+        return Ok(answer(format_args!("{:#}\n", Value::Array(all)))?);
+    }
+    let shown = if ls.all { listed.len() } else { listed.len().min(ls.limit) };
+    answer(table(&listed[..shown]))?;
+    if shown < listed.len() {
+        warn(format_args!("{shown} of {} {called}; all of them: --all", listed.len()));
     }
     Ok(())
 }
@@ -87,28 +107,25 @@ pub(super) fn usual(cli: &Cli, library: &Library, world: &World) -> Result<Vec<P
     Ok(folders.unwrap_or_else(|| ["outputs", "multirun"].map(PathBuf::from).to_vec()))
 }
 
-/// The newest first, or by a key, those without it, or with what is no number, last.
-fn sort(runs: &mut [&Run], history: &History, ls: &Ls) {
+/// As they come, or by the `value` of a key, those without it, or with what is no number, last.
+fn sorted<T>(mut listed: Vec<T>, history: &History, ls: &Ls, value: impl Fn(&Column, &T) -> Option<Value>) -> Vec<T> {
     let Some(key) = &ls.sort else {
-        runs.sort_by(|a, b| (&b.begun, b.dir.as_os_str()).cmp(&(&a.begun, a.dir.as_os_str())));
         if ls.reverse {
-            runs.reverse();
+            listed.reverse();
         }
-        return;
+        return listed;
     };
     let column = Column::new(history, key);
-    let value = |run: &Run| column.value(run).filter(|value| value != "NaN");
-    let values: HashMap<&Path, Option<Value>> = runs.iter().map(|run| (run.dir.as_path(), value(run))).collect();
-    runs.sort_by(|a, b| {
-        let (a, b) = (values[a.dir.as_path()].as_ref(), values[b.dir.as_path()].as_ref());
-        match (a, b) {
-            (Some(a), Some(b)) => {
-                let order = order(a, b);
-                if ls.reverse { order.reverse() } else { order }
-            }
-            _ => b.is_some().cmp(&a.is_some()),
+    let valued = |one: T| (value(&column, &one).filter(|value| value != "NaN"), one);
+    let mut valued: Vec<(Option<Value>, T)> = listed.into_iter().map(valued).collect();
+    valued.sort_by(|(a, _), (b, _)| match (a, b) {
+        (Some(a), Some(b)) => {
+            let order = order(a, b);
+            if ls.reverse { order.reverse() } else { order }
         }
+        _ => b.is_some().cmp(&a.is_some()),
     });
+    valued.into_iter().map(|(_, one)| one).collect()
 }
 
 fn order(a: &Value, b: &Value) -> Ordering {
@@ -181,13 +198,13 @@ pub(super) fn took(seconds: f64) -> String {
     }
 }
 
+/// The configuration of a run by its top-level keys.
+pub(super) fn config(run: &Run, history: &History) -> Map<String, Value> {
+    let parts = run.config.iter().filter_map(|&number| history.parts.get(number as usize));
+    parts.filter_map(|part| Some((part.key.clone(), serde_json::from_str(&part.json).ok()?))).collect()
+}
+
 fn everything(run: &Run, history: &History) -> Value {
-    let config: Map<String, Value> = run
-        .config
-        .iter()
-        .filter_map(|&number| history.parts.get(number as usize))
-        .filter_map(|part| Some((part.key.clone(), serde_json::from_str(&part.json).ok()?)))
-        .collect();
     json!({
         "dir": run.dir.display().to_string(),
         "state": run.state(),
@@ -201,6 +218,6 @@ fn everything(run: &Run, history: &History) -> Value {
         "overrides": run.words,
         "figures": run.figures,
         "metrics": run.last,
-        "config": config,
+        "config": config(run, history),
     })
 }

@@ -3,10 +3,11 @@
 //! [`execute`] chooses. `run` composes and runs once. `multirun` makes a sweep: `jobs` freezes its jobs, `sweep` runs them;
 //! `search` chooses them one after another; `queue` hands them in to other machines and watches them. `again` takes up a
 //! directory that is already there, `why` explains a value, `info`, `help`, `manual`, `doctor`, `data` and `complete` tell
-//! what there is. `list`, `show`, `draw` and `browse` look at runs that are there, `keep` says which of them stay, `sync`
+//! what there is. `list` (with `alike`), `show`, `draw` and `browse` look at runs that are there, `keep` says which of them stay, `sync`
 //! gives them to other programs. `spec` is what they share: from a tree to a spec that its backend accepts.
 
 mod again;
+mod alike;
 mod browse;
 mod complete;
 mod data;

@@ -43,6 +43,11 @@ impl<'a> Column<'a> {
         Column { key, config: values.collect() }
     }
 
+    /// Whether it is a setting.
+    pub fn is_setting(&self) -> bool {
+        !self.config.is_empty()
+    }
+
     /// Its value in a run; of a figure that is not finite its name.
     pub fn value(&self, run: &Run) -> Option<Value> {
         let named = |value: f64| Number::from_f64(value).map_or_else(|| value.to_string().into(), Value::Number);
@@ -121,6 +126,8 @@ fn settings(history: &History) -> IndexMap<String, BTreeMap<String, usize>> {
         if let Ok(value) = serde_json::from_str(&part.json) {
             flat(&part.key, &value, &mut leaves);
         }
+        // What a word about the run itself stands for, such as its tags, is not looked for among its settings.
+        leaves.retain(|key, _| !OWN.contains(&known_as(key)));
         for (key, value) in leaves {
             *settings.entry(key).or_default().entry(value.to_string()).or_default() += runs;
         }
