@@ -192,6 +192,7 @@ mod tests {
             series: vec![series(points)],
         };
         assert_eq!(chart(&[(1.0, 0.0), (2.0, -1.0), (3.0, f64::NAN)]).svg(), None);
+        assert!(chart(&[(1.0, 10.0), (2.0, 0.0)]).svg().unwrap().contains("<circle"), "a line of one point is a dot");
         let svg = chart(&[(1.0, 10.0), (2.0, 0.0), (3.0, 1000.0)]).svg().unwrap();
         assert!(svg.contains("t &lt; u") && svg.contains("polyline"), "{svg}");
         let png = chart(&[(1.0, 10.0), (3.0, 1000.0)]).png().unwrap();

@@ -8,6 +8,8 @@ const LEFT = 58;
 const RIGHT = 10;
 const TOP = 10;
 const BOTTOM = 26;
+/** Letters that have room on the left. */
+const LETTERS = 8;
 /** Colours that are told apart also by those who see few, after Okabe and Ito (2008). */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8a8f98"];
 /** Dashes, for the lines of which the colours are taken. */
@@ -49,6 +51,14 @@ function ticks(low, high, count) {
   return Array.from({ length }, (_, at) => (first + at) * step);
 }
 
+/** What is written beside the levels: as powers of ten where there is no room for all digits, and they tell as much. */
+function written(levels) {
+  const texts = apart(levels);
+  if (texts.every((text) => text.length <= LETTERS)) return texts;
+  const powers = levels.map((level) => (level === 0 ? "0" : Number(level.toPrecision(4)).toExponential()));
+  return new Set(powers).size === texts.length ? powers : texts;
+}
+
 /** What is drawn of an axis with these values. Those that are all one stand in the middle: of twice their size, or of a decade. */
 function bounds(values, margin, log = false) {
   let [low, high] = [Infinity, -Infinity];
@@ -77,7 +87,7 @@ export function chart(series, { title, smooth = 0, log = false }) {
   const down = (y) => HEIGHT - BOTTOM - ((place(y) - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
   const level = (tick) => HEIGHT - BOTTOM - ((tick - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
   const [levels, steps] = [ticks(y0, y1, 5), ticks(x0, x1, 6)];
-  const labels = apart(levels.map((tick) => (log ? 10 ** tick : tick)));
+  const labels = written(levels.map((tick) => (log ? 10 ** tick : tick)));
   const grid = [
     ...levels.map((tick, at) => [
       svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: level(tick), y2: level(tick) }),
@@ -86,8 +96,13 @@ export function chart(series, { title, smooth = 0, log = false }) {
     ...steps.map((tick) => svg("text", { class: "tick middle", x: across(tick), y: HEIGHT - 8 }, short(tick))),
   ].flat();
   const lines = drawn.map((points, number) => {
-    const path = points.map(([x, y]) => `${across(x).toFixed(1)},${down(y).toFixed(1)}`).join(" ");
-    return svg("polyline", { points: path, class: "line", ...strokes(number) });
+    const places = points.map(([x, y]) => `${across(x).toFixed(1)},${down(y).toFixed(1)}`);
+    // A line without a length is not seen.
+    if (places.length > 0 && places.every((place) => place === places[0])) {
+      const [cx, cy] = places[0].split(",");
+      return svg("circle", { class: "dot", cx, cy, r: 3.5, fill: strokes(number).stroke });
+    }
+    return svg("polyline", { points: places.join(" "), class: "line", ...strokes(number) });
   });
   const rule = svg("line", { class: "rule", y1: TOP, y2: HEIGHT - BOTTOM, visibility: "hidden" });
   const box = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": title }, grid, lines, rule);
