@@ -12,6 +12,8 @@ import { Table } from "./table.js";
 
 /** How often the list is asked for again while it is shown, in milliseconds. */
 const AGAIN = 5000;
+/** What the history of the browser keeps with addresses that say all that is set. */
+const WHOLE = { whole: true };
 
 const view = document.getElementById("view");
 const filter = document.getElementById("filter");
@@ -19,7 +21,7 @@ const problem = document.getElementById("problem");
 const keys = document.getElementById("keys");
 const comparison = h("a", { href: "#/compare", hidden: true });
 const marks = new Set();
-const table = new Table({ open: (dir) => go({ view: "run", dir }), marks, changed: marked });
+const table = new Table({ open: (dir) => go({ view: "run", dir }), marks, changed: written });
 let list = null;
 /** The conditions that hold: the last that could be read. */
 let held = [];
@@ -33,19 +35,20 @@ function complain(error) {
   problem.textContent = error ? String(error.message ?? error) : "";
 }
 
-const whole = (place) => address(place, { where: filter.value, marks });
+const whole = (place) => address(place, { where: filter.value, marks, ...table.settings() });
 
 /** Shows another view. */
 function go(place) {
   if (whole(place) === location.hash) return;
-  history.pushState(null, "", whole(place));
+  history.pushState(WHOLE, "", whole(place));
   route();
 }
 
-function marked() {
+/** Writes what is set into the address, and offers to compare what is marked. */
+function written() {
   comparison.hidden = marks.size < 2;
   comparison.textContent = `compare ${marks.size}`;
-  history.replaceState(null, "", whole(place));
+  history.replaceState(WHOLE, "", whole(place));
 }
 
 /** Reads the list. Runs that are gone are marked no longer; gives these back. */
@@ -53,7 +56,7 @@ async function read() {
   list = await latest();
   const gone = [...marks].filter((dir) => !list.dirs.has(dir));
   for (const dir of gone) marks.delete(dir);
-  if (gone.length > 0) marked();
+  if (gone.length > 0) written();
   return gone;
 }
 
@@ -98,15 +101,16 @@ async function route() {
   leave = () => {};
   complain(null);
   try {
-    const { set, ...wanted } = parse(location.hash);
+    const { set, ...wanted } = parse(location.hash, history.state?.whole);
     place = wanted;
     document.body.dataset.view = place.view;
     if (set) {
       filter.value = set.where;
       marks.clear();
       for (const dir of set.marks) marks.add(dir);
+      table.set(set);
     }
-    marked();
+    written();
     const old = list !== null;
     const gone = old && place.view !== "compare" ? [] : await read();
     if (!current()) return;
@@ -130,7 +134,7 @@ filter.addEventListener("input", () => {
   if (!list) return;
   if (place.view === "sweep") sweep(view, list, listed());
   else table.fill(list, listed());
-  history.replaceState(null, "", whole(place));
+  written();
 });
 
 function acts() {

@@ -21,10 +21,16 @@ export class Columns {
     this.element = h("details", { class: "chooser" }, h("summary", {}, "columns ", this.count), this.choices);
   }
 
+  /** Shows these columns, or those that follow from the runs if `keys` is null. */
+  set(keys) {
+    this.chosen = keys !== null;
+    if (keys) this.show(keys);
+  }
+
   /** Learns which keys there are. */
   take(list) {
     if (!this.chosen) this.show([...FIRST, ...frequent(list), ...varied(list).slice(0, 4), "tag", "overrides"]);
-    this.keys = [...new Set([...FIRST, ...list.figures, ...list.keys, ...list.metrics, "tag", "note", "overrides", ...this.shown])];
+    this.keys = [...new Set([...FIRST, ...list.figures, ...list.keys, ...list.metrics, "tag", "note", "cause", "overrides", ...this.shown])];
     arrange(this.choices, this.keys.map((key) => this.label(key)));
   }
 
@@ -49,10 +55,20 @@ export class Columns {
   }
 }
 
-/** The keys in which runs differ because somebody set them. */
+/** The keys in which runs differ because somebody set them; those first in which the fewest runs have the same value. */
 function varied(list) {
   const words = new Set(list.runs.flatMap((run) => run.words.split(/[\s=]+/)).map((word) => word.replace(/^\+*/, "")));
-  return list.keys.filter((key) => words.has(key));
+  const alike = (key) => {
+    const counts = new Map();
+    const at = list.places.get(key);
+    for (const run of list.runs) {
+      const found = JSON.stringify(run.config[at]);
+      counts.set(found, (counts.get(found) ?? 0) + 1);
+    }
+    return Math.max(...counts.values());
+  };
+  const found = list.keys.filter((key) => words.has(key)).map((key) => ({ key, most: alike(key) }));
+  return found.sort((a, b) => a.most - b.most).map(({ key }) => key);
 }
 
 /** The two figures that most runs have; those that only explain others are left out. */

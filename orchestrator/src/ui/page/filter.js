@@ -75,14 +75,19 @@ function holds({ key, relation, wanted }, found) {
   return { "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b }[relation];
 }
 
-/** Runs in the order of a key, those without a value last. */
+/** Runs in the order of a key, those without a value last; of equal ones the newest first, whatever their order was before. */
 export function sorted(list, runs, key, falling) {
   const values = new Map(runs.map((run) => [run, key === "date" ? run.started : value(list, run, key)]));
   const sign = falling ? -1 : 1;
   return [...runs].sort((one, other) => {
     const [a, b] = [values.get(one), values.get(other)];
-    if (a == null || b == null) return (a == null) - (b == null);
-    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
-    return sign * String(a).localeCompare(String(b));
+    if (a == null || b == null) return (a == null) - (b == null) || newest(one, other);
+    const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
+    return sign * order || newest(one, other);
   });
+}
+
+function newest(one, other) {
+  const [a, b] = [one, other].map((run) => `${run.started ?? ""} ${run.dir}`);
+  return a < b ? 1 : -(a > b);
 }

@@ -9,8 +9,10 @@ export function listen({ dialog, acts, back }) {
     if (dialog.open) return;
     const typing = event.target.matches(FIELD);
     if (event.key === "Escape") {
-      if (typing) event.target.blur();
-      else back();
+      if (!typing) return back();
+      // A browser would empty a field for conditions.
+      event.preventDefault();
+      event.target.blur();
       return;
     }
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;

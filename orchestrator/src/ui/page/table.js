@@ -1,5 +1,6 @@
 // The table of runs. Only the rows in view are elements, so that ten thousand runs scroll as ten do.
 
+import { NEWEST } from "./address.js";
 import { NAMES, Columns } from "./columns.js";
 import { arrange, h } from "./dom.js";
 import { sorted } from "./filter.js";
@@ -8,10 +9,12 @@ import { Row } from "./row.js";
 const HEIGHT = 28;
 /** Rows beyond the view, so that a quick scroll finds them there. */
 const SPARE = 12;
+/** Rows on paper at most: a browser fails to print ten thousand. */
+const PRINTED = 500;
 
 /**
  * A table of runs, which stays the same while other views are shown: it keeps its order, columns, cursor and place.
- * `open(dir)` is called for the run that is chosen, `changed()` when one is marked.
+ * `open(dir)` is called for the run that is chosen, `changed()` when one is marked, or when order or columns are others.
  */
 export class Table {
   constructor({ open, marks, changed }) {
@@ -19,8 +22,11 @@ export class Table {
     /** The directory of the run at the cursor, and where each run stands. */
     this.cursor = null;
     this.at = new Map();
-    this.order = { key: "date", falling: true };
-    this.columns = new Columns(() => this.draw());
+    this.order = NEWEST;
+    this.columns = new Columns(() => {
+      this.draw();
+      this.changed();
+    });
     /** The elements in view, by directory, and the headings, by key. */
     this.rows = new Map();
     this.headings = new Map();
@@ -28,11 +34,24 @@ export class Table {
     this.body = h("tbody");
     this.head = h("tr", {}, h("th", { class: "mark" }));
     this.scroller = h("div", { class: "scroller", tabindex: 0, onscroll: () => this.scrolled() }, h("table", { class: "runs" }, h("thead", {}, this.head), this.body));
-    this.element = h("section", {}, this.columns.element, this.scroller);
+    this.rest = h("p", { hidden: true });
+    this.element = h("section", {}, this.columns.element, this.rest, this.scroller);
     new ResizeObserver(() => this.draw()).observe(this.scroller);
-    // Paper has no view: it gets all rows.
+    // Paper has no view: it gets the rows from the first on.
     window.addEventListener("beforeprint", () => this.print(true));
     window.addEventListener("afterprint", () => this.print(false));
+  }
+
+  /** What an address keeps of it: the order, and the columns if somebody has chosen them. */
+  settings() {
+    return { order: this.order, columns: this.columns.chosen ? this.columns.shown : null };
+  }
+
+  /** Takes from an address what `settings` gave to it; it is seen when runs are shown next. */
+  set({ order, columns }) {
+    this.order = order;
+    this.columns.set(columns);
+    this.list = null;
   }
 
   /** Shows these runs of a list. */
@@ -88,11 +107,18 @@ export class Table {
   sort(key) {
     const falling = this.order.key === key ? !this.order.falling : key === "date";
     this.order = { key, falling };
+    // What comes first now is what one looks for.
+    this.cursor = null;
+    this.scroller.scrollTop = 0;
     this.fill(this.list, this.runs);
+    this.changed();
   }
 
   print(whole) {
     this.whole = whole;
+    const all = this.runs.length;
+    this.rest.hidden = !whole || all <= PRINTED;
+    this.rest.textContent = `The first ${PRINTED} of ${all} runs. ${all - PRINTED} are left out; conditions choose fewer.`;
     this.draw();
   }
 
@@ -107,7 +133,7 @@ export class Table {
     if (!this.list || !this.element.isConnected) return;
     const { scrollTop, clientHeight } = this.scroller;
     const first = this.whole ? 0 : Math.max(0, Math.floor(scrollTop / HEIGHT) - SPARE);
-    const last = this.whole ? this.runs.length : Math.min(this.runs.length, Math.ceil((scrollTop + clientHeight) / HEIGHT) + SPARE);
+    const last = this.whole ? Math.min(this.runs.length, PRINTED) : Math.min(this.runs.length, Math.ceil((scrollTop + clientHeight) / HEIGHT) + SPARE);
     const held = this.body.contains(document.activeElement);
     const keys = this.columns.shown;
     const rows = new Map();
@@ -118,7 +144,7 @@ export class Table {
     }
     this.rows = rows;
     this.gaps[0].style.height = `${first * HEIGHT}px`;
-    this.gaps[1].style.height = `${(this.runs.length - last) * HEIGHT}px`;
+    this.gaps[1].style.height = this.whole ? 0 : `${(this.runs.length - last) * HEIGHT}px`;
     arrange(this.head, [this.head.firstElementChild, ...keys.map((key) => this.heading(key))]);
     arrange(this.body, [this.gaps[0], ...[...rows.values()].map(({ element }) => element), this.gaps[1]]);
     // The row that had the focus is out of view.
