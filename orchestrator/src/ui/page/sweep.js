@@ -7,6 +7,8 @@ const WIDTH = 900;
 const HEIGHT = 300;
 /** Settings that have an axis, beyond which none can be read. */
 const AXES = 9;
+/** How wide a letter is below an axis. */
+const LETTER = 6;
 
 /** Shows the runs by a figure. */
 export function sweep(view, list, runs) {
@@ -42,6 +44,7 @@ export function sweep(view, list, runs) {
       h("p", { class: "quiet" }, "The share of the spread of the figure's ranks that the setting alone explains (correlation ratio over at most five groups)."),
       bars(ranked),
       h("h2", {}, "The figure over two settings"),
+      h("p", { class: "quiet" }, "The mean of the runs that have both values."),
       h("p", { class: "controls" }, h("label", {}, "across ", pick("x", keys)), h("label", {}, "down ", pick("y", keys))),
       heat(list, known, choice),
     );
@@ -74,6 +77,8 @@ function parallel(list, runs, keys, figure) {
   const scales = names.map((key) => scale(runs.map((run) => value(list, run, key))));
   const across = (at) => 60 + (at * (WIDTH - 120)) / Math.max(1, names.length - 1);
   const down = (share) => HEIGHT - 40 - share * (HEIGHT - 80);
+  // As many as have room between two axes.
+  const letters = Math.min(22, Math.floor((across(1) - across(0)) / LETTER));
   const last = scales.length - 1;
   const lines = runs.map((run) => {
     const points = names.map((key, at) => {
@@ -85,7 +90,7 @@ function parallel(list, runs, keys, figure) {
   });
   const axes = names.map((key, at) => [
     svg("line", { class: "axis", x1: across(at), x2: across(at), y1: down(0), y2: down(1) }),
-    svg("text", { class: "tick middle", x: across(at), y: HEIGHT - 6 }, key.length > 22 ? `…${key.slice(-21)}` : key),
+    svg("text", { class: "tick middle", x: across(at), y: HEIGHT - 6 }, key.length > letters ? `…${key.slice(1 - letters)}` : key, svg("title", {}, key)),
     svg("text", { class: "tick middle", x: across(at), y: down(0) + 15 }, scales[at].ends[0]),
     svg("text", { class: "tick middle", x: across(at), y: down(1) - 8 }, scales[at].ends[1]),
   ]);
