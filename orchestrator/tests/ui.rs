@@ -55,6 +55,26 @@ fn sweep(scratch: &Scratch) {
     scratch.ok(&words);
 }
 
+/// What a script beside this file sees of the page, which must be without errors.
+fn use_page(script: &str, scratch: &Scratch, server: &Server, pictures: &Path) -> Value {
+    let modules = std::env::var("EXP_PLAYWRIGHT").expect("EXP_PLAYWRIGHT names a folder with node_modules");
+    std::fs::create_dir_all(pictures).unwrap();
+    // A module is looked for beside the script.
+    for name in [script, "browser.mjs"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui").join(name);
+        std::fs::copy(file, scratch.path(name)).unwrap();
+    }
+    let modules = Path::new(&modules).join("node_modules").canonicalize().unwrap();
+    std::os::unix::fs::symlink(modules, scratch.path("node_modules")).unwrap();
+    let mut node = Command::new("node");
+    node.arg(scratch.path(script)).arg(&server.1).arg(pictures).arg(scratch.path("outputs"));
+    let output = node.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["errors"], json!([]), "{seen:#}");
+    seen
+}
+
 #[test]
 fn only_runs_are_served_and_only_to_this_machine() {
     let scratch = Scratch::new();
@@ -98,22 +118,13 @@ fn a_person_finds_the_way() {
     let mut live = scratch.start(&["backend=command", &argv, "hydra.run.dir=outputs/live"]);
     live.until_rows(&scratch.path("outputs/live"), 1);
     let server = Server::start(&scratch, &["outputs"]);
-    let modules = std::env::var("EXP_PLAYWRIGHT").expect("EXP_PLAYWRIGHT names a folder with node_modules");
     let pictures = std::env::var_os("EXP_UI_PICTURES").map_or_else(|| scratch.path("seen"), PathBuf::from);
-    std::fs::create_dir_all(&pictures).unwrap();
-    // A module is looked for beside the script.
-    let script = Path::new(&modules).join("look.mjs");
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui/look.mjs"), &script).unwrap();
-    let output = Command::new("node").arg(script).arg(&server.1).arg(&pictures).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(seen["errors"], json!([]), "{seen:#}");
+    let seen = use_page("look.mjs", &scratch, &server, &pictures);
     assert_eq!((seen["rows"].as_array().unwrap().len(), &seen["rows"][0]), (8, &"outputs/live".into()), "{seen:#}");
     assert_eq!(seen["filtered"], "4 of 8 runs");
     assert!(seen["complaint"].as_str().unwrap().contains("params.x"), "{seen:#}");
-    // Of equal figures either may come first.
-    let mut lowest = [0, 1].map(|at: usize| seen["sorted"][at].as_str().unwrap());
-    lowest.sort_unstable();
+    // Of equal figures the newest comes first, which is said here to have the first name.
+    let lowest = [0, 1].map(|at: usize| seen["sorted"][at].as_str().unwrap());
     assert_eq!(lowest, ["outputs/sweep/0", "outputs/sweep/1"], "{seen:#}");
     assert_eq!((&seen["compared"][0], &seen["lines"]), (&"params.how".into(), &2.into()), "{seen:#}");
     assert_eq!((&seen["threads"], &seen["most"]), (&6.into(), &"params.x".into()), "{seen:#}");
@@ -128,4 +139,56 @@ fn a_person_finds_the_way() {
     let still = ["list-dark.png", "list-phone.png", "sweep.png"];
     let changed = still.map(|name| pictures::compare(&pictures.join(name), name));
     assert_eq!(changed, still.map(|_| Ok(())));
+}
+
+#[test]
+#[ignore = "needs Node, playwright-core and Chromium"]
+fn a_list_stays_as_one_has_set_it() {
+    let scratch = Scratch::new();
+    sweep(&scratch);
+    let server = Server::start(&scratch, &["outputs"]);
+    let seen = use_page("list.mjs", &scratch, &server, &scratch.path("seen"));
+    assert_eq!(seen["cursor"], json!([0, 1, 2, 3, 2, 1]), "{seen:#}");
+    assert_eq!((&seen["help"], &seen["after"]), (&true.into(), &json!([false, 1, []])), "{seen:#}");
+    assert_eq!(seen["typed"], json!(["jx", 1, []]), "{seen:#}");
+    assert_eq!(seen["marked"], json!([1, "#/?mark=outputs/sweep/4"]), "{seen:#}");
+    assert_eq!(seen["opened"], "#/run/outputs/sweep/4?mark=outputs/sweep/4");
+    assert_eq!(seen["back"], json!([1, 1]), "{seen:#}");
+    assert_eq!(seen["rising"], json!(["#/?rising=fd", 0]), "the cursor is at what comes first");
+    let columns = ["run", "state", "started", "step", "fd ↓", "params.x", "params.how", "loss", "tags"];
+    let keys = ["dir", "state", "date", "step", "fd", "params.x", "params.how", "loss", "tag"];
+    let link = format!("#/?falling=fd&column={}", keys.join("&column="));
+    assert_eq!((&seen["headings"], &seen["reloaded"]), (&json!([columns, link]), &json!([columns, link])));
+    assert_eq!(seen["same"], true, "{seen:#}");
+    assert_eq!(seen["none"], json!([[], "#/?falling=fd&column=", []]));
+    assert_eq!(seen["before"], json!(["", "6 runs"]), "{seen:#}");
+    assert_eq!(seen["forward"], json!(["params.how=a", "3 runs"]), "{seen:#}");
+    assert_eq!(seen["home"], json!(["params.how=a", "3 of 6 runs"]), "{seen:#}");
+    // Of equal figures the newest comes first.
+    let rows = ["sweep/1", "sweep/0", "copy", "sweep/3", "sweep/2", "sweep/4"].map(|dir| format!("outputs/{dir}"));
+    let address = "#/?rising=fd&mark=outputs/sweep/4";
+    assert_eq!(seen["changed"], json!([rows, ["outputs/sweep/4"], "outputs/sweep/3", address]), "{seen:#}");
+    assert_eq!(seen["typing"], json!(["params.how=b para", "filter", true]), "{seen:#}");
+}
+
+#[test]
+#[ignore = "needs Node, playwright-core and Chromium"]
+fn what_is_seldom_seen_is_seen() {
+    let scratch = Scratch::new();
+    scratch.ok(&tiny(&["hydra.run.dir=outputs/pictures", "train.preview_every=2", "train.keep=9"]));
+    let line = "echo '{\\\"step\\\":5,\\\"loss\\\":3e8,\\\"acc\\\":0.5}'";
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    scratch.ok(&["backend=command", &argv, "tags=[base]", "hydra.run.dir=outputs/point"]);
+    let server = Server::start(&scratch, &["outputs"]);
+    let seen = use_page("paper.mjs", &scratch, &server, &scratch.path("seen"));
+    assert_eq!(seen["tags"], 1, "those of a run, and not those in its configuration: {seen:#}");
+    assert_eq!(seen["facts"]["checkpoints"], "2, 4, 6", "{seen:#}");
+    assert_eq!((&seen["captions"], &seen["loaded"]), (&json!(["samples/grid.png", "step 6"]), &json!([true, true])));
+    assert_eq!(seen["dots"], json!([true, true]), "a curve of one point: {seen:#}");
+    assert_eq!(seen["levels"][0], json!(["2e+8", true]), "{seen:#}");
+    let shown = seen["shown"].as_u64().unwrap();
+    assert!(shown > 10 && shown < 100, "{seen:#}");
+    let rest = "The first 500 of 2000 runs. 1500 are left out; conditions choose fewer.";
+    assert_eq!((&seen["pdf"], &seen["paper"]), (&"%PDF".into(), &json!([500, rest])), "{seen:#}");
+    assert_eq!(seen["again"], json!([shown, false]), "{seen:#}");
 }

@@ -1,11 +1,6 @@
-// Uses the page of `exp ui` as a person would, in a real Chromium, and says as JSON what it saw:
-// look.mjs URL FOLDER. Pictures go to FOLDER. Needs playwright-core and an installed Chromium (EXP_CHROMIUM).
+// Uses the page of `exp ui` as a person would who sees it for the first time.
 
-import { chromium } from "playwright-core";
-
-const [url, folder] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath: process.env.EXP_CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
-const seen = { errors: [] };
+import { count, dates, end, folder, open, rows, seen, url } from "./browser.mjs";
 
 // The list without what differs from one test to the next: times, and figures whose last digits are the machine's.
 async function still(route) {
@@ -20,22 +15,7 @@ async function still(route) {
   await route.fulfill({ response, json: list });
 }
 
-async function open(options) {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, timezoneId: "UTC", ...options });
-  await page.route(/\/api\/runs\b/, still);
-  page.on("pageerror", (error) => seen.errors.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && seen.errors.push(message.text()));
-  page.on("request", (request) => request.url().startsWith(url) || request.url().startsWith("data:") || seen.errors.push(request.url()));
-  await page.goto(url);
-  await page.waitForSelector(".runs tbody tr[data-state]");
-  return page;
-}
-
-const rows = (page) => page.$$eval(".runs tbody tr[data-state] .of-dir", (cells) => cells.map((cell) => cell.textContent));
-const dates = (page) => page.$$eval(".runs tbody tr[data-state] .of-date", (cells) => cells.map((cell) => cell.textContent));
-const count = (page) => page.textContent(".chooser .quiet");
-
-const page = await open({ colorScheme: "light" });
+const page = await open({ colorScheme: "light", answer: still });
 seen.rows = await rows(page);
 await page.screenshot({ path: `${folder}/list-light.png` });
 // Conditions, by the keyboard.
@@ -75,11 +55,11 @@ seen.log = await page.textContent(".log");
 seen.points = await page.$eval(".chart polyline", (line) => line.getAttribute("points").split(" ").length);
 await page.screenshot({ path: `${folder}/run-light.png`, fullPage: true });
 
-const dark = await open({ colorScheme: "dark" });
+const dark = await open({ colorScheme: "dark", answer: still });
 await dark.screenshot({ path: `${folder}/list-dark.png` });
 seen.dates = await dates(dark);
 seen.ground = await dark.$eval("body", (body) => getComputedStyle(body).backgroundColor);
-const phone = await open({ viewport: { width: 390, height: 780 } });
+const phone = await open({ viewport: { width: 390, height: 780 }, answer: still });
 await phone.screenshot({ path: `${folder}/list-phone.png` });
 await phone.goto(`${url}#/run/${encodeURIComponent("outputs/pictures")}`);
 await phone.waitForSelector(".previews img");
@@ -91,5 +71,4 @@ seen.slider = [before, await phone.textContent(".previews figcaption")];
 seen.loaded = await phone.$eval(".previews img", (image) => image.decode().then(() => image.naturalWidth));
 await phone.screenshot({ path: `${folder}/run-phone.png` });
 
-await browser.close();
-console.log(JSON.stringify(seen));
+await end();
