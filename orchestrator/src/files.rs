@@ -1,7 +1,7 @@
 //! Reading small files, and writing them so that a reader sees the old one or the new one, never half.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,16 +12,29 @@ use rustix::fs::OFlags;
 /// What most small files fit in.
 const SMALL: usize = 8 << 10;
 
-/// Opens a file to read it. A pipe of its name, for whose writer one might wait for ever, and whatever else is none, is refused.
+/// Opens a file to read it. A pipe of its name is not waited for: it is empty, or cannot be read.
 ///
 /// # Errors
-/// It cannot be opened, or is no file.
+/// It cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+    OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
+}
+
+/// Opens a file of lines to add some. One that was cut off, as by a full disk, is ended first, so that the next one can be read.
+///
+/// # Errors
+/// It cannot be opened, read or written.
+pub fn lines(path: &Path) -> io::Result<File> {
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
     }
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 /// A small file, with as few questions to the system as it takes: of ten thousand runs, they are what takes time.
@@ -29,7 +42,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// It cannot be read.
 pub fn small(path: &Path) -> io::Result<Vec<u8>> {
-    // To read it with its length in mind would be one question more.
+    // Asking how large it is would be one question more.
     let mut bytes = Vec::with_capacity(SMALL);
     open(path)?.take(u64::MAX).read_to_end(&mut bytes)?;
     Ok(bytes)

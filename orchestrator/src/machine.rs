@@ -1,12 +1,14 @@
 //! What a process that works on a run is and finds around it: one line of `environment.jsonl` each time that one starts.
 
-use std::fs::{OpenOptions, read_dir, read_to_string};
+use std::fs::{read_dir, read_to_string};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 
 use exp_api::DeviceInfo;
 use serde_json::{Value, json};
+
+use crate::files::lines;
 
 /// The file in a run directory.
 pub const ENVIRONMENT: &str = "environment.jsonl";
@@ -26,8 +28,7 @@ pub fn record(dir: &Path, started: &str, devices: &[DeviceInfo]) -> io::Result<(
         line.extend(here.clone());
         line.insert("devices".to_owned(), devices.into());
     }
-    let mut file = OpenOptions::new().create(true).append(true).open(dir.join(ENVIRONMENT))?;
-    file.write_all(format!("{line}\n").as_bytes())
+    lines(&dir.join(ENVIRONMENT))?.write_all(format!("{line}\n").as_bytes())
 }
 
 fn here() -> Value {

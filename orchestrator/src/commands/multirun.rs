@@ -62,17 +62,18 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         run.begin_sweep(&master, &around(run.path())?)?;
         Ok(run.path().to_owned())
     };
+    let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     if let Some(search) = sweeper.search {
         let space = Space::of(&master.sweep_words(), library)?;
         search::probe(&maker, &search, &space, place.path())?;
         library.read_all();
         let manifest =
             Manifest { launcher, search: Some(search.clone()), recipe: recipe(cli, library, world), jobs: vec![] };
-        let sweep = SweepDir::create(&make()?, &manifest)?;
+        let dir = make()?;
+        let sweep = SweepDir::create(&dir, &manifest).inspect_err(|_| clear(&dir, &there))?;
         return search::run(sweep, &[], &maker, &space, &search);
     }
     let grid = expand(&master.sweep_words(), library, 0)?;
-    let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     let dir = make()?;
     let jobs = frozen(&maker, &grid, &dir).map_err(|failure| {
         clear(&dir, &there);
@@ -94,7 +95,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         screen::tell(format_args!("{count} of {all} jobs were done before, such as {}", first.dir.display()));
     }
     let manifest = Manifest { launcher, search: None, recipe: recipe(cli, library, world), jobs };
-    let sweep = SweepDir::create(&dir, &manifest)?;
+    let sweep = SweepDir::create(&dir, &manifest).inspect_err(|_| clear(&dir, &there))?;
     let all = sweep.left(false);
     sweep::begin(sweep, &all)
 }

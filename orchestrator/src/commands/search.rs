@@ -173,7 +173,13 @@ impl<'a> Trials<'a> {
         let (point, job) = choose(self.maker, &mut *self.sampler, self.space, number)?;
         let mut entry = self.maker.place(self.sweep.path(), vec![job])?.freeze()?.remove(0);
         entry.point = point;
-        Ok(self.sweep.add(entry)?)
+        let dir = self.sweep.path().join(&entry.dir);
+        Ok(self.sweep.add(entry).inspect_err(|_| {
+            // A new run that no line of the journal names would lie there for ever.
+            if Status::read(&dir).is_some_and(|status| status.state == State::Created) {
+                let _ = std::fs::remove_dir_all(&dir);
+            }
+        })?)
     }
 
     /// Notes an outcome, and lets the sampler learn of it.

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use exp_api::Report;
@@ -19,7 +18,7 @@ use crate::process::Process;
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
 use crate::sweep::{Search, Space};
-use crate::sweep_dir::{Outcome, SweepDir};
+use crate::sweep_dir::{Outcome, SweepDir, SweepError};
 use crate::tally::Tally;
 use crate::worker::WorkerError;
 use crate::{callbacks, dispatch, log, report};
@@ -143,7 +142,7 @@ pub(super) fn around(dir: &Path, sweep: impl FnOnce() -> Result<(), Failure>) ->
 struct Listed<'a> {
     sweep: &'a mut SweepDir,
     left: VecDeque<usize>,
-    noted: io::Result<()>,
+    noted: Result<(), SweepError>,
 }
 
 impl Jobs for Listed<'_> {

@@ -5,22 +5,19 @@
 //! job is the truth; the journal spares a sweep of ten thousand jobs the reading of each.
 //! Nothing is launched here.
 
+mod journal;
 mod lines;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::files::{clear, write_durably};
 use crate::status::{Lock, LockError, State, Status};
 
+use journal::Journal;
 use lines::Line;
 pub use lines::{Entry, Manifest, Outcome, Recipe};
-
-/// How often the journal is flushed to the device at most: what is lost of outcomes is read from the jobs again.
-const FLUSH: Duration = Duration::from_secs(1);
 
 /// Why a directory cannot be taken up as a sweep.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +49,7 @@ pub struct SweepDir {
     outcomes: Vec<Outcome>,
     /// Why jobs failed while this process saw to them: one that could not begin has it in no file.
     causes: BTreeMap<usize, String>,
-    journal: File,
-    flushed: Instant,
+    journal: Journal,
     lock: Lock,
 }
 
@@ -74,9 +70,9 @@ impl SweepDir {
     /// The directory cannot be written.
     pub fn create(path: &Path, manifest: &Manifest) -> Result<SweepDir, SweepError> {
         let file = path.join(SweepDir::FILE);
-        let failed = |source| SweepError::Files { path: file.display().to_string(), source };
-        let text = serde_json::to_vec(manifest).map_err(|error| failed(error.into()))?;
-        write_durably(&file, &text).map_err(failed)?;
+        let written =
+            serde_json::to_vec(manifest).map_err(io::Error::from).and_then(|text| write_durably(&file, &text));
+        written.map_err(failed(&file))?;
         SweepDir::open(path)
     }
 
@@ -91,25 +87,13 @@ impl SweepDir {
         }
         let lock = Lock::take(path)?;
         clear(path);
-        let failed = |file: &Path| {
-            let path = file.display().to_string();
-            move |source| SweepError::Files { path, source }
-        };
         let bytes = std::fs::read(&manifest).map_err(failed(&manifest))?;
         let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| failed(&manifest)(error.into()))?;
-        let file = path.join(SweepDir::JOURNAL);
-        let mut journal = OpenOptions::new().create(true).append(true).open(&file).map_err(failed(&file))?;
-        let text = std::fs::read(&file).map_err(failed(&file))?;
-        if !text.is_empty() && !text.ends_with(b"\n") {
-            // A kill or a full disk cut the last line off.
-            journal.write_all(b"\n").map_err(failed(&file))?;
-        }
+        let (journal, lines) = Journal::open(&path.join(SweepDir::JOURNAL))?;
         let (entries, states) = (manifest.jobs.clone(), vec![None; manifest.jobs.len()]);
-        let (path, flushed) = (path.to_owned(), Instant::now());
-        let (outcomes, causes) = (Vec::new(), BTreeMap::new());
-        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, causes, journal, flushed, lock };
-        let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        lines.for_each(|line| sweep.learn(line));
+        let (path, outcomes, causes) = (path.to_owned(), Vec::new(), BTreeMap::new());
+        let mut sweep = SweepDir { path, manifest, entries, states, outcomes, causes, journal, lock };
+        lines.into_iter().for_each(|line| sweep.learn(line));
         for n in 0..sweep.states.len() {
             if sweep.states[n] != Some(State::Done) {
                 let status = Status::read(&sweep.dir(n)).map(|status| status.state);
@@ -208,9 +192,8 @@ impl SweepDir {
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn add(&mut self, entry: Entry) -> io::Result<usize> {
-        self.write(Line::Added(entry))?;
-        self.journal.sync_data()?;
+    pub fn add(&mut self, entry: Entry) -> Result<usize, SweepError> {
+        self.write(Line::Added(entry), true)?;
         Ok(self.entries.len() - 1)
     }
 
@@ -218,13 +201,9 @@ impl SweepDir {
     ///
     /// # Errors
     /// The journal cannot be written.
-    pub fn note(&mut self, outcome: Outcome) -> io::Result<()> {
-        self.write(Line::Ended(outcome))?;
-        if self.flushed.elapsed() >= FLUSH {
-            self.flushed = Instant::now();
-            self.journal.sync_data()?;
-        }
-        Ok(())
+    pub fn note(&mut self, outcome: Outcome) -> Result<(), SweepError> {
+        let durably = outcome.given_up;
+        self.write(Line::Ended(outcome), durably)
     }
 
     /// Keeps in mind why a job failed.
@@ -237,13 +216,16 @@ impl SweepDir {
         self.causes.get(&n).map(String::as_str)
     }
 
-    fn write(&mut self, line: Line) -> io::Result<()> {
-        let mut text = serde_json::to_vec(&line)?;
-        text.push(b'\n');
-        self.journal.write_all(&text)?;
+    fn write(&mut self, line: Line, durably: bool) -> Result<(), SweepError> {
+        self.journal.add(&line, durably)?;
         self.learn(line);
         Ok(())
     }
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> SweepError + use<> {
+    let path = path.display().to_string();
+    move |source| SweepError::Files { path, source }
 }
 
 #[cfg(test)]
