@@ -17,9 +17,10 @@ impl<'a> Resolver<'a> {
     pub(super) fn text(&self, text: &str, place: &[Key]) -> Result<Target<'a>, Failure> {
         let parsed = parser::text(text).map_err(|error| failure(format!("`{text}`: {}", error.message)))?;
         let target = self.deeper(|| self.parts(&parsed, place))?;
-        if let ([Part::Interpolation(Interpolation::Call { name, .. })], Target::Made(value)) = (&parsed.0[..], &target)
+        if let ([Part::Interpolation(Interpolation::Call { name, arguments })], Target::Made(value)) =
+            (&parsed.0[..], &target)
         {
-            resolvers::check_value(name, value)?;
+            resolvers::check_value(name, arguments, value)?;
         }
         Ok(target)
     }
@@ -38,15 +39,8 @@ impl<'a> Resolver<'a> {
             match part {
                 Part::Literal(text) => out.push_str(text),
                 Part::Interpolation(interpolation) => {
-                    match self.part(interpolation, place)? {
-                        // Values are resolved in the order of the tree: what stands before is resolved by now, and
-                        // what stands behind is printed with its interpolations.
-                        Target::Place(target, node) if self.is_before(&target, place) => {
-                            out.push_str(&python::str(&self.value(Target::Place(target, node))?));
-                        }
-                        Target::Place(_, node) => out.push_str(&python::str(&node.value)),
-                        Target::Made(value) => out.push_str(&python::str(&value)),
-                    }
+                    let target = self.part(interpolation, place)?;
+                    out.push_str(&self.shown(target, place)?);
                 }
             }
             if out.len() > MAX_TEXT {
@@ -54,6 +48,18 @@ impl<'a> Resolver<'a> {
             }
         }
         Ok(out)
+    }
+
+    /// A target as a text at `place` shows it. Values are resolved in the order of the tree: what stands before is resolved
+    /// by now, and what stands behind is printed with its interpolations.
+    pub(super) fn shown(&self, target: Target<'a>, place: &[Key]) -> Result<String, Failure> {
+        Ok(match target {
+            Target::Place(target, node) if self.is_before(&target, place) => {
+                python::str(&self.value(Target::Place(target, node))?)
+            }
+            Target::Place(_, node) => python::str(&node.value),
+            Target::Made(value) => python::str(&value),
+        })
     }
 
     /// The value of an interpolation within a text: that of `oc.dict.values` is printed as the references that it consists of.
@@ -102,7 +108,11 @@ impl<'a> Resolver<'a> {
                 }
                 let mut values = Vec::with_capacity(arguments.len());
                 for argument in arguments {
-                    values.push(self.argument(argument, place)?);
+                    values.push(match argument {
+                        // One interpolation alone: a resolver is given what it leads to.
+                        Argument::Unquoted(text) => self.parts(text, place)?,
+                        argument => Target::Made(self.argument(argument, place)?),
+                    });
                 }
                 resolvers::call(self, &parts.join("."), values, place)
             }
@@ -201,17 +211,19 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The child of a node; an error below a scalar, `None` where the key is unknown.
+/// The child of a node; an error below a scalar and for a word in a list, `None` where the key is unknown.
 fn child<'n>(node: &'n Node, key: &Key) -> Result<Option<(Key, &'n Node)>, Failure> {
     match (&node.value, key) {
         (Value::Map(map), key) => Ok(map.get(key).map(|child| (key.clone(), child))),
         (Value::List(items), key) => {
             let index = match key {
-                Key::Int(n) => usize::try_from(*n).ok(),
-                Key::Str(text) => text.parse().ok(),
+                Key::Int(n) => Some(*n),
+                Key::Str(text) => python::parse_int(text),
                 _ => None,
             };
-            Ok(index.and_then(|n| Some((Key::Int(n as i128), items.get(n)?))))
+            let index = index.ok_or_else(|| failure(format!("a list has no `{key}`")))?;
+            let item = usize::try_from(index).ok().and_then(|n| items.get(n));
+            Ok(item.map(|item| (Key::Int(index), item)))
         }
         (Value::Null, _) => Ok(None),
         (other, key) => Err(failure(format!("{} has no `{key}`", other.kind()))),

@@ -1,7 +1,8 @@
 //! `${...}`: references between values, and resolvers such as `${oc.env:HOME}`.
 //!
 //! `grammar` says what an interpolation is, `parser` reads one, `resolve` and `eval` find its value
-//! in a tree, `resolvers` holds the functions. Interpolations stay text in the tree until asked for.
+//! in a tree, `resolvers` holds the functions, `strftime` the words of `now`. Interpolations stay
+//! text in the tree until asked for.
 
 mod copy;
 mod eval;
@@ -9,6 +10,7 @@ mod grammar;
 mod parser;
 mod resolve;
 mod resolvers;
+mod strftime;
 
 pub use resolve::{Resolver, Scope};
 

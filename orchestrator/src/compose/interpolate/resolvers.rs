@@ -1,12 +1,12 @@
 //! The functions of interpolations: OmegaConf's `oc.*`, Hydra's `hydra` and `now`, and `secret`, which neither has.
 
-use super::grammar::Name;
-use super::parser;
+use super::grammar::{Argument, Name};
 use super::resolve::{Failure, Path, Resolver, Scope, Target};
-use crate::compose::node::{Key, Map, Node, Value};
+use super::{parser, strftime};
+use crate::compose::node::{Key, MISSING, Map, Node, Value};
 use crate::compose::origin::Trail;
 use crate::compose::problem::Problem;
-use crate::compose::{hydra_node, python, secret, yaml};
+use crate::compose::{hydra_node, secret, yaml};
 
 const NAMES: [&str; 10] = [
     "hydra",
@@ -25,7 +25,7 @@ const NAMES: [&str; 10] = [
 pub(super) fn call<'a>(
     resolver: &Resolver<'a>,
     name: &str,
-    mut arguments: Vec<Value>,
+    mut arguments: Vec<Target<'a>>,
     place: &[Key],
 ) -> Result<Target<'a>, Failure> {
     let (least, most) = match name {
@@ -46,9 +46,9 @@ pub(super) fn call<'a>(
         return Err(failure(format!("`{name}` does not take {count} arguments")));
     }
     let second = if arguments.len() > 1 { arguments.pop() } else { None };
-    let first = arguments.pop().unwrap_or(Value::Null);
+    let first = arguments.pop().map_or(Ok(Value::Null), |target| resolver.value(target))?;
     match name {
-        "oc.env" => env(resolver, &text(&first)?, second),
+        "oc.env" => env(resolver, &text(&first)?, second, place),
         "oc.create" => create(first),
         "oc.decode" => decode(resolver, &first, place),
         "oc.select" => select(resolver, &text(&first)?, second, place),
@@ -58,7 +58,7 @@ pub(super) fn call<'a>(
             if key.is_empty() {
                 return Err(failure("`oc.deprecated` needs a key"));
             }
-            second.as_ref().map_or(Ok(String::new()), text)?;
+            second.map_or(Ok(String::new()), |message| text(&resolver.value(message)?))?;
             found(resolver, &key, place)?.ok_or_else(|| failure(format!("there is no `{key}`")))
         }
         "oc.dict.keys" => {
@@ -74,8 +74,10 @@ pub(super) fn call<'a>(
                 // A value is a reference to its key as text, which leads nowhere if the key is none.
                 path.push(Key::from(key.to_string().as_str()));
                 let lost = || failure(format!("`{name}`: the key `{key}` is no text"));
-                let target = resolver.look_up(&path)?.ok_or_else(lost)?;
-                values.push(made(resolver.value(target)?));
+                values.push(made(match resolver.look_up(&path) {
+                    Err(Failure::Missing) => Value::str(MISSING),
+                    found => resolver.value(found?.ok_or_else(lost)?)?,
+                }));
             }
             Ok(Target::Made(Value::List(values)))
         }
@@ -136,7 +138,9 @@ pub(super) fn references<'a>(
     arguments: Vec<Value>,
     place: &[Key],
 ) -> Result<Target<'a>, Failure> {
-    let [key] = &arguments[..] else { return call(resolver, "oc.dict.values", arguments, place) };
+    let [key] = &arguments[..] else {
+        return call(resolver, "oc.dict.values", arguments.into_iter().map(Target::Made).collect(), place);
+    };
     let key = text(key)?;
     let (_, map) = map_at(resolver, "oc.dict.values", &key, place)?;
     // The references stand one level below the list, so that a relative one needs a dot more.
@@ -146,20 +150,29 @@ pub(super) fn references<'a>(
 }
 
 /// Whether what a resolver made may be the value of a key: some lists and maps may only be part of a text or an argument.
-pub(super) fn check_value(name: &[Name], value: &Value) -> Result<(), Failure> {
+pub(super) fn check_value(name: &[Name], arguments: &[Argument], value: &Value) -> Result<(), Failure> {
     let name = literal(name).unwrap_or_default();
-    match matches!(&*name, "oc.decode" | "oc.select") && value.is_container() {
+    let default = arguments.get(1);
+    let written = matches!(default, Some(Argument::List(_) | Argument::Map(_)));
+    match (name == "oc.decode" || name == "oc.select" && written) && value.is_container() {
         true => Err(failure(format!("`{name}` cannot give {}; `oc.create` can", value.kind()))),
         false => Ok(()),
     }
 }
 
 /// The environment holds text: a default becomes text too, but for null.
-fn env<'a>(resolver: &Resolver<'a>, name: &str, default: Option<Value>) -> Result<Target<'a>, Failure> {
+fn env<'a>(
+    resolver: &Resolver<'a>,
+    name: &str,
+    default: Option<Target<'a>>,
+    place: &[Key],
+) -> Result<Target<'a>, Failure> {
     match (resolver.world.env.get(name), default) {
         (Some(value), _) => Ok(Target::Made(Value::str(value))),
-        (None, Some(Value::Null)) => Ok(Target::Made(Value::Null)),
-        (None, Some(default)) => Ok(Target::Made(Value::Str(python::str(&default)))),
+        (None, Some(Target::Made(Value::Null) | Target::Place(_, Node { value: Value::Null, .. }))) => {
+            Ok(Target::Made(Value::Null))
+        }
+        (None, Some(default)) => resolver.shown(default, place).map(|text| Target::Made(Value::Str(text))),
         (None, None) => {
             let names = resolver.world.env.keys().map(String::as_str).collect::<Vec<_>>();
             let problem = Problem::new(format!("environment variable `{name}` is not set"));
@@ -206,7 +219,7 @@ fn decode<'a>(resolver: &Resolver<'a>, value: &Value, place: &[Key]) -> Result<T
 fn select<'a>(
     resolver: &Resolver<'a>,
     key: &str,
-    default: Option<Value>,
+    default: Option<Target<'a>>,
     place: &[Key],
 ) -> Result<Target<'a>, Failure> {
     match found(resolver, key, place) {
@@ -216,7 +229,7 @@ fn select<'a>(
         Err(_) if leads_below_a_scalar(resolver, &path(resolver, key, place)?) => {}
         Err(failure) => return Err(failure),
     }
-    Ok(Target::Made(default.unwrap_or(Value::Null)))
+    Ok(default.unwrap_or(Target::Made(Value::Null)))
 }
 
 fn leads_below_a_scalar(resolver: &Resolver, path: &[Key]) -> bool {
@@ -249,7 +262,11 @@ fn map_at<'a>(resolver: &Resolver<'a>, name: &str, key: &str, place: &[Key]) -> 
         found => found?,
     };
     match found {
-        Some(Target::Place(path, Node { value: Value::Map(map), .. })) => Ok((path, map.clone())),
+        Some(Target::Place(path, Node { value: Value::Map(map), .. })) => {
+            let seen = map.iter().filter(|(key, _)| !path.is_empty() || resolver.scope.sees(key));
+            let map = seen.map(|(key, node)| (key.clone(), node.clone())).collect();
+            Ok((path, map))
+        }
         Some(Target::Made(Value::Map(map))) => Ok((path(resolver, key, place)?, map)),
         Some(_) => Err(failure(format!("`{name}` takes a map, and `{key}` is none"))),
         None => Err(failure(format!("`{name}`: there is no `{key}`"))),
@@ -258,7 +275,7 @@ fn map_at<'a>(resolver: &Resolver<'a>, name: &str, key: &str, place: &[Key]) -> 
 
 /// The instant of the request, in the words of `strftime`.
 fn now<'a>(resolver: &Resolver<'a>, format: &str) -> Result<Target<'a>, Failure> {
-    jiff::fmt::strtime::format(format, &resolver.world.now)
+    strftime::local(format, &resolver.world.now)
         .map(|text| Target::Made(Value::Str(text)))
         .map_err(|error| failure(format!("`now:{format}`: {error}")))
 }

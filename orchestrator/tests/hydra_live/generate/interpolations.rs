@@ -19,6 +19,8 @@ l: [1, two, '${s}', [3, 4]]
 d: {a: 10, b: {c: deep, up: '${..a}', root: '${s}'}, '0': zero, 1: one}
 e: {x: '${d.a}', y: '${.x}', z: '${d}'}
 env: ORACLE_V
+made: '${oc.create:{a: 1, b: [x]}}'
+open: {a: '${i}', b: '???', c: null}
 ";
 
 /// How many of [`PATHS`] lead somewhere; the others are wrong.
@@ -134,7 +136,10 @@ fn resolver(random: &mut Random, depth: usize) -> String {
                 "NOPE,'q ${s}'",
                 "'ORACLE_V'",
                 "NOPE,1.0",
-                "NOPE,true"
+                "NOPE,true",
+                "NOPE,${d}",
+                "NOPE,${l}",
+                "NOPE,${z}"
             ])
         ),
         1 => format!("${{oc.env:NOPE,{}}}", argument(random)),
@@ -168,13 +173,21 @@ fn resolver(random: &mut Random, depth: usize) -> String {
                 "nope,[1]",
                 "nope,{a: 1}",
                 "s,",
-                "l.9,1"
+                "l.9,1",
+                "l.x,1",
+                "made",
+                "made.a",
+                "nope,${d}",
+                "nope,${made}",
+                "nope,${e.z}",
+                "nope,${oc.create:[1]}",
+                "nope,${oc.dict.keys:d}"
             ])
         ),
         5 => format!(
             "${{oc.dict.{}:{}}}",
             random.word(&["keys", "values"]),
-            random.word(&["d", "e", "d.b", "i", "nope", ".d", "l", "'d'", "z", "miss", "e.z"])
+            random.word(&["d", "e", "d.b", "i", "nope", ".d", "l", "'d'", "z", "miss", "e.z", "open", "''"])
         ),
         6 => random.word(&[
             "${oc.deprecated:i}",
@@ -190,6 +203,8 @@ fn resolver(random: &mut Random, depth: usize) -> String {
             "${now:%Y}",
             "${now:%Y-%m}",
             "${now:x}",
+            "${now:%x|%^a|%-d|%j|%e|%P}",
+            "${now:%z|%Z|%:z|%Q|%N|%é|%}",
             "${hydra.job.name}",
             "${hydra:job.config.override_dirname.kv_sep}",
             "${nope:1}",
