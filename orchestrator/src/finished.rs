@@ -62,7 +62,8 @@ impl Finished {
 /// A directory of the configuration has no value.
 pub fn roots(composed: &Composed) -> Result<Vec<PathBuf>, Problem> {
     let root = |key: &str| {
-        let node = composed.tree.at(key).ok_or_else(|| Problem::new("there is no such key").key(key))?;
+        let node = composed.tree.at(key).filter(|node| !node.value.is_missing());
+        let node = node.ok_or_else(|| Problem::new("has no value").key(key))?;
         let parts = parts(node.value.as_str().unwrap_or_default());
         let filled = parts.iter().map_while(|part| match part {
             part if !part.contains("${") => Some((*part).to_owned()),

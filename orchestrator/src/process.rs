@@ -76,7 +76,7 @@ impl Process {
         let mut problems = Problems::default();
         let mut read = |path: &str| {
             let found = problems.collect(composed.resolve(&format!("hydra.{path}"))).flatten();
-            found.unwrap_or_else(|| Node::builtin(Value::Null))
+            found.filter(|node| !node.value.is_missing()).unwrap_or_else(|| Node::builtin(Value::Null))
         };
         let [chdir, env_set, env_copy, verbose, callbacks, logging, dir] =
             ["job.chdir", "job.env_set", "job.env_copy", "verbose", "callbacks", "job_logging", "runtime.output_dir"]

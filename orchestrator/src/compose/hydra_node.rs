@@ -176,7 +176,6 @@ fn convert(node: &mut Node, kind: Kind) -> Result<(), &'static str> {
         (Kind::List, _) => return Err("a list"),
         (Kind::Str | Kind::OptionalStr, value) => text(value).ok_or("a string")?,
         (Kind::Int, Value::Int(n)) => Value::Int(*n),
-        (Kind::Int, Value::Float(x)) if x.is_finite() => Value::Int(x.trunc() as i128),
         (Kind::Int, Value::Str(text)) => Value::Int(python::parse_int(text).ok_or("an integer")?),
         (Kind::Int, _) => return Err("an integer"),
         (Kind::OptionalBool, Value::Bool(flag)) => Value::Bool(*flag),
@@ -265,6 +264,7 @@ mod tests {
         for (path, value) in [
             ("nope", Value::Int(1)),
             ("job.num", Value::str("abc")),
+            ("job.num", Value::Float(1.0)),
             ("run.dir", Value::Null),
             ("mode", Value::str("run")),
             ("run", Value::Int(1)),

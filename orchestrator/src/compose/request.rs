@@ -7,6 +7,7 @@ use super::composed::Composed;
 use super::defaults::Choices;
 use super::fragment::Library;
 use super::hydra_node;
+use super::interpolate::{Resolver, Scope};
 use super::node::{Key, Map, Node, Value};
 use super::overrides::{self, Kind, Override, Parsed, SweepValues};
 use super::problem::{Caret, Problem, Problems, Warning, nearest};
@@ -137,8 +138,7 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
     for item in items {
         let text = match &item.value {
             Value::Str(_) if item.value.is_interpolated() => {
-                let resolver =
-                    super::interpolate::Resolver::new(&primary, request.world, super::interpolate::Scope::All);
+                let resolver = Resolver::new(&primary, request.world, Scope::All);
                 resolver.evaluate(item.value.as_str().unwrap_or_default())?
             }
             value => value.clone(),
@@ -191,11 +191,14 @@ fn finish_hydra(
     if hydra.at("job.name").is_none_or(|name| name.value.is_missing()) {
         set(hydra, "job.name", Value::str(&request.world.job_name));
     }
-    set(hydra, "job.override_dirname", Value::Str(override_dirname(hydra, overrides)));
     set(hydra, "job.config_name", Value::str(request.config_name));
     if let Some(number) = request.job {
         set(hydra, "job.num", Value::Int(number as i128));
         set(hydra, "job.id", Value::str(number.to_string()));
+    }
+    let dirname = override_dirname(tree, request.world, overrides)?;
+    if let Some(hydra) = tree.child_mut("hydra") {
+        set(hydra, "job.override_dirname", Value::Str(dirname));
     }
     Ok(())
 }
@@ -231,12 +234,14 @@ fn config_sources(search: &SearchPath, world: &World) -> Value {
 }
 
 /// The task's overrides as part of a directory's name.
-fn override_dirname(hydra: &Node, overrides: &[Override]) -> String {
-    let config = |key: &str| hydra.at(&format!("job.config.override_dirname.{key}"));
-    let text = |key: &str| config(key).and_then(|node| node.value.as_str()).unwrap_or_default().to_owned();
-    let excluded = hydra_node::texts(hydra, "job.config.override_dirname.exclude_keys");
+fn override_dirname(tree: &Node, world: &World, overrides: &[Override]) -> Result<String, Problem> {
+    let key = "hydra.job.config.override_dirname";
+    let config = Resolver::new(tree, world, Scope::All).resolve(key)?;
+    let config = config.map_or_else(|| Ok(Node::builtin(Value::Null)), |node| hydra_node::retyped(node, key))?;
+    let text = |key: &str| config.at(key).and_then(|node| node.value.as_str()).unwrap_or_default();
+    let excluded = hydra_node::texts(&config, "exclude_keys");
     let mut words: Vec<&str> =
         overrides.iter().filter(|o| !o.is_hydra() && !excluded.contains(&o.key)).map(|o| &*o.text).collect();
     words.sort_unstable();
-    words.join(&text("item_sep")).replace('=', &text("kv_sep"))
+    Ok(words.join(text("item_sep")).replace('=', text("kv_sep")))
 }

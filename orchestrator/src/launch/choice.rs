@@ -43,7 +43,8 @@ impl Choice {
     /// A launcher that is not here, and all that is wrong with its options.
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
         let path = "hydra.launcher";
-        let node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
+        let node = composed.resolve(path)?.filter(|node| !node.value.is_missing());
+        let node = node.ok_or_else(|| Problem::new("there is no launcher").key(path))?;
         Choice::read(path, &node)
     }
 

@@ -75,7 +75,8 @@ impl Choice {
     /// A sweeper that is not here, and all that is wrong with its options.
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
         let path = "hydra.sweeper";
-        let mut node = composed.resolve(path)?.ok_or_else(|| Problem::new("there is no sweeper").key(path))?;
+        let node = composed.resolve(path)?.filter(|node| !node.value.is_missing());
+        let mut node = node.ok_or_else(|| Problem::new("there is no sweeper").key(path))?;
         let Some(target) = node.at("_target_") else {
             // `params` spans the space: it is read with the overrides.
             node.as_map_mut().map(|map| map.shift_remove("params"));

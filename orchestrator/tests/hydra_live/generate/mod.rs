@@ -3,6 +3,7 @@
 //! Each case has one subject and stays small, so that one disagreement does not hide another.
 
 mod interpolations;
+mod node;
 mod random;
 mod scalars;
 mod selections;
@@ -16,7 +17,7 @@ use random::Random;
 /// The case of a seed.
 pub fn case(seed: u64) -> Case {
     let random = &mut Random::new(seed);
-    let mut case = match random.below(11) {
+    let mut case = match random.below(12) {
         0 | 1 => trees::scalars(random),
         2 => trees::styles(random),
         3 => trees::merges(random),
@@ -24,6 +25,7 @@ pub fn case(seed: u64) -> Case {
         6 => words::paths(random),
         7 => words::sweeps(random),
         8 | 9 => selections::selections(random),
+        10 => node::settings(random),
         _ => interpolations::interpolations(random),
     };
     if random.chance(12) {
