@@ -81,7 +81,8 @@ fn printed(case: &Json, resolve: bool) -> Result<Json, String> {
 /// The overrides of each job of a sweep, all of them composed.
 fn jobs(case: &Json) -> Result<Vec<String>, String> {
     let master = composed(case, &words(&case["ov"]), Mode::Multirun)?;
-    let grid = sweep::expand(&master.sweep_words(), &library(case), 0).map_err(|p| p.to_string())?;
+    let words = master.sweep_words().map_err(|p| p.to_string())?;
+    let grid = sweep::expand(&words, &library(case), 0).map_err(|p| p.to_string())?;
     let mut jobs = Vec::new();
     for point in grid.points() {
         let mut words = master.hydra_overrides.clone();

@@ -50,7 +50,8 @@ fuzz_target!(|text: &str| {
                     let view = View { part: Part::All, resolve, origins: resolve, ..View::default() };
                     let _ = composed.print(&view).map_err(|problem| problem.to_string());
                 }
-                if let Ok(grid) = sweep::expand(&composed.sweep_words(), &library, 0) {
+                let words = composed.sweep_words().unwrap_or_default();
+                if let Ok(grid) = sweep::expand(&words, &library, 0) {
                     grid.points().take(10).for_each(drop);
                 }
             }

@@ -64,7 +64,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     };
     let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     if let Some(search) = sweeper.search {
-        let space = Space::of(&master.sweep_words(), library)?;
+        let space = Space::of(&master.sweep_words()?, library)?;
         search::probe(&maker, &search, &space, place.path())?;
         library.read_all();
         let manifest =
@@ -73,7 +73,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         let sweep = SweepDir::create(&dir, &manifest).inspect_err(|_| clear(&dir, &there))?;
         return search::run(sweep, &[], &maker, &space, &search);
     }
-    let grid = expand(&master.sweep_words(), library, 0)?;
+    let grid = expand(&master.sweep_words()?, library, 0)?;
     let dir = make()?;
     let jobs = frozen(&maker, &grid, &dir).map_err(|failure| {
         clear(&dir, &there);
@@ -168,7 +168,7 @@ fn dry_run(
     sweep: Option<&Path>,
 ) -> Result<(), Failure> {
     if let Some(search) = search {
-        let space = Space::of(&master.sweep_words(), library)?;
+        let space = Space::of(&master.sweep_words()?, library)?;
         let mut job = search::first(maker, search, &space)?;
         if let Some(sweep) = sweep {
             maker.check(sweep, &mut job)?;
@@ -177,7 +177,7 @@ fn dry_run(
         let text = format!("#0 : {}\n{rest} more, chosen by {}\n", job.task_overrides.join(" "), search.name.word());
         return Ok(answer(text)?);
     }
-    let grid = expand(&master.sweep_words(), library, 0)?;
+    let grid = expand(&master.sweep_words()?, library, 0)?;
     let number = tried(maker, &grid, sweep, |number, words| answer(format_args!("#{number} : {words}\n")))?;
     if number == 0 {
         screen::warn("warning: no job is left of this sweep");

@@ -195,11 +195,14 @@ impl Composed {
     }
 
     /// The words that span a sweep: `hydra.sweeper.params`, then the task's overrides.
-    pub fn sweep_words(&self) -> Vec<String> {
-        let params = self.tree.at("hydra.sweeper.params").and_then(Node::as_map);
-        let params = params.into_iter().flatten();
+    ///
+    /// # Errors
+    /// An interpolation of the parameters has no value.
+    pub fn sweep_words(&self) -> Result<Vec<String>, Problem> {
+        let params = self.resolve("hydra.sweeper.params")?;
+        let params = params.as_ref().and_then(Node::as_map).into_iter().flatten();
         let params = params.map(|(key, node)| format!("{key}={}", python::str(&node.value)));
-        params.chain(self.task_overrides.iter().cloned()).collect()
+        Ok(params.chain(self.task_overrides.iter().cloned()).collect())
     }
 
     fn resolver(&self, scope: Scope) -> Resolver<'_> {

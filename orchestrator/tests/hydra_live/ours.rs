@@ -34,8 +34,8 @@ fn printed(case: &Case, root: &Path, part: &str, package: &Option<String>, resol
 /// A line for each job of a sweep, all of them composed.
 fn jobs(case: &Case, root: &Path) -> Result<String, String> {
     let master = composed(case, root, &case.words, Mode::Multirun)?;
-    let grid =
-        sweep::expand(&master.sweep_words(), &library(case, root), 0).map_err(|problems| problems.to_string())?;
+    let words = master.sweep_words().map_err(|problem| problem.to_string())?;
+    let grid = sweep::expand(&words, &library(case, root), 0).map_err(|problems| problems.to_string())?;
     let mut text = String::new();
     for point in grid.points() {
         let words: Vec<String> = master.hydra_overrides.iter().chain(&point).cloned().collect();

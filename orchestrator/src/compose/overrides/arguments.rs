@@ -46,8 +46,12 @@ impl Arguments {
     }
 
     /// The argument of that name, else the next one in order.
-    pub(super) fn next(&mut self, name: &str) -> Option<Parsed> {
-        self.named(name).or_else(|| self.positional.pop_front())
+    pub(super) fn next(&mut self, name: &str) -> Result<Option<Parsed>, String> {
+        match self.named(name) {
+            Some(_) if !self.positional.is_empty() => Err(format!("`{name}` is given twice")),
+            Some(value) => Ok(Some(value)),
+            None => Ok(self.positional.pop_front()),
+        }
     }
 
     /// All positional arguments.

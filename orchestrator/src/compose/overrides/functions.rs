@@ -104,9 +104,9 @@ fn number(value: Option<Parsed>, name: &str) -> Result<Number, String> {
 }
 
 fn range(arguments: &mut Arguments) -> Result<Parsed, String> {
-    let first = number(arguments.next("start"), "start")?;
-    let second = arguments.next("stop");
-    let step = match arguments.next("step") {
+    let first = number(arguments.next("start")?, "start")?;
+    let second = arguments.next("stop")?;
+    let step = match arguments.next("step")? {
         None => Number::Int(1),
         step => number(step, "step")?,
     };
@@ -118,14 +118,14 @@ fn range(arguments: &mut Arguments) -> Result<Parsed, String> {
 }
 
 fn interval(arguments: &mut Arguments) -> Result<Parsed, String> {
-    let start = Number::Float(number(arguments.next("start"), "start")?.as_f64());
-    let end = Number::Float(number(arguments.next("end"), "end")?.as_f64());
+    let start = Number::Float(number(arguments.next("start")?, "start")?.as_f64());
+    let end = Number::Float(number(arguments.next("end")?, "end")?.as_f64());
     Ok(Parsed::Sweep(SweepValues::Interval { start, end }.into()))
 }
 
 fn glob(arguments: &mut Arguments) -> Result<Parsed, String> {
-    let include = patterns(arguments.next("include"), "include")?.ok_or("`include` is missing")?;
-    let exclude = patterns(arguments.next("exclude"), "exclude")?.unwrap_or_default();
+    let include = patterns(arguments.next("include")?, "include")?.ok_or("`include` is missing")?;
+    let exclude = patterns(arguments.next("exclude")?, "exclude")?.unwrap_or_default();
     Ok(Parsed::Sweep(SweepValues::Glob { include, exclude }.into()))
 }
 

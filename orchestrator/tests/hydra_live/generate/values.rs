@@ -207,7 +207,9 @@ pub fn sweep(random: &mut Random, depth: usize) -> String {
             "tag(choice(a,b),x)",
             "shuffle(choice(x))",
             "range(3,step=2)",
+            "range(3,start=1)",
             "glob(x*)",
+            "glob(*,include=x)",
         ]),
         6 if depth > 0 => {
             format!("sort({}{})", sweep(random, depth - 1), random.word(&["", ",reverse=true", ",reverse=false"]))

@@ -163,7 +163,18 @@ pub fn sweeps(random: &mut Random) -> Case {
         let params = format!(
             "hydra:\n  sweeper:\n    params:\n      {}: {}\n",
             random.word(&["lr", "+p", "db", "~n", "d.a"]),
-            random.word(&["1,2", "range(3)", "'choice(a,b)'", "1", "pg,mysql", "'[1,2],[3]'"])
+            random.word(&[
+                "1,2",
+                "range(3)",
+                "'choice(a,b)'",
+                "1",
+                "pg,mysql",
+                "'[1,2],[3]'",
+                "'${n},${lr}'",
+                "range(${n})",
+                "'x${name},\"${name}\"'",
+                "${nope}"
+            ])
         );
         case.files.insert("config.yaml".to_owned(), format!("{CONFIG}{params}"));
     }
