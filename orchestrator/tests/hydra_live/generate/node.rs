@@ -28,29 +28,30 @@ const PARTS: [&str; 16] = [
 pub fn settings(random: &mut Random) -> Case {
     let mut list = String::new();
     if random.chance(40) {
-        let group = random.word(&["job_logging", "hydra_logging", "output", "callbacks", "launcher", "sweeper"]);
-        let option = random.word(&["none", "default", "disabled", "mine", "basic", "nope"]);
-        list = format!("defaults:\n- override hydra/{group}: {option}\n- _self_\n");
+        let choice = random.word(&[
+            "job_logging: none",
+            "job_logging: mine",
+            "job_logging: nope",
+            "hydra_logging: disabled",
+            "output: mine",
+            "callbacks: mine",
+            "launcher: basic",
+            "sweeper: basic",
+        ]);
+        list = format!("defaults:\n- override hydra/{choice}\n- _self_\n");
     }
     let mut text = list + "name: n\nlr: 0.1\nskip: [lr]\nhydra:\n  output_subdir: .hydra\n";
     if random.chance(50) {
         text.push_str("  run:\n    dir: ");
-        text.push_str(&random.word(&[
-            "out/${name}",
-            "out/${hydra.job.override_dirname}",
-            "1",
-            "${nope}",
-            "a b",
-            "null",
-        ]));
+        text.push_str(&random.word(&["out/${name}", "out/${hydra.job.override_dirname}", "1", "${nope}", "a b"]));
         text.push('\n');
     }
     if random.chance(60) {
         text.push_str("  job:\n    config:\n      override_dirname:\n");
         for (key, values) in [
-            ("kv_sep", ["'-'", "${name}", "': '", "null", "2"]),
-            ("item_sep", ["'/'", "''", "'='", "${name}", "[1]"]),
-            ("exclude_keys", ["[lr]", "${skip}", "['${name}', lr]", "lr", "[+new, name]"]),
+            ("kv_sep", ["'-'", "${name}", "': '", "''", "2"]),
+            ("item_sep", ["'/'", "''", "'='", "${name}", "1"]),
+            ("exclude_keys", ["[lr]", "${skip}", "['${name}', lr]", "[]", "[+new, name]"]),
         ] {
             if random.chance(60) {
                 text.push_str(&format!("        {key}: {}\n", random.word(&values)));
@@ -65,7 +66,7 @@ pub fn settings(random: &mut Random) -> Case {
     ] {
         case.files.insert(name.to_owned(), text.to_owned());
     }
-    for _ in 0..random.below(4) {
+    for _ in 0..random.below(3) {
         let word = word(random);
         case.words.push(word);
     }
