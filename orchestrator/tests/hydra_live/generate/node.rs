@@ -5,10 +5,9 @@ use super::random::Random;
 use crate::case::Ask;
 
 /// What both programs print in the same words; the rest of the node names files and versions.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 15] = [
     "run",
     "sweep",
-    "mode",
     "verbose",
     "output_subdir",
     "searchpath",
