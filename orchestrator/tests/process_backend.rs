@@ -164,7 +164,7 @@ fn one_that_does_not_end_after_its_report_is_not_waited_for() {
         assert_eq!(json(echo.run().join("report.json")), serde_json::json!({"fd": 1.5, "kid": null}));
         assert!(is_gone(&echo) && clock.elapsed() < Duration::from_secs(60), "{after}");
     }
-    let worker = r#"worker() { echo "$started"; touch $1/closed; exec >&-; sleep 300; }"#;
+    let worker = r#"worker() { echo "$started"; exec >&-; touch $1/closed; sleep 300; }"#;
     let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
     echo.fails("it closed its output without a report, and did not end");
     // Who asks it to stop meanwhile need not wait.

@@ -65,7 +65,8 @@ impl ProcessBackend {
         match talked? {
             (Some(FromWorker::Done(report)), _) => Ok(report),
             (Some(FromWorker::Failed(reason)), _) => Err(self.failed(&reason)),
-            (_, true) if was_stopped(status, stop) => {
+            // Also if what it started, which dies later, held its output.
+            _ if was_stopped(status, stop) => {
                 let step = rows::read(&dir.join(METRICS)).last().map_or(0, |(step, _)| step);
                 Ok(Report { step, interrupted: true, figures: Vec::new(), grid: None })
             }
