@@ -190,10 +190,10 @@ impl Case {
             }
         }
         self.tell(sheet, &spec, flop, &seen);
+        let (network, batch, threads) = (spec.tags.join("+"), self.batch.to_string(), self.threads.to_string());
         for (names, _) in &failures {
-            let failed = [self.device, &self.threads.to_string(), self.precision.word(), "failed", "-", "-", "-"];
-            let cells = [&spec.tags.join("+"), &self.batch.to_string(), names].map(String::as_str);
-            sheet.row(cells.into_iter().chain(failed).map(str::to_owned));
+            let cells = [network.as_str(), &batch, names, self.device, &threads, self.precision.word()];
+            sheet.row(cells.into_iter().chain(["failed", "-", "-", "-"]).map(str::to_owned));
         }
         let words: Vec<String> = failures.into_iter().map(|(names, error)| format!("{names}: {error}")).collect();
         if words.is_empty() { Ok(()) } else { Err(words.join("; ").into()) }

@@ -233,7 +233,7 @@ fn a_resumed_run_equals_one_that_was_not_stopped() {
 fn a_resumed_run_of_one_replica_equals_one_that_was_not_stopped() {
     let mut job = job();
     let backend = &mut job.spec.backend;
-    (backend.devices, backend.fast_paths) = (Some(vec![backend.device.clone()]), None);
+    (backend.devices, backend.fast_paths, backend.threads) = (Some(vec![backend.device.clone()]), None, Some(1));
     job.spec.train.steps = 8;
     job.spec = BACKEND.resolve(job.spec);
     halves_equal_the_whole(job, 4);
