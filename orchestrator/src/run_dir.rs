@@ -12,7 +12,7 @@ use serde_json::Map;
 
 use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
-use crate::files::{write_atomically, write_durably};
+use crate::files::{small, write_atomically, write_durably};
 use crate::history::text;
 use crate::process::Process;
 use crate::status::{Lock, State, Status};
@@ -165,7 +165,7 @@ impl RunDir {
     /// It cannot be written.
     pub fn change_origins(&self, tree: &Node) -> Result<(), FreezeError> {
         let path = self.0.join(ORIGINS);
-        let content = fs::read(&path).or_else(|error| match error.kind() {
+        let content = small(&path).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(Vec::new()),
             _ => Err(failed(&path, error)),
         })?;

@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use exp_consistency::home::Home;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{small, write_atomically};
@@ -180,6 +180,7 @@ impl Status {
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    home: Home,
 }
 
 /// Why the lock was not given.
@@ -229,31 +230,25 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         sign(&file, &Owner::here()).map_err(failed)?;
-        Ok(Lock { file })
+        Ok(Lock { file, home: Home::find(dir).map_err(failed)? })
     }
 
-    /// The lock that this process was started with, as its standard input.
+    /// The lock of a run directory that this process was started with, as its standard input.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn inherited() -> io::Result<Lock> {
+    /// The file cannot be written, or the directory opened.
+    pub fn inherited(dir: &Path) -> io::Result<Lock> {
         let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         sign(&file, &Owner::here())?;
-        Ok(Lock { file })
+        Ok(Lock { file, home: Home::find(dir)? })
     }
 
-    /// Holds that `dir` is still the directory whose lock this is: it may be moved or removed, and another run begun there.
+    /// Holds that the directory is still where it was: it may be moved or removed, and another run begun under its name.
     ///
     /// # Errors
-    /// It is not, or cannot be looked at.
-    pub fn guards(&self, dir: &Path) -> io::Result<()> {
-        let number = |data: std::fs::Metadata| (data.dev(), data.ino());
-        let gone = || io::Error::other("was moved, removed or replaced while the run was at work");
-        match std::fs::metadata(dir.join(Lock::FILE)).map(number) {
-            Ok(now) if now == number(self.file.metadata()?) => Ok(()),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Err(gone()),
-        }
+    /// See [`Home::path`].
+    pub fn guards(&self) -> io::Result<()> {
+        self.home.path().map(drop)
     }
 
     /// Says to others what this process does that has it, such as `exp watch`.

@@ -81,7 +81,7 @@ pub fn work(dir: &Path, lock: &Lock, screen: Option<&MultiProgress>, stop: &Stop
         let outcome = backend.run(dir, &job, &mut recorder, stop).map_err(WorkerError::from);
         let outcome = outcome.and_then(|report| {
             if !report.interrupted {
-                lock.guards(dir).map_err(failed(dir.to_owned()))?;
+                lock.guards().map_err(failed(dir.to_owned()))?;
                 write_report(dir, &report.figures).map_err(failed(dir.join(REPORT)))?;
             }
             Ok(report)
@@ -109,7 +109,7 @@ pub fn work(dir: &Path, lock: &Lock, screen: Option<&MultiProgress>, stop: &Stop
                 status.cause = Some(error.to_string());
             }
         }
-        let noted = lock.guards(dir).map_err(failed(dir.to_owned()));
+        let noted = lock.guards().map_err(failed(dir.to_owned()));
         let noted = noted.and_then(|()| status.write(dir).map_err(failed(dir.join(Status::FILE))));
         if let Some(live) = live {
             live.end();

@@ -223,7 +223,7 @@ fn a_run_whose_directory_was_moved_writes_into_no_other() {
     fs::write(run.join(".lock"), "another run").unwrap();
     let ended = running.ended();
     assert_eq!(ended.code, Some(1), "{ended:#?}");
-    ended.says(&["run was moved, removed or replaced while the run was at work"]);
+    ended.says(&["run: it was moved, removed or replaced while the run was at work"]);
     assert_eq!(names(&run), [".lock"]);
     scratch.ok(&["resume", "moved"]);
     assert_same(&scratch.path("moved"), &reference);
@@ -231,7 +231,7 @@ fn a_run_whose_directory_was_moved_writes_into_no_other() {
     let (gone, mut running) = start(&scratch, "gone");
     running.until_rows(&gone, 5);
     fs::rename(&gone, scratch.path("trash")).unwrap();
-    running.ended().says(&["gone was moved, removed or replaced"]);
+    running.ended().says(&["gone: it was moved, removed or replaced"]);
     assert!(!gone.exists());
 }
 

@@ -17,9 +17,21 @@ const STILL: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The folder is missing, full or closed to us; the error of `write`.
-pub fn whole(path: &Path, write: impl FnOnce(&mut NamedTempFile<File>) -> io::Result<()>) -> io::Result<()> {
+pub fn whole(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let mut file = beside(path)?;
-    write(&mut file)?;
+    // Through the file itself: other errors would name it, which tells a user nothing.
+    write(file.as_file_mut())?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// As [`whole`], where `write` opens the file by its name.
+///
+/// # Errors
+/// As there.
+pub(crate) fn whole_by_name(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let file = beside(path)?;
+    write(file.path())?;
     file.persist(path)?;
     Ok(())
 }
@@ -28,10 +40,10 @@ pub fn whole(path: &Path, write: impl FnOnce(&mut NamedTempFile<File>) -> io::Re
 ///
 /// # Errors
 /// As there.
-pub fn durable(path: &Path, write: impl FnOnce(&mut NamedTempFile<File>) -> io::Result<()>) -> io::Result<()> {
+pub fn durable(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     whole(path, |file| {
         write(file)?;
-        file.as_file().sync_all()
+        file.sync_all()
     })?;
     File::open(folder(path))?.sync_all()
 }
@@ -49,13 +61,7 @@ pub fn clear(folder: &Path) {
 
 /// A file in the folder of `path`, with a name of its own, that whoever may read new files there may read.
 fn beside(path: &Path) -> io::Result<NamedTempFile<File>> {
-    tempfile::Builder::new().prefix(BEGUN).make_in(folder(path), |path| File::create_new(path)).map_err(plain)
-}
-
-/// The error of the system alone: the name of the file beside tells a user nothing.
-fn plain(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|named| named.source()?.downcast_ref::<io::Error>()?.raw_os_error());
-    inner.map_or(error, io::Error::from_raw_os_error)
+    tempfile::Builder::new().prefix(BEGUN).make_in(folder(path), |path| File::create_new(path))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -73,7 +79,7 @@ mod tests {
     fn what_was_never_finished_goes_and_what_is_on_its_way_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        let half = |file: &mut NamedTempFile<File>| {
+        let half = |file: &mut File| {
             file.write_all(b"ha")?;
             Err(io::Error::other("cut short"))
         };
@@ -97,7 +103,14 @@ mod tests {
     #[test]
     fn why_a_file_cannot_be_written_is_said_without_the_one_beside_it() {
         let dir = tempfile::tempdir().unwrap();
-        let error = whole(&dir.path().join("nowhere/a"), |_| Ok(())).unwrap_err();
-        assert!(error.kind() == io::ErrorKind::NotFound && !error.to_string().contains(BEGUN), "{error}");
+        let nowhere = whole(&dir.path().join("nowhere/a"), |_| Ok(())).unwrap_err();
+        assert!(nowhere.kind() == io::ErrorKind::NotFound && !nowhere.to_string().contains(BEGUN), "{nowhere}");
+        // A file that is open for reading alone cannot be written to, as one on a full disk.
+        let closed = whole(&dir.path().join("a"), |file| {
+            *file = File::open(dir.path())?;
+            file.write_all(b"a")
+        })
+        .unwrap_err();
+        assert!(closed.raw_os_error().is_some() && !closed.to_string().contains(BEGUN), "{closed}");
     }
 }

@@ -11,6 +11,7 @@ pub mod eval;
 pub mod files;
 pub mod golden;
 pub mod hash;
+pub mod home;
 pub mod loss;
 pub mod net;
 mod npz;

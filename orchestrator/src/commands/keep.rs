@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use exp_consistency::checkpoint::{FOLDER, latest, remove, superfluous};
+use exp_consistency::checkpoint::{FOLDER, remove, sound, superfluous};
 
 use super::Failure;
 use super::list::{histories, usual};
@@ -150,15 +150,15 @@ pub(super) fn gc(gc: &Gc, cli: &Cli, library: &Library, world: &World) -> Result
             }
         };
         let failed = |error: &dyn std::fmt::Display| Failure::Look(error.to_string());
-        if superfluous(&run.dir, u64::MAX, gc.keep).map_err(|error| failed(&error))?.is_empty() {
-            continue;
-        }
         // Those kept must serve: a damaged one is no reason to delete a sound one.
-        let Some(newest) = latest(&run.dir, "ema/").map_err(|error| failed(&error))?.0 else {
-            warn(format_args!("left alone: {} has no sound checkpoint", run.dir.display()));
-            continue;
+        let steps = match sound(&run.dir) {
+            Ok(steps) => steps,
+            Err(error) => {
+                warn(format_args!("left alone: {error}"));
+                continue;
+            }
         };
-        for checkpoint in superfluous(&run.dir, newest.manifest.step, gc.keep).map_err(|error| failed(&error))? {
+        for checkpoint in superfluous(&run.dir, &steps, gc.keep) {
             let size = size(&checkpoint);
             if !gc.dry_run {
                 remove(&checkpoint).map_err(|error| failed(&error))?;

@@ -57,12 +57,13 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         Process::of(&around)
     };
     around(place.path())?;
+    let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     let make = || -> Result<PathBuf, Failure> {
         let run = RunDir::create(&place)?;
-        run.begin_sweep(&master, &around(run.path())?)?;
+        let begun = around(run.path()).map_err(Failure::from).and_then(|around| Ok(run.begin_sweep(&master, &around)?));
+        begun.inspect_err(|_| clear(run.path(), &there))?;
         Ok(run.path().to_owned())
     };
-    let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
     if let Some(search) = sweeper.search {
         let space = Space::of(&master.sweep_words()?, library)?;
         search::probe(&maker, &search, &space, place.path())?;

@@ -10,7 +10,7 @@ use super::Failure;
 use super::run::{run_with, told};
 use super::show::open;
 use super::sweep::{around, state, summary, tell_ended, tell_started};
-use crate::files::write_atomically;
+use crate::files::{small, write_atomically};
 use crate::launch::queue::requeue::requeue;
 use crate::launch::queue::{self, FOLDER, Known, Queue, settle, ticket};
 use crate::launch::{Choice, end};
@@ -65,7 +65,7 @@ pub(super) fn watch(dir: &Path) -> Result<(), Failure> {
         return around(&place, || watch_sweep(sweep));
     }
     open(dir)?;
-    let read = std::fs::read(dir.join(LAUNCHER)).and_then(|bytes| Ok(serde_json::from_slice::<Choice>(&bytes)?));
+    let read = small(&dir.join(LAUNCHER)).and_then(|bytes| Ok(serde_json::from_slice::<Choice>(&bytes)?));
     let launcher = read.ok();
     tell(format_args!("{}: Ctrl-C leaves it alone", dir.display()));
     let mut looks = Looks::default();

@@ -74,8 +74,10 @@ fn from_last(rows: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn same_names<'a>(mut one: &'a [u8], mut other: &'a [u8]) -> bool {
     loop {
         let Some(colon) = memchr(b':', one) else { return one == other };
+        // Elsewhere it belongs to a name.
+        let ends_name = one[..colon].ends_with(b"\"") && !one[..colon].contains(&b'\\');
         let is_number = |row: &[u8]| row.get(colon + 1).is_some_and(|&byte| byte == b'-' || byte.is_ascii_digit());
-        if !other.starts_with(&one[..=colon]) || !is_number(one) || !is_number(other) {
+        if !ends_name || !other.starts_with(&one[..=colon]) || !is_number(one) || !is_number(other) {
             return false;
         }
         let after = |row: &'a [u8]| {
@@ -162,6 +164,13 @@ mod tests {
         ];
         for other in others {
             assert!(!same(row, other) && !same(other, row), "{other}");
+        }
+        for (one, other) in [
+            (r#"{"step":1,"top:1":0.5}"#, r#"{"step":2,"top:5":0.9}"#),
+            (r#"{"step":1,"a:0,b":0.5}"#, r#"{"step":2,"a:1,b":0.5}"#),
+            (r#"{"step":1,"a\":0,b":0.5}"#, r#"{"step":2,"a\":1,b":0.5}"#),
+        ] {
+            assert!(!same(one, other), "{one}");
         }
         // A row that cannot be read hides no older one.
         let (_dir, path) = of("{\"step\":1,\"fd\":3}\n{\"step\":1x,\"fd\":3}\n");

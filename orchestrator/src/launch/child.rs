@@ -143,6 +143,7 @@ impl<'a> Held<'a> {
         let child = pages::starting(|| command.spawn())?;
         let owner = Owner::child(child.id());
         let end = follow(child, conditions.timeout, asked, || Ok(()))?;
+        self.lock.guards()?;
         let written = Status::read(dir).filter(|status| status.owner == owner);
         let status =
             written.unwrap_or_else(|| Status { owner, started: self.started(), ..Status::here(State::Running) });
@@ -178,6 +179,7 @@ impl<'a> Held<'a> {
         let end = follow(child, conditions.timeout, asked, || {
             std::mem::replace(&mut written, Ok(())).and_then(|()| output.read())
         })?;
+        self.lock.guards()?;
         let status = settle_program(dir, &mut output, status, end, &log, said)?;
         if let Some(live) = live {
             live.end();

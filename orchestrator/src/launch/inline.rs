@@ -39,7 +39,7 @@ impl Launcher for InProcess {
 
     fn run(&self, dir: &Path, _: usize, asked: &Asked) -> Result<Report, WorkerError> {
         if child::is_one() {
-            let lock = Lock::inherited().map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
+            let lock = Lock::inherited(dir).map_err(|source| WorkerError::Files { path: dir.to_owned(), source })?;
             return worker::work(dir, &lock, self.screen.as_ref(), &asked.stop);
         }
         let (lock, adopted) = if self.adopts { hold(dir, asked)? } else { (Lock::take(dir)?, false) };

@@ -107,7 +107,8 @@ impl Launcher for Children {
         let conditions = Conditions { quiet: !self.shown, ..self.options.conditions(slot, visible.as_deref()) };
         let mut outcome = held.work(&conditions, asked);
         for _ in 0..self.options.retries {
-            if outcome.is_ok() || asked.stop.asked() {
+            // Under its name another run may be by now.
+            if outcome.is_ok() || asked.stop.asked() || held.lock().guards().is_err() {
                 break;
             }
             // An engine is a group of its own, and may have outlived the process that was to wait for it.

@@ -10,14 +10,14 @@
 mod line;
 pub(crate) mod python;
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use self::line::Said;
-use crate::files::write_atomically;
+use crate::files::{lines, write_atomically};
 use crate::recorder::METRICS;
 use crate::rows::{self, Rows};
 use crate::screen;
@@ -74,15 +74,7 @@ pub fn start_again(dir: &Path, path: &Path) -> io::Result<()> {
         let lines: String = rows::read(&metrics).map(|(_, row)| format!("{{{}}}\n", line(row))).collect();
         std::fs::write(path, lines)?;
     }
-    let mut log = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-    // It may have been ended within a line.
-    let mut last = [b'\n'];
-    if log.metadata()?.len() > 0 {
-        log.seek(SeekFrom::End(-1))?;
-        log.read_exact(&mut last)?;
-    }
-    let end = if last == *b"\n" { "" } else { "\n" };
-    log.write_all(format!("{end}{AGAIN}\n").as_bytes())
+    lines(path)?.write_all(format!("{AGAIN}\n").as_bytes())
 }
 
 impl Output {

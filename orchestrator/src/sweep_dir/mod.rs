@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::{clear, write_durably};
+use crate::files::{clear, small, write_durably};
 use crate::status::{Lock, LockError, State, Status};
 
 use journal::Journal;
@@ -69,11 +69,13 @@ impl SweepDir {
     /// # Errors
     /// The directory cannot be written.
     pub fn create(path: &Path, manifest: &Manifest) -> Result<SweepDir, SweepError> {
+        // First of all: whoever sees the manifest may take the sweep up.
+        let lock = Lock::take(path)?;
         let file = path.join(SweepDir::FILE);
         let written =
             serde_json::to_vec(manifest).map_err(io::Error::from).and_then(|text| write_durably(&file, &text));
         written.map_err(failed(&file))?;
-        SweepDir::open(path)
+        SweepDir::held(path, lock)
     }
 
     /// Takes up a sweep, and learns from the journal and the status of the jobs how far it came.
@@ -81,13 +83,17 @@ impl SweepDir {
     /// # Errors
     /// Another process runs it, or its files cannot be read.
     pub fn open(path: &Path) -> Result<SweepDir, SweepError> {
-        let manifest = path.join(SweepDir::FILE);
-        if !manifest.exists() {
+        if !path.join(SweepDir::FILE).exists() {
             return Err(SweepError::Unfinished(path.display().to_string()));
         }
-        let lock = Lock::take(path)?;
+        SweepDir::held(path, Lock::take(path)?)
+    }
+
+    /// As [`SweepDir::open`], with the lock.
+    fn held(path: &Path, lock: Lock) -> Result<SweepDir, SweepError> {
         clear(path);
-        let bytes = std::fs::read(&manifest).map_err(failed(&manifest))?;
+        let manifest = path.join(SweepDir::FILE);
+        let bytes = small(&manifest).map_err(failed(&manifest))?;
         let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|error| failed(&manifest)(error.into()))?;
         let (journal, lines) = Journal::open(&path.join(SweepDir::JOURNAL))?;
         let (entries, states) = (manifest.jobs.clone(), vec![None; manifest.jobs.len()]);

@@ -10,7 +10,7 @@ mod tensors;
 mod write;
 
 pub use manifest::Manifest;
-pub use read::{Loaded, Rejected, chosen, latest, named};
+pub use read::{Loaded, Rejected, chosen, latest, named, sound};
 pub use tensors::{HostTensor, decode, encode};
 pub use write::{prune, remove, save, superfluous};
 
@@ -35,6 +35,14 @@ pub enum CheckpointError {
         path: PathBuf,
         /// Why it failed.
         source: std::io::Error,
+    },
+    /// The newest checkpoint cannot be read, and may be sound; there are older ones.
+    #[error("{source}; if it stays so, move {checkpoint} away: an older one serves then")]
+    Unread {
+        /// Its folder.
+        checkpoint: PathBuf,
+        /// Which file, and why.
+        source: Box<CheckpointError>,
     },
     /// A file is no sound safetensors file.
     #[error("{path} is damaged: {reason}")]

@@ -68,12 +68,16 @@ impl From<String> for Unsound {
 /// The folder of checkpoints, or a file of the newest of them, cannot be read: what is sound is not passed over for that.
 pub fn latest(run: &Path, prefix: &str) -> Result<(Option<Loaded>, Vec<Rejected>), CheckpointError> {
     let mut rejected = Vec::new();
-    for step in list(run)?.into_iter().rev() {
+    let mut steps = list(run)?;
+    while let Some(step) = steps.pop() {
         let path = run.join(FOLDER).join(step.to_string());
         match load(run, step, prefix) {
             Ok((manifest, tensors)) => return Ok((Some(Loaded { path, manifest, tensors }), rejected)),
             Err(Unsound::Damaged(reason)) => rejected.push(Rejected { path, reason }),
-            Err(Unsound::Unread(error)) => return Err(error),
+            Err(Unsound::Unread(error)) if steps.is_empty() => return Err(error),
+            Err(Unsound::Unread(error)) => {
+                return Err(CheckpointError::Unread { checkpoint: path, source: error.into() });
+            }
         }
     }
     Ok((None, rejected))
@@ -148,6 +152,24 @@ pub(super) fn manifests(run: &Path, steps: &[u64]) -> (Vec<Manifest>, Vec<(u64, 
 pub(super) fn lowest(manifests: &[Manifest], name: &str) -> Option<u64> {
     let scored = manifests.iter().filter_map(|manifest| Some((manifest.step, manifest.figure(name)?)));
     scored.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(step, _)| step)
+}
+
+/// The steps that have a sound checkpoint, rising: all of it is read.
+///
+/// # Errors
+/// One cannot be read.
+pub fn sound(run: &Path) -> Result<Vec<u64>, CheckpointError> {
+    let mut sound = list(run)?;
+    let mut unread = None;
+    sound.retain(|&step| match load(run, step, "ema/") {
+        Ok(_) => true,
+        Err(Unsound::Damaged(_)) => false,
+        Err(Unsound::Unread(error)) => {
+            unread = Some(error);
+            false
+        }
+    });
+    unread.map_or(Ok(sound), Err)
 }
 
 /// The steps that have a checkpoint, rising.

@@ -59,24 +59,21 @@ pub fn prune(run: &Path, step: u64, keep: u64) -> Result<(), CheckpointError> {
     for partial in partials(run)? {
         remove(&partial)?;
     }
-    superfluous(run, step, keep)?.iter().try_for_each(|checkpoint| remove(checkpoint))
-}
-
-/// The folders of all but the best by each figure and the last `keep` of the checkpoints up to `step`.
-///
-/// # Errors
-/// The folder of checkpoints cannot be read.
-pub fn superfluous(run: &Path, step: u64, keep: u64) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut steps = list(run)?;
     steps.retain(|&other| other <= step);
-    let (manifests, unread) = manifests(run, &steps);
+    superfluous(run, &steps, keep).iter().try_for_each(|checkpoint| remove(checkpoint))
+}
+
+/// The folders of all but the best by each figure and the last `keep` of the checkpoints of `steps`, which rise.
+pub fn superfluous(run: &Path, steps: &[u64], keep: u64) -> Vec<PathBuf> {
+    let (manifests, unread) = manifests(run, steps);
     let names = manifests.iter().flat_map(|manifest| &manifest.figures).map(|(name, _)| name);
     let best = names.filter_map(|name| lowest(&manifests, name));
     // One that cannot be read just now may be the best.
     let kept: HashSet<u64> = best.chain(unread.into_iter().map(|(step, _)| step)).collect();
     let old = steps.len().saturating_sub(usize::try_from(keep).unwrap_or(usize::MAX));
     let folder = |step: &u64| run.join(FOLDER).join(step.to_string());
-    Ok(steps[..old].iter().filter(|&step| !kept.contains(step)).map(folder).collect())
+    steps[..old].iter().filter(|&step| !kept.contains(step)).map(folder).collect()
 }
 
 /// Folders of checkpoints that were never finished.

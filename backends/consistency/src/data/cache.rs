@@ -11,7 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::pixels::Pixels;
 use super::{Dataset, Shape};
-use crate::files::{clear, whole};
+use crate::files::{clear, whole_by_name};
 use crate::hash::sha256;
 
 /// Changes whenever pictures are decoded, scaled or kept in another way.
@@ -59,9 +59,9 @@ pub(super) fn store(dir: &Path, key: &str, data: &Dataset) {
         let notes = HashMap::from_iter([("skipped".to_owned(), skipped)].into_iter().chain(scaled));
         std::fs::create_dir_all(dir).ok()?;
         clear(dir);
-        whole(&dir.join(key), |file| {
+        whole_by_name(&dir.join(key), |path| {
             let tensors = [("labels", labels), ("pixels", pixels)];
-            safetensors::serialize_to_file(tensors, Some(notes), file.path()).map_err(std::io::Error::other)
+            safetensors::serialize_to_file(tensors, Some(notes), path).map_err(std::io::Error::other)
         })
         .ok()
     };

@@ -25,7 +25,7 @@ impl<E: Engine> Trainer<'_, E> {
         let Some(pae) = judge.pae(&gallery, &ema)? else { return Ok(None) };
         let mut figures = Vec::new();
         for (method, found) in by_method {
-            fid_log::record(self.home.path()?, state.step, method, &found)
+            fid_log::record(self.dir()?, state.step, method, &found)
                 .map_err(|error| BackendError::Files(format!("cannot write the log of FID: {error}")))?;
             figures.extend(measure::named(self.spec, method, found));
         }

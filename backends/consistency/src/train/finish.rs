@@ -38,7 +38,7 @@ impl<E: Engine> Trainer<'_, E> {
         let words: Vec<&str> = methods.iter().map(|method| method.word()).collect();
         let images = if sample.n == 1 { "image" } else { "images" };
         self.say(Level::Info, format!("drawing {} {images} by {}", sample.n, words.join(", ")))?;
-        self.gallery().show(ema, &sample, &methods, &self.home.path()?.join(name), self.stop)
+        self.gallery().show(ema, &sample, &methods, || Ok(self.dir()?.join(name)), self.stop)
     }
 
     /// The figures of the report.

@@ -1,7 +1,7 @@
 //! Drawing images from a set of weights, over all replicas, and showing them.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use exp_api::spec::{Method, SampleSpec, ScheduleSpec};
 use exp_api::{BackendError, Stop};
@@ -96,14 +96,14 @@ impl<E: Engine> Gallery<'_, E> {
         }
     }
 
-    /// One panel a method, side by side, each of the first `spec.n` images, as a PNG at `path`. Whether it came to that: a
-    /// stop is heeded before each panel, and leaves no picture.
+    /// One panel a method, side by side, each of the first `spec.n` images, as a PNG where `path` says when they are drawn.
+    /// Whether it came to that: a stop is heeded before each panel, and leaves no picture.
     pub(super) fn show(
         &self,
         theta: &Params<E::T>,
         spec: &SampleSpec,
         methods: &[Method],
-        path: &Path,
+        path: impl FnOnce() -> Result<PathBuf, BackendError>,
         stop: &Stop,
     ) -> Result<bool, BackendError> {
         let mut shown = Vec::new();
@@ -113,10 +113,10 @@ impl<E: Engine> Gallery<'_, E> {
             }
             let images = self.draw(theta, &SampleSpec { method, ..spec.clone() }, 0..spec.n);
             let picture = Picture::grid(&quantised(&images), self.shape, COLUMNS, legible_scale(self.shape))
-                .map_err(|error| failed(path, error))?;
+                .map_err(|error| BackendError::Files(error.to_string()))?;
             shown.push((caption(method, self.network.has_head()), picture));
         }
-        save(Ok(panels(&shown)), path).map(|()| true)
+        save(Ok(panels(&shown)), &path()?).map(|()| true)
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
         let (path, stop) = (dir.path().join("grid.png"), Stop::default());
         let methods = [Method::OneStep, Method::TwoStep];
         let height = |n: u64| {
-            assert!(gallery.show(&theta, &SampleSpec { n, ..ONE_STEP }, &methods, &path, &stop).unwrap());
+            assert!(gallery.show(&theta, &SampleSpec { n, ..ONE_STEP }, &methods, || Ok(path.clone()), &stop).unwrap());
             image::open(&path).unwrap().height()
         };
         // A row of the panel is a tile of 40 pixels and the 4 to the next.
@@ -179,6 +179,6 @@ mod tests {
         assert_eq!(twelve - one, 44, "a row more");
         std::fs::remove_file(&path).unwrap();
         stop.ask();
-        assert!(!gallery.show(&theta, &ONE_STEP, &methods, &path, &stop).unwrap() && !path.exists());
+        assert!(!gallery.show(&theta, &ONE_STEP, &methods, || Ok(path.clone()), &stop).unwrap() && !path.exists());
     }
 }

@@ -11,7 +11,6 @@ use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop,
 use super::Replicas;
 use super::draw::Drawing;
 use super::gallery::Gallery;
-use super::home::Home;
 use super::init;
 use super::judge::Judge;
 use super::measure::Measuring;
@@ -22,6 +21,7 @@ use crate::engine::Engine;
 use crate::eval::inception::FEATURES;
 use crate::eval::{self, FdPixel, statistics};
 use crate::hash::sha256;
+use crate::home::Home;
 use crate::net::Network;
 use crate::pool;
 use crate::weights::Weights;
@@ -137,9 +137,10 @@ pub fn run<E: Engine>(
     let classes = spec.dataset.classes();
     guarded(|| match &job.task {
         Task::Train => {
+            let home = Home::find(dir).map_err(|error| BackendError::Files(format!("{}: {error}", dir.display())))?;
             let data = opened(&spec.dataset, events)?;
             Trainer {
-                home: Home::find(dir)?,
+                home,
                 spec,
                 data: Arc::new(data),
                 network: &network,

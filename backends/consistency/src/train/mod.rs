@@ -10,7 +10,6 @@ mod fid_log;
 mod figures;
 mod finish;
 mod gallery;
-mod home;
 mod init;
 mod job;
 mod judge;

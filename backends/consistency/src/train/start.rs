@@ -7,7 +7,7 @@ use exp_api::spec::RunSpec;
 
 use super::init;
 use super::state::TrainState;
-use crate::checkpoint::{self, CheckpointError, FOLDER};
+use crate::checkpoint::{self, CheckpointError};
 use crate::engine::Engine;
 use crate::net::Network;
 
@@ -27,11 +27,7 @@ pub(super) fn state<E: Engine>(
     spec: &RunSpec,
     dir: &Path,
 ) -> Result<Start<E::T>, BackendError> {
-    let (loaded, rejected) = checkpoint::latest(dir, "").map_err(|error| {
-        let folder = dir.join(FOLDER);
-        let way = format!("if it stays so, an older one in {} serves when this one is moved away", folder.display());
-        BackendError::Checkpoint(format!("{error}; {way}"))
-    })?;
+    let (loaded, rejected) = checkpoint::latest(dir, "").map_err(failed)?;
     let passed_over = rejected.iter().map(ToString::to_string).collect();
     match loaded {
         Some(loaded) => {

@@ -1,7 +1,7 @@
 //! The loop: batch, gradients, guard, update, and what falls out at each cadence. One clock, the optimiser's step.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +11,6 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 use super::Replicas;
 use super::ahead::Ahead;
 use super::gallery::{Gallery, PANEL};
-use super::home::Home;
 use super::judge::Judge;
 use super::measure::main_method;
 use super::pace::{PROGRESS, Pace, SYSTEM};
@@ -21,6 +20,7 @@ use super::step::{Own, Recipe, Unread, Values};
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::Dataset;
 use crate::engine::Engine;
+use crate::home::Home;
 use crate::loss::Objective;
 use crate::net::Network;
 
@@ -29,7 +29,7 @@ const PREVIEWS: &str = "samples/previews";
 
 /// A run that is being trained.
 pub(super) struct Trainer<'a, E: Engine> {
-    pub(super) home: Home<'a>,
+    pub(super) home: Home,
     pub(super) spec: &'a RunSpec,
     pub(super) data: Arc<Dataset>,
     pub(super) network: &'a Network,
@@ -114,7 +114,7 @@ impl<E: Engine> Trainer<'_, E> {
 
     /// The state to start from, and the news of it.
     fn start(&mut self) -> Result<Start<E::T>, BackendError> {
-        let start = start::state(self.replicas.first(), self.network, self.spec, self.home.path()?)?;
+        let start = start::state(self.replicas.first(), self.network, self.spec, self.dir()?)?;
         for message in &start.passed_over {
             self.say(Level::Warn, message.clone())?;
         }
@@ -189,7 +189,7 @@ impl<E: Engine> Trainer<'_, E> {
     pub(super) fn save(&mut self, state: &TrainState<E::T>, figures: &[(String, f64)]) -> Result<(), BackendError> {
         // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
         self.events.flush()?;
-        let run = self.home.path()?;
+        let run = self.dir()?;
         checkpoint::save(run, state.step, &state.tensors(), figures).map_err(files)?;
         checkpoint::prune(run, state.step, self.spec.train.keep).map_err(files)
     }
@@ -199,15 +199,20 @@ impl<E: Engine> Trainer<'_, E> {
     fn show(&self, state: &TrainState<E::T>) -> Result<bool, BackendError> {
         self.folder(PREVIEWS)?;
         let sample = SampleSpec { n: PANEL, ..self.spec.sample.clone() };
-        self.gallery().show(&state.ema(), &sample, &self.methods(), &self.preview(state.step)?, self.stop)
+        self.gallery().show(&state.ema(), &sample, &self.methods(), || self.preview(state.step), self.stop)
     }
 
     fn preview(&self, step: u64) -> Result<PathBuf, BackendError> {
-        Ok(self.home.path()?.join(format!("{PREVIEWS}/{step}.png")))
+        Ok(self.dir()?.join(format!("{PREVIEWS}/{step}.png")))
+    }
+
+    /// The directory of the run, as long as it is there: see [`Home::path`].
+    pub(super) fn dir(&self) -> Result<&Path, BackendError> {
+        self.home.path().map_err(|error| BackendError::Files(format!("{}: {error}", self.home.name().display())))
     }
 
     pub(super) fn folder(&self, name: &str) -> Result<(), BackendError> {
-        let path = self.home.path()?.join(name);
+        let path = self.dir()?.join(name);
         std::fs::create_dir_all(&path)
             .map_err(|e| BackendError::Files(format!("cannot create {}: {e}", path.display())))
     }

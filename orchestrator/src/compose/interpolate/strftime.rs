@@ -18,20 +18,26 @@ fn translated(format: &str) -> String {
     let (mut out, mut rest) = (String::new(), format);
     while let Some((before, after)) = rest.split_once('%') {
         out.push_str(before);
-        let unflagged = after.strip_prefix(['_', '-', '0', '^', '#']).unwrap_or(after);
-        let from_letter = unflagged.trim_start_matches(|c: char| c.is_ascii_digit());
+        let unflagged = after.trim_start_matches(['_', '-', '0', '^', '#']);
+        let widthless = unflagged.trim_start_matches(|c: char| c.is_ascii_digit());
+        // Other digits or eras, of which the C locale has none.
+        let from_letter = widthless.strip_prefix(['E', 'O']).unwrap_or(widthless);
         let letter = from_letter.chars().next();
         let plain = from_letter.len() == after.len();
         let length = after.len() - from_letter.len() + letter.map_or(0, char::len_utf8);
         let (directive, behind) = after.split_at(length);
+        // The library takes one flag: the last one counts in Python too.
+        let flags = &after[..after.len() - unflagged.len()];
+        let how =
+            [flags.split_at(flags.len().saturating_sub(1)).1, &unflagged[..unflagged.len() - widthless.len()]].concat();
         match letter {
             // The library counts nanoseconds.
             Some('f') if plain => out.push_str("%6f"),
             Some('z' | 'Z') if plain => {}
-            Some('c') if plain => out.push_str("%a %b %e %H:%M:%S %Y"),
-            Some('x') if plain => out.push_str("%m/%d/%y"),
-            Some('X') if plain => out.push_str("%H:%M:%S"),
-            Some(letter) if SHARED.contains(letter) => out.extend(["%", directive]),
+            Some('c') if how.is_empty() => out.push_str("%a %b %e %H:%M:%S %Y"),
+            Some('x') if how.is_empty() => out.push_str("%m/%d/%y"),
+            Some('X') if how.is_empty() => out.push_str("%H:%M:%S"),
+            Some(letter) if SHARED.contains(letter) => out.extend(["%", &how, &letter.to_string()]),
             _ => out.extend(["%%", directive]),
         }
         rest = behind;
@@ -59,6 +65,8 @@ mod tests {
                 "Tue Tuesday Jan January 002 00 2 24 03 AM  2 01/02/24 2024-01-02 03:04:05 03:04 Jan",
             ),
             ("é %-", "é %-"),
+            ("%Ey %EY %Od %OH %Ec %E", "24 2024 02 03 Tue Jan  2 03:04:05 2024 %E"),
+            ("%_-d", "2"),
         ] {
             assert_eq!(local(format, &now).as_deref().ok(), Some(want), "{format}");
         }

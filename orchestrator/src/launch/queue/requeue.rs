@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{QueueError, Slurm, call};
-use crate::files::write_atomically;
+use crate::files::{small, write_atomically};
 use crate::recorder::METRICS;
 use crate::rows;
 use crate::screen::warn;
@@ -91,8 +91,7 @@ pub fn requeue(dir: &Path) -> Result<bool, QueueError> {
     };
     if is_time_up(number(END), number(DELAY), Timestamp::now()) {
         let file = dir.join(FILE);
-        let stops: Stops =
-            fs::read(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let stops: Stops = small(&file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         match stops.again(step(dir), most) {
             Err(reason) => {
                 warn(format_args!("not queued again: {reason}"));

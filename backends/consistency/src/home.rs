@@ -1,49 +1,45 @@
 //! The directory of a run at work, which may be moved, removed or replaced behind its back.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-
-use exp_api::BackendError;
+use std::path::{Path, PathBuf};
 
 /// A run directory, as it was found. The lock in it says nothing of its path: under that name another run may begin.
-pub(super) struct Home<'a> {
-    path: &'a Path,
+#[derive(Debug)]
+pub struct Home {
+    path: PathBuf,
     /// Kept open, so that its number is not given to another directory.
     found: File,
 }
 
-impl<'a> Home<'a> {
+impl Home {
     /// The directory at `path`.
     ///
     /// # Errors
     /// It cannot be opened.
-    pub(super) fn find(path: &'a Path) -> Result<Home<'a>, BackendError> {
-        let found = File::open(path).map_err(|error| failed(path, &error))?;
-        Ok(Home { path, found })
+    pub fn find(path: &Path) -> io::Result<Home> {
+        Ok(Home { path: path.to_owned(), found: File::open(path)? })
     }
 
-    /// Its path, as long as it leads there: what is written to must be asked for each time.
+    /// What it was called, wherever that leads by now.
+    pub fn name(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its path, as long as it leads there: it is to be asked for just before something is written.
     ///
     /// # Errors
-    /// It is another directory by now, or none.
-    pub(super) fn path(&self) -> Result<&'a Path, BackendError> {
-        let number = |data: fs::Metadata| (data.dev(), data.ino());
-        let found = self.found.metadata().map(number).map_err(|error| failed(self.path, &error))?;
-        match fs::metadata(self.path).map(number) {
-            Ok(now) if now == found => Ok(self.path),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(self.path, &error)),
-            _ => {
-                let path = self.path.display();
-                Err(BackendError::Files(format!("{path} was moved, removed or replaced while the run was at work")))
-            }
+    /// It leads to another directory by now, or to none.
+    pub fn path(&self) -> io::Result<&Path> {
+        let number = |data: Metadata| (data.dev(), data.ino());
+        let found = self.found.metadata().map(number)?;
+        match fs::metadata(&self.path).map(number) {
+            Ok(now) if now == found => Ok(&self.path),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Err(io::Error::other("it was moved, removed or replaced while the run was at work")),
         }
     }
-}
-
-fn failed(path: &Path, error: &io::Error) -> BackendError {
-    BackendError::Files(format!("cannot find {}: {error}", path.display()))
 }
 
 #[cfg(test)]
