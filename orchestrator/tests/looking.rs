@@ -4,9 +4,9 @@
 mod support;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use support::{Ended, Scratch, json, rows, text, tiny};
+use support::{Ended, Running, Scratch, json, rows, text, tiny};
 
 /// A run in `outputs/NAME` whose loss and figure are given.
 fn run(scratch: &Scratch, name: &str, fd: f64, more: &[&str]) {
@@ -272,8 +272,15 @@ fn a_system_that_refuses_threads_is_why_nothing_is_done() {
         let mut command = Command::new("sh");
         // Room for the stacks of some, not of all.
         command.args(["-c", "ulimit -v 6000000; exec \"$@\"", "sh"]).arg(exp.get_program()).args(exp.get_args());
+        for (name, value) in exp.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         command.env("RUST_MIN_STACK", "1000000000").env("RAYON_NUM_THREADS", "8").current_dir(scratch.path(""));
-        let ended = Ended::of(&command.output().unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let ended = Running::of(command).ended();
         assert!(ended.code.is_some_and(|code| code > 1), "{ended:#?}");
         ended.says(&["the system refuses threads (RAYON_NUM_THREADS is their number): "]);
     }

@@ -233,6 +233,18 @@ fn a_run_whose_directory_was_moved_writes_into_no_other() {
     fs::rename(&gone, scratch.path("trash")).unwrap();
     running.ended().says(&["gone: it was moved, removed or replaced"]);
     assert!(!gone.exists());
+
+    // Nor does who waits for it in another process, or would try it again.
+    let sweep = ["-m", "hydra/launcher=local", "hydra.launcher.retries=1", "hydra.sweep.dir=sweep"];
+    let mut running = scratch.start(&course(&sweep));
+    let job = scratch.path("sweep/0");
+    running.until_rows(&job, 5);
+    fs::rename(&job, scratch.path("kept")).unwrap();
+    fs::create_dir(&job).unwrap();
+    fs::write(job.join("status.json"), "another run").unwrap();
+    let ended = running.ended();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_eq!((names(&job), text(job.join("status.json")).as_str()), (vec!["status.json".to_owned()], "another run"));
 }
 
 #[test]

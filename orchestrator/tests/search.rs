@@ -297,12 +297,14 @@ fn what_the_search_path_adds_is_part_of_the_configuration() {
 #[test]
 fn a_search_whose_jobs_are_not_taken_says_so_and_goes_on_later() {
     let scratch = Scratch::new();
-    let submit = "hydra.launcher.submit='sleep 0.3; [ -e up ] && sh {script} >/dev/null 2>&1 && echo 1'";
+    // None is refused before the other one is made.
+    let both = "for _ in $(seq 600); do [ -e sweep/1/status.json ] && break; sleep 0.05; done";
+    let submit = &format!("hydra.launcher.submit='{both}; [ -e up ] && sh {{script}} >/dev/null 2>&1 && echo 1'");
     let more = ["+x=1,2", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2", "hydra/launcher=template", submit];
     let ended = run(&scratch, DISTANCE, &more);
     assert_eq!(ended.code, Some(3), "{ended:#?}");
     ended.says(&["2 jobs: 0 done, 2 not done", "to go on: exp resume sweep"]);
-    assert_eq!(ended.err.matches("no other job is started: `sh -c sleep 0.3").count(), 1, "{ended:#?}");
+    assert_eq!(ended.err.matches("no other job is started: `sh -c for ").count(), 1, "{ended:#?}");
     let states = [0, 1].map(|n| json(scratch.path(&format!("sweep/{n}/status.json")))["state"].clone());
     assert_eq!(states, ["created", "created"]);
     fs::write(scratch.path("up"), "").unwrap();

@@ -71,6 +71,18 @@ struct Seen {
     memory: f64,
 }
 
+/// Who failed, and why.
+type Failure = (String, String);
+
+/// What it came to; none if it failed, which is told and kept.
+fn or_failed<T>(came: Result<T, Box<dyn Error>>, name: &str, failures: &mut Vec<Failure>) -> Option<T> {
+    let failed = |error: &Box<dyn Error>| {
+        println!("{name}: {error}");
+        failures.push((name.to_owned(), error.to_string()));
+    };
+    came.inspect_err(failed).ok()
+}
+
 fn case(spec: &'static str, batch: u64, device: &'static str, threads: usize, precision: Precision) -> Case {
     Case { spec, batch, device, threads, precision, ablated: false }
 }
@@ -180,51 +192,51 @@ impl Case {
         let all = self.contestants(&spec);
         let groups: Vec<&[Contestant]> = if self.device == "cpu" { vec![&all[..]] } else { all.chunks(1).collect() };
         for group in groups {
-            match self.in_turns(group, folder.path(), &mut loss) {
-                Ok(more) => seen.extend(more),
-                Err(error) => {
-                    let names: Vec<String> = group.iter().map(Contestant::name).collect();
-                    println!("{}: {error}", names.join(", "));
-                    failures.push((names.join(", "), error.to_string()));
-                }
-            }
+            seen.extend(self.in_turns(group, folder.path(), &mut loss, &mut failures)?);
         }
         self.tell(sheet, &spec, flop, &seen);
         let (network, batch, threads) = (spec.tags.join("+"), self.batch.to_string(), self.threads.to_string());
-        for (names, _) in &failures {
-            let cells = [network.as_str(), &batch, names, self.device, &threads, self.precision.word()];
+        for (name, _) in &failures {
+            let cells = [network.as_str(), &batch, name, self.device, &threads, self.precision.word()];
             sheet.row(cells.into_iter().chain(["failed", "-", "-", "-"]).map(str::to_owned));
         }
-        let words: Vec<String> = failures.into_iter().map(|(names, error)| format!("{names}: {error}")).collect();
+        let words: Vec<String> = failures.into_iter().map(|(name, error)| format!("{name}: {error}")).collect();
         if words.is_empty() { Ok(()) } else { Err(words.join("; ").into()) }
     }
 
-    /// What is seen of contestants side by side. `loss` is the first of the first of all.
+    /// What is seen of contestants side by side; one that fails is left out and joins the `failures`. `loss` is the first of
+    /// the first of all.
     fn in_turns(
         &self,
         group: &[Contestant],
         folder: &Path,
         loss: &mut Option<f64>,
+        failures: &mut Vec<Failure>,
     ) -> Result<Vec<Seen>, Box<dyn Error>> {
-        let rivals: Result<Vec<Rival>, _> = group.iter().map(|one| self.start(one, folder)).collect();
-        let mut rivals = rivals?;
-        for rival in &mut rivals {
-            self.same(rival, *loss.get_or_insert(rival.loss))?;
-            rival.rate(WARM_UP)?;
+        let mut rivals = Vec::new();
+        for one in group {
+            rivals.extend(or_failed(self.start(one, folder), &one.name(), failures));
         }
+        rivals.retain_mut(|rival| {
+            let first = *loss.get_or_insert(rival.loss);
+            let warm = self.same(rival, first).and_then(|()| rival.rate(WARM_UP));
+            or_failed(warm, &rival.name, failures).is_some()
+        });
         let mut peaks = Vec::new();
         for _ in 0..ROUNDS[usize::from(self.device != "cpu")] {
             peaks.push(self.products()?);
-            for rival in &mut rivals {
-                let rate = rival.rate(TURN)?;
-                rival.rates.push(rate);
-            }
+            rivals.retain_mut(|rival| {
+                let rate = or_failed(rival.rate(TURN), &rival.name, failures);
+                rival.rates.extend(rate);
+                rate.is_some()
+            });
         }
         let mut seen = Vec::new();
         for rival in rivals {
             let (name, rates) = (rival.name.clone(), rival.rates.clone());
             println!("{name}: {:.1} img/s", self.batch as f64 * median(&rates));
-            seen.push(Seen { name, rates, peaks: peaks.clone(), memory: rival.finish()? });
+            let memory = or_failed(rival.finish(), &name, failures);
+            seen.extend(memory.map(|memory| Seen { name, rates, peaks: peaks.clone(), memory }));
         }
         Ok(seen)
     }
@@ -301,12 +313,12 @@ impl Case {
 
     /// # Errors
     /// A first loss that is another: this is not the same step.
-    fn same(&self, rival: &Rival, first: f64) -> Result<(), String> {
+    fn same(&self, rival: &Rival, first: f64) -> Result<(), Box<dyn Error>> {
         let bound = if self.precision == Precision::Bf16 { 2e-2 } else { 1e-4 };
         let apart = (rival.loss - first).abs() / first.abs();
         println!("first loss: {} in {}, apart by {apart:.1e}", rival.loss, rival.name);
         match apart.is_nan() || apart > bound {
-            true => Err(format!("{} does not take the same step", rival.name)),
+            true => Err(format!("{} does not take the same step", rival.name).into()),
             false => Ok(()),
         }
     }

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use exp_api::spec::RunSpec;
 
-/// One process, at the end of its first piece of work.
+/// One process, at the end of its first piece of work. It ends when this is dropped.
 pub struct Rival {
     /// The engine, with its version where that is not ours.
     pub name: String,
@@ -18,7 +18,6 @@ pub struct Rival {
     /// Steps or images a second, one value a round.
     pub rates: Vec<f64>,
     child: Child,
-    input: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
@@ -61,27 +60,35 @@ impl Rival {
 
     fn start(mut command: Command) -> Result<Rival, Box<dyn Error>> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("it has no streams".into());
-        };
-        let mut lines = BufReader::new(output).lines();
-        let first = lines.next().ok_or_else(|| format!("{command:?} said nothing"))??;
+        let lines = BufReader::new(child.stdout.take().ok_or("it has no output")?).lines();
+        let mut rival = Rival { name: String::new(), loss: f64::NAN, rates: Vec::new(), child, lines };
+        let first = rival.lines.next().ok_or_else(|| format!("{command:?} said nothing"))??;
         let (name, loss) = first.rsplit_once(' ').ok_or_else(|| format!("`{first}` is no name and loss"))?;
-        Ok(Rival { name: name.to_owned(), loss: loss.parse()?, rates: Vec::new(), child, input, lines })
+        (rival.name, rival.loss) = (name.to_owned(), loss.parse()?);
+        Ok(rival)
     }
 
     /// Steps or images a second, over at least `time`.
     pub fn rate(&mut self, time: Duration) -> Result<f64, Box<dyn Error>> {
-        writeln!(self.input, "{}", time.as_secs_f64())?;
+        let input = self.child.stdin.as_mut().ok_or("it has no input")?;
+        writeln!(input, "{}", time.as_secs_f64())?;
         Ok(self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?)
     }
 
     /// Its peak memory in MiB, NaN where it does not know.
     pub fn finish(mut self) -> Result<f64, Box<dyn Error>> {
-        drop(self.input);
+        drop(self.child.stdin.take());
         let memory = self.lines.next().ok_or_else(|| format!("{} ended", self.name))??.parse()?;
         self.child.wait()?;
         Ok(memory)
+    }
+}
+
+impl Drop for Rival {
+    fn drop(&mut self) {
+        // Gone already, unless it failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

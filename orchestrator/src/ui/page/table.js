@@ -18,7 +18,7 @@ const PRINTED = 500;
  */
 export class Table {
   constructor({ open, marks, changed }) {
-    Object.assign(this, { open, marks, changed, list: null, runs: [], top: 0, whole: false });
+    Object.assign(this, { open, marks, changed, list: null, stale: false, runs: [], top: 0, whole: false });
     /** The directory of the run at the cursor, and where each run stands. */
     this.cursor = null;
     this.at = new Map();
@@ -51,14 +51,14 @@ export class Table {
   set({ order, columns }) {
     this.order = order;
     this.columns.set(columns);
-    this.list = null;
+    this.stale = true;
   }
 
   /** Shows these runs of a list. */
   fill(list, runs) {
     const before = this.at.get(this.cursor) ?? 0;
-    if (list !== this.list) this.columns.take(list);
-    this.list = list;
+    if (list !== this.list || this.stale) this.columns.take(list);
+    Object.assign(this, { list, stale: false });
     this.runs = sorted(list, runs, this.order.key, this.order.falling);
     this.at = new Map(this.runs.map(({ dir }, at) => [dir, at]));
     // The place of a run that is gone is taken by the next.
