@@ -76,11 +76,11 @@ type Failure = (String, String);
 
 /// What it came to; none if it failed, which is told and kept.
 fn or_failed<T>(came: Result<T, Box<dyn Error>>, name: &str, failures: &mut Vec<Failure>) -> Option<T> {
-    let failed = |error: &Box<dyn Error>| {
+    let failed = |error: Box<dyn Error>| {
         println!("{name}: {error}");
         failures.push((name.to_owned(), error.to_string()));
     };
-    came.inspect_err(failed).ok()
+    came.map_err(failed).ok()
 }
 
 fn case(spec: &'static str, batch: u64, device: &'static str, threads: usize, precision: Precision) -> Case {

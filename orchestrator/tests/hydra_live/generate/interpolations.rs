@@ -209,8 +209,6 @@ fn resolver(random: &mut Random, depth: usize) -> String {
             "${hydra:job.config.override_dirname.kv_sep}",
             "${nope:1}",
             "${oc.nope:1}",
-            "${python_version:minor}",
-            "${python_version:major}",
             "${hydra:run.dir}x",
             "${hydra:runtime.version}",
         ]),

@@ -137,7 +137,7 @@ fn quoted(random: &mut Random) -> String {
 
 /// A function that gives one value, as long as its arguments do.
 fn call(random: &mut Random, depth: usize) -> String {
-    let name = random.word(&["int", "float", "str", "bool", "sort", "int", "str", "shuffle", "nope", "json_str"]);
+    let name = random.word(&["int", "float", "str", "bool", "sort", "int", "str", "nope", "json_str"]);
     let simple = [
         "1",
         "2.7",
