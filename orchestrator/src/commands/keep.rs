@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use exp_consistency::checkpoint::{FOLDER, remove, sound, superfluous};
+use exp_consistency::checkpoint::{CheckpointError, FOLDER, list, remove, sound, superfluous};
 
 use super::Failure;
 use super::list::{histories, usual};
@@ -150,15 +150,14 @@ pub(super) fn gc(gc: &Gc, cli: &Cli, library: &Library, world: &World) -> Result
             }
         };
         let failed = |error: &dyn std::fmt::Display| Failure::Look(error.to_string());
-        // Those kept must serve: a damaged one is no reason to delete a sound one.
-        let steps = match sound(&run.dir) {
-            Ok(steps) => steps,
+        let old = match old(&run.dir, gc.keep) {
+            Ok(old) => old,
             Err(error) => {
                 warn(format_args!("left alone: {error}"));
                 continue;
             }
         };
-        for checkpoint in superfluous(&run.dir, &steps, gc.keep) {
+        for checkpoint in old {
             let size = size(&checkpoint);
             if !gc.dry_run {
                 remove(&checkpoint).map_err(|error| failed(&error))?;
@@ -175,6 +174,13 @@ pub(super) fn gc(gc: &Gc, cli: &Cli, library: &Library, world: &World) -> Result
     }
     tell(format_args!("{count} checkpoints, {} MiB", bytes >> 20));
     Ok(())
+}
+
+/// The checkpoints that may go.
+fn old(run: &Path, keep: u64) -> Result<Vec<PathBuf>, CheckpointError> {
+    let all = superfluous(run, &list(run)?, keep);
+    // Those kept must serve: a damaged one is no reason to delete a sound one. Only to delete is a reason to read them all.
+    if all.is_empty() { Ok(all) } else { Ok(superfluous(run, &sound(run)?, keep)) }
 }
 
 fn size(folder: &Path) -> u64 {

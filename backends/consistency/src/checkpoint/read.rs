@@ -173,7 +173,10 @@ pub fn sound(run: &Path) -> Result<Vec<u64>, CheckpointError> {
 }
 
 /// The steps that have a checkpoint, rising.
-pub(super) fn list(run: &Path) -> Result<Vec<u64>, CheckpointError> {
+///
+/// # Errors
+/// The folder of checkpoints cannot be read.
+pub fn list(run: &Path) -> Result<Vec<u64>, CheckpointError> {
     let folder = run.join(FOLDER);
     let failed = |source| CheckpointError::Files { action: "cannot read", path: folder.clone(), source };
     let entries = match fs::read_dir(&folder) {
