@@ -48,6 +48,17 @@ pub fn small(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// As [`small`]; none where there is no such file.
+///
+/// # Errors
+/// It is there and cannot be read: what it says is not known to be nothing.
+pub fn small_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match small(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// Replaces the file at `path` by one with this content. It survives the end of this process at any instant; it is not flushed to
 /// the device.
 ///

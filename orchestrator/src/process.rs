@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::compose::{Composed, Node, Problem, Problems, Value, secret};
-use crate::files::small;
+use crate::files::small_if_there;
 use crate::worker::WorkerError;
 
 /// The log of a run, if its configuration does not say another.
@@ -109,12 +109,9 @@ impl Process {
     /// The file cannot be read.
     pub fn open(dir: &Path) -> Result<Process, WorkerError> {
         let path = dir.join(Process::FILE);
-        let process = match small(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(std::io::Error::from),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Process::default()),
-            Err(error) => Err(error),
-        };
-        process.map_err(|source| WorkerError::Files { path, source })
+        let read = || Ok(small_if_there(&path)?.map(|bytes| serde_json::from_slice(&bytes)).transpose()?);
+        let process = read().map_err(|source| WorkerError::Files { path: path.clone(), source })?;
+        Ok(process.unwrap_or_default())
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Map;
 
 use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
-use crate::files::{small, write_atomically, write_durably};
+use crate::files::{small_if_there, write_atomically, write_durably};
 use crate::history::text;
 use crate::process::Process;
 use crate::status::{Lock, State, Status};
@@ -165,10 +165,7 @@ impl RunDir {
     /// It cannot be written.
     pub fn change_origins(&self, tree: &Node) -> Result<(), FreezeError> {
         let path = self.0.join(ORIGINS);
-        let content = small(&path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(Vec::new()),
-            _ => Err(failed(&path, error)),
-        })?;
+        let content = small_if_there(&path).map_err(|source| failed(&path, source))?.unwrap_or_default();
         // What is damaged tells nothing any more.
         let mut known: Map<String, serde_json::Value> = serde_json::from_slice(&content).unwrap_or_default();
         let frozen = self.0.join(Job::FILE).display().to_string();

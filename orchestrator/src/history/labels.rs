@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{small, write_atomically};
+use crate::files::{small_if_there, write_atomically};
 
 /// Tags and a note.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +27,8 @@ impl Labels {
     /// # Errors
     /// The file cannot be read, or is none of this kind.
     pub fn read(dir: &Path) -> io::Result<Option<Labels>> {
-        match small(&dir.join(Labels::FILE)) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        let bytes = small_if_there(&dir.join(Labels::FILE))?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
     }
 
     /// Writes them into a run directory.
