@@ -24,8 +24,7 @@ fn sweep(scratch: &Scratch, line: &str, more: &[&str]) -> Ended {
 }
 
 fn watch(scratch: &Scratch, dir: &str) -> Ended {
-    let mut command = assert_cmd::Command::from_std(scratch.command(&["watch", dir]));
-    Ended::of(&command.timeout(PATIENCE).output().unwrap())
+    scratch.start(&["watch", dir]).ended_within(PATIENCE)
 }
 
 fn until(what: &str, ready: impl Fn() -> bool) {

@@ -6,8 +6,10 @@ pub mod echo;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
@@ -76,8 +78,7 @@ impl Scratch {
 
     /// Calls `exp` to its end, whatever that is. A panic is never a way to end.
     pub fn exp(&self, words: &[&str]) -> Ended {
-        let mut command = assert_cmd::Command::from_std(self.command(words));
-        Ended::of(&command.timeout(PATIENCE).output().unwrap())
+        self.start(words).ended()
     }
 
     /// Calls `exp`, which must succeed.
@@ -163,21 +164,30 @@ impl Running {
     }
 
     /// Waits for its end.
-    pub fn ended(mut self) -> Ended {
+    pub fn ended(self) -> Ended {
+        self.ended_within(PATIENCE)
+    }
+
+    pub fn ended_within(mut self, patience: Duration) -> Ended {
+        // Read while it runs: a full pipe would keep it from its end.
+        let (out, err) = (read(self.0.stdout.take()), read(self.0.stderr.take()));
         let start = Instant::now();
         while !self.has_ended() {
-            assert!(start.elapsed() < PATIENCE, "it does not end");
+            assert!(start.elapsed() < patience, "it does not end");
             std::thread::sleep(Duration::from_millis(2));
         }
-        let read = |stream: Option<&mut dyn std::io::Read>| {
-            let mut bytes = Vec::new();
-            stream.unwrap().read_to_end(&mut bytes).unwrap();
-            bytes
-        };
-        let stdout = read(self.0.stdout.as_mut().map(|stream| stream as &mut dyn std::io::Read));
-        let stderr = read(self.0.stderr.as_mut().map(|stream| stream as &mut dyn std::io::Read));
+        let (stdout, stderr) = (out.join().unwrap(), err.join().unwrap());
         Ended::of(&std::process::Output { status: self.0.wait().unwrap(), stdout, stderr })
     }
+}
+
+/// Reads a piped stream to its end, on a thread of its own.
+fn read(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    })
 }
 
 impl Drop for Running {
