@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::Dispatch;
 
 use crate::callbacks;
-use crate::launch::{Asked, Launcher, Pace, child, end};
+use crate::launch::{Asked, Launcher, Pace, child, end, kill_holder};
 use crate::process::Process;
 use crate::screen;
 use crate::status::{State, Status};
@@ -80,7 +80,7 @@ pub fn run_all(
         kill: Stop::default(),
         jobs: Mutex::new(Running {
             jobs,
-            stops: BTreeMap::new(),
+            asked: BTreeMap::new(),
             gate: Some(Instant::now()),
             over: false,
             refused: false,
@@ -110,6 +110,7 @@ pub fn run_all(
                         if signalled.is_some() {
                             slots.kill.ask();
                             tokio::time::sleep(MOMENT).await;
+                            slots.running().asked.values().for_each(|(_, dir)| kill_holder(dir));
                             std::process::exit(INTERRUPTED);
                         }
                         signalled = Some(kind);
@@ -119,7 +120,7 @@ pub fn run_all(
                     _ = looks.tick() => {
                         let mut running = slots.running();
                         let hopeless = running.jobs.hopeless();
-                        hopeless.iter().filter_map(|job| running.stops.get(job)).for_each(Stop::ask);
+                        hopeless.iter().filter_map(|job| running.asked.get(job)).for_each(|(stop, _)| stop.ask());
                     }
                 }
             }
@@ -142,7 +143,8 @@ struct Slots<'a> {
 /// The jobs, as far as they have come.
 struct Running<'a> {
     jobs: &'a mut dyn Jobs,
-    stops: BTreeMap<usize, Stop>,
+    /// What asks a running job to stop, and its run directory.
+    asked: BTreeMap<usize, (Stop, PathBuf)>,
     /// Before this no other job starts; none if never.
     gate: Option<Instant>,
     /// No other job starts any more.
@@ -193,13 +195,13 @@ impl<'a> Slots<'a> {
         let (job, dir) = next?;
         running.gate = Instant::now().checked_add(self.pace.stagger);
         let asked = Asked { stop: Stop::default(), kill: self.kill.clone() };
-        running.stops.insert(job, asked.stop.clone());
+        running.asked.insert(job, (asked.stop.clone(), dir.clone()));
         Some((job, dir, asked))
     }
 
     fn end(&self, job: usize, dir: &Path, outcome: Result<Report, WorkerError>) {
         let mut running = self.running();
-        running.stops.remove(&job);
+        running.asked.remove(&job);
         if let Err(WorkerError::NotStarted(reason)) = &outcome {
             // That of one slot is that of the others.
             if !std::mem::replace(&mut running.refused, true) {
@@ -218,7 +220,7 @@ impl<'a> Slots<'a> {
     /// Asks the jobs that run to stop, and starts no other.
     fn stop(&self, running: &mut Running) {
         running.over = true;
-        running.stops.values().for_each(Stop::ask);
+        running.asked.values().for_each(|(stop, _)| stop.ask());
         self.stopped.notify_all();
     }
 

@@ -19,6 +19,7 @@ pub mod git;
 pub mod gpu;
 pub mod history;
 pub mod launch;
+pub mod lock;
 pub mod log;
 pub mod machine;
 pub mod output;

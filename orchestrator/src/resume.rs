@@ -70,7 +70,7 @@ fn compare(
 /// # Errors
 /// Another process works on the run, or it cannot be written.
 pub fn refreeze(dir: &Path, job: &Job, tree: &Node) -> Result<(), crate::Failure> {
-    let _lock = crate::status::Lock::take(dir).map_err(WorkerError::from)?;
+    let _lock = crate::lock::Lock::take(dir).map_err(WorkerError::from)?;
     let run = crate::run_dir::RunDir::open(dir);
     // What is done is so by the old spec.
     if let Some(status) = Status::read(dir).filter(|status| status.state == State::Done) {

@@ -27,14 +27,16 @@ impl Rows {
         Ok(Rows { path, file, last: 0 })
     }
 
-    /// Appends a row. One write each: a reader never sees half of one, unless the disk fills up.
+    /// Appends a row, in which no value can be called `step`. One write each: a reader never sees half of one, unless the disk
+    /// fills up.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn append(&mut self, step: u64, values: &[(String, f64)]) -> io::Result<()> {
         let mut row = Map::new();
         row.insert("step".to_owned(), step.into());
-        row.extend(values.iter().map(|(name, value)| (name.clone(), Value::from(*value))));
+        let values = values.iter().filter(|(name, _)| name != "step");
+        row.extend(values.map(|(name, value)| (name.clone(), Value::from(*value))));
         let mut line = serde_json::to_vec(&row)?;
         line.push(b'\n');
         self.last = line.len() as u64;

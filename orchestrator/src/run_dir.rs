@@ -14,8 +14,9 @@ use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
 use crate::files::{small_if_there, write_atomically, write_durably};
 use crate::history::text;
+use crate::lock::Lock;
 use crate::process::Process;
-use crate::status::{Lock, State, Status};
+use crate::status::{State, Status};
 use crate::sweep_dir::SweepDir;
 use crate::work::Work;
 

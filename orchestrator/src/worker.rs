@@ -10,11 +10,12 @@ use tracing::Dispatch;
 
 use crate::files::write_atomically;
 use crate::gpu::Gpus;
+use crate::lock::{Lock, LockError};
 use crate::machine::ENVIRONMENT;
 use crate::process::Process;
 use crate::recorder::Recorder;
 use crate::registry::{self, RegistryError};
-use crate::status::{Lock, LockError, State, Status};
+use crate::status::{State, Status};
 use crate::track::live::Live;
 use crate::{log, machine};
 

@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ started='{"event":{"started":{"step":0,"steps":3,"batch":4}}}'
 worker() {
     echo "$started"
     for step in 1 2 3; do
-        echo "{\"event\":{\"metrics\":{\"step\":$step,\"values\":[[\"loss\",0.5],[\"loss/consistency\",0.25]]}}}"
+        echo "{\"event\":{\"metrics\":{\"step\":$step,\"values\":[[\"step\",9.0],[\"loss\",0.5],[\"loss/consistency\",0.25]]}}}"
         echo "{\"event\":{\"progress\":{\"step\":$step,\"loss\":0.5}}}"
     done
     echo '{"event":{"system":{"step":3,"values":[["steps_per_second",2.0]]}}}'
@@ -95,6 +95,7 @@ fn what_it_finds_wrong_is_shown_with_its_place() {
 fn what_is_no_backend_is_refused() {
     for (functions, reason) in [
         (r#"describe() { echo '{"protocol":2,"name":"echo","devices":[]}'; }"#, "version 2 of the protocol, not 1"),
+        (r#"describe() { echo '{"protocol":1,"name":"ohce","devices":[]}'; }"#, "it calls itself `ohce`"),
         ("describe() { echo hello; }", "its answer is not understood"),
         ("describe() { echo no libtorch >&2; exit 3; }", "exit status: 3: no libtorch"),
     ] {
@@ -108,6 +109,15 @@ fn what_is_no_backend_is_refused() {
     let ended = echo.exp();
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     ended.says(&["backend.name: ", "exit status: 1: out of memory"]);
+    // What was composed is what is done.
+    for change in ["s/\"seed\": 42/\"seed\": 43/", "s/\"name\": \"echo\"/\"name\": \"burn\"/"] {
+        let check = format!("check() {{ calm \"$@\" | sed '{change}'; }}");
+        let echo = Echo::new(&[&CALM.replace("check()", "calm()"), &check, THREE_STEPS]);
+        let ended = echo.exp();
+        assert_eq!(ended.code, Some(2), "{change}: {ended:#?}");
+        ended.says(&["backend.name: ", "it answers with another spec"]);
+        assert_eq!(echo.scratch.names(), [""; 0]);
+    }
 }
 
 #[test]
@@ -136,8 +146,8 @@ fn a_failure_says_its_cause() {
 }
 
 /// A process that a worker has started, whose number is in the file `started` of the run.
-fn is_gone(echo: &Echo) -> bool {
-    let pid = text(echo.run().join("started"));
+fn is_gone(run: &Path) -> bool {
+    let pid = text(run.join("started"));
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     stat.is_empty() || stat.contains(") Z ")
 }
@@ -148,7 +158,7 @@ fn what_it_has_started_ends_with_it_whatever_went_wrong() {
         let worker = format!("worker() {{ sleep 300 & echo $! > $1/started; echo \"$started\"; {end}; }}");
         let echo = Echo::new(&[CALM, THREE_STEPS, &worker]);
         assert_eq!(echo.exp().code, Some(1));
-        assert!(is_gone(&echo), "{end}");
+        assert!(is_gone(&echo.run()), "{end}");
     }
 }
 
@@ -162,7 +172,7 @@ fn one_that_does_not_end_after_its_report_is_not_waited_for() {
         let ended = echo.exp();
         assert_eq!(ended.code, Some(0), "{after}: {ended:#?}");
         assert_eq!(json(echo.run().join("report.json")), serde_json::json!({"fd": 1.5, "kid": null}));
-        assert!(is_gone(&echo) && clock.elapsed() < Duration::from_secs(60), "{after}");
+        assert!(is_gone(&echo.run()) && clock.elapsed() < Duration::from_secs(60), "{after}");
     }
     let worker = r#"worker() { echo "$started"; exec >&-; touch $1/closed; sleep 300; }"#;
     let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
@@ -242,29 +252,33 @@ fn a_signal_that_reaches_both_is_a_stop() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    // Deaf to the word, but not to the end of its input.
+    // Deaf to the word, to signals, and to the end of its input.
     let worker = r#"worker() {
+        trap '' INT TERM
+        echo $$ > "$1/started"
         echo "$started"
         echo '{"event":{"metrics":{"step":1,"values":[["loss",0.5]]}}}'
-        while read -r word; do echo "$word" > "$1/heard"; done
-        touch "$1/gone"
+        while :; do sleep 300; done
     }"#;
-    let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
-    let mut running = echo.start_run();
-    running.until_rows(&echo.run(), 1);
-    running.signal("INT");
-    let heard = echo.run().join("heard");
-    assert!(running.until(|| fs::read_to_string(&heard).is_ok_and(|word| word == "\"stop\"\n")));
-    running.signal("INT");
-    assert_eq!(running.ended().code, Some(130));
-    let gone = echo.run().join("gone");
-    for _ in 0..1000 {
-        if gone.exists() {
-            return;
+    let sweep = ["-m", "backend.name=echo", "train.steps=3", "seed=7", "hydra.sweep.dir=sweep"];
+    let alone = ["backend.name=echo", "train.steps=3", "hydra.run.dir=run"];
+    let local = [&sweep[..], &["hydra/launcher=local"]].concat();
+    for (words, run) in [(&alone[..], "run"), (&sweep, "sweep/0"), (&local, "sweep/0")] {
+        let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
+        let (mut running, run) = (echo.start(words), echo.scratch.path(run));
+        running.until_rows(&run, 1);
+        while !running.has_ended() {
+            running.signal("INT");
+            std::thread::sleep(Duration::from_millis(50));
         }
-        std::thread::sleep(Duration::from_millis(10));
+        assert_eq!(running.ended().code, Some(130));
+        // It is killed, and may need a moment to die.
+        let clock = Instant::now();
+        while !is_gone(&run) {
+            assert!(clock.elapsed() < Duration::from_secs(10), "the worker was left behind: {words:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
-    panic!("the worker was left behind");
 }
 
 /// A driver's library with two GPUs, of which it tells what a test can recognise.

@@ -68,8 +68,12 @@ fn engines() -> String {
     for name in registry::names() {
         match registry::find(&name) {
             Ok(backend) => {
-                for device in backend.devices() {
+                let devices = backend.devices();
+                for device in &devices {
                     let _ = writeln!(text, "  {name:8}{:8}{}", device.name, device.description);
+                }
+                if devices.is_empty() {
+                    let _ = writeln!(text, "  {name:8}has no device here");
                 }
             }
             Err(error) => {

@@ -11,8 +11,9 @@ use super::show::open;
 use crate::cli::{Cli, Gc, Note, Rm, Tag};
 use crate::compose::{Library, World};
 use crate::history::{History, Labels};
+use crate::lock::Lock;
 use crate::screen::{tell, warn};
-use crate::status::{Lock, Owner, State};
+use crate::status::{Owner, State};
 use crate::sweep_dir::SweepDir;
 
 /// Where runs go that are not wanted any more, in the folder of runs.

@@ -14,8 +14,9 @@ use crate::files::{small, write_atomically};
 use crate::launch::queue::requeue::requeue;
 use crate::launch::queue::{self, FOLDER, Known, Queue, settle, ticket};
 use crate::launch::{Choice, end};
+use crate::lock::Lock;
 use crate::screen::{tell, warn};
-use crate::status::{Lock, State, Status};
+use crate::status::{State, Status};
 use crate::sweep_dir::{Outcome, SweepDir};
 
 /// How often the jobs are looked at. One look asks the queue once.

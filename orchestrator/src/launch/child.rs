@@ -14,14 +14,15 @@ use std::time::Duration;
 use exp_api::Report;
 
 use super::end::{End, follow, last_line, outcome, settle};
-use super::{Asked, pages, this_binary};
+use super::{Asked, kill_holder, pages, this_binary};
 use crate::command::{self, Command as Program};
 use crate::files::clear;
 use crate::history::PICTURES;
+use crate::lock::Lock;
 use crate::machine;
 use crate::output::{self, Output};
 use crate::process::{LOG, Process};
-use crate::status::{Lock, Owner, State, Status};
+use crate::status::{Owner, State, Status};
 use crate::track::live::Live;
 use crate::work::Work;
 use crate::worker::{WorkerError, write_report};
@@ -143,6 +144,9 @@ impl<'a> Held<'a> {
         let child = pages::starting(|| command.spawn())?;
         let owner = Owner::child(child.id());
         let end = follow(child, conditions.timeout, asked, || Ok(()))?;
+        if end.killed {
+            kill_holder(dir);
+        }
         self.lock.guards()?;
         let written = Status::read(dir).filter(|status| status.owner == owner);
         let status =
@@ -208,7 +212,7 @@ impl<'a> Held<'a> {
         let Some(code) = command::exit_code(self.dir) else { return Ok(()) };
         let log = self.log(self.dir);
         let ended = ExitStatus::from_raw(code << 8);
-        let end = End { status: ended, peak_rss_mib: None, stopped, late: None, done: None };
+        let end = End { status: ended, peak_rss_mib: None, stopped, killed: false, late: None, done: None };
         let mut output = Output::open(self.dir, &log, false, program.wants_board())?;
         self.status = Some(settle_program(self.dir, &mut output, status.clone(), end, &log, 0)?);
         Ok(())

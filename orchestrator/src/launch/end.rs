@@ -39,6 +39,8 @@ pub struct End {
     pub peak_rss_mib: Option<u64>,
     /// It was asked to stop, or made to.
     pub stopped: bool,
+    /// It was made to.
+    pub killed: bool,
     /// It had taken longer than this.
     pub late: Option<Duration>,
     /// That this is the end of its work, at this step; known of a program by its exit code alone.
@@ -56,7 +58,7 @@ pub fn follow(
     mut beat: impl FnMut() -> io::Result<()>,
 ) -> io::Result<End> {
     let (pid, start) = (Pid::from_child(&child), Instant::now());
-    let (mut stopped, mut late, mut beating) = (false, None, Ok(()));
+    let (mut stopped, mut killed, mut late, mut beating) = (false, false, None, Ok(()));
     // A process that is gone already is as well.
     let signal = |signal| {
         let _ = kill_process_group(pid, signal);
@@ -67,7 +69,7 @@ pub fn follow(
             beating = beat();
         }
         if asked.kill.asked() || beating.is_err() {
-            stopped = true;
+            (stopped, killed) = (true, true);
             signal(Signal::KILL);
         } else if asked.stop.asked() && !stopped {
             stopped = true;
@@ -79,6 +81,7 @@ pub fn follow(
                 signal(Signal::INT);
             }
             Some(timeout) if late.is_some() && start.elapsed() >= timeout.saturating_add(GRACE) => {
+                killed = true;
                 signal(Signal::KILL);
             }
             _ => {}
@@ -89,7 +92,7 @@ pub fn follow(
     let used = child.wait4()?;
     beating?;
     stopped = stopped || was_stopped(used.status, &asked.stop);
-    Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, late, done: None })
+    Ok(End { status: used.status, peak_rss_mib: Some(used.rusage.maxrss >> 20), stopped, killed, late, done: None })
 }
 
 /// Whether a process ended by a signal that asked it to stop, as this one is asked too: what asks all processes of a machine may

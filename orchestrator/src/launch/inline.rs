@@ -11,7 +11,7 @@ use super::child::{self, Conditions, Held};
 use super::end;
 use super::hold::hold;
 use super::{Asked, Launcher, Pace};
-use crate::status::Lock;
+use crate::lock::Lock;
 use crate::work::Work;
 use crate::worker::{self, WorkerError};
 

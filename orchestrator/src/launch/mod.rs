@@ -21,6 +21,7 @@ use std::time::Duration;
 use exp_api::{Report, Stop};
 
 pub use choice::Choice;
+pub use hold::kill_holder;
 pub use inline::{InProcess, Inline};
 pub use local::{Children, Local};
 

@@ -36,6 +36,10 @@ impl ProcessBackend {
             let reason = format!("it speaks version {} of the protocol, not {VERSION}", description.protocol);
             return Err(refused(reason));
         }
+        let called = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if called != format!("exp-{}", description.name) {
+            return Err(refused(format!("it calls itself `{}`", description.name)));
+        }
         Ok(ProcessBackend { path: path.to_owned(), description, lock: None })
     }
 
@@ -52,11 +56,20 @@ impl ProcessBackend {
         }
         let limit = LIMIT.saturating_mul(u32::try_from(specs.len()).unwrap_or(u32::MAX));
         let answers: Vec<Checked> = ask(&self.path, &words, limit)?;
-        match answers.len() == specs.len() {
+        if answers.len() != specs.len() {
+            return Err(format!("{} answers for {} specs", answers.len(), specs.len()));
+        }
+        match specs.iter().zip(&answers).all(|(asked, answer)| same_but_for_the_machine(asked, &answer.spec)) {
             true => Ok(answers),
-            false => Err(format!("{} answers for {} specs", answers.len(), specs.len())),
+            false => Err("it answers with another spec, of which it may fill in the group backend alone".to_owned()),
         }
     }
+}
+
+/// Whether a spec is the one that was asked about, but for what depends on the machine.
+fn same_but_for_the_machine(asked: &RunSpec, answered: &RunSpec) -> bool {
+    let rest = RunSpec { backend: asked.backend.clone(), ..answered.clone() };
+    rest == *asked && answered.backend.name == asked.backend.name
 }
 
 impl Backend for ProcessBackend {

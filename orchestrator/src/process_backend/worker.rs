@@ -18,9 +18,10 @@ use tokio::time::{sleep, timeout};
 use super::ProcessBackend;
 use super::streams::{Lines, Words};
 use crate::launch::end::was_stopped;
+use crate::lock::sign;
 use crate::recorder::METRICS;
 use crate::rows;
-use crate::status::{Owner, sign};
+use crate::status::Owner;
 use crate::usage::usage;
 
 /// How often a running job looks whether it is asked to stop.

@@ -13,7 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::files::{clear, small, write_durably};
-use crate::status::{Lock, LockError, State, Status};
+use crate::lock::{Lock, LockError};
+use crate::status::{State, Status};
 
 use journal::Journal;
 use lines::Line;

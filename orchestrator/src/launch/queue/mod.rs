@@ -21,7 +21,8 @@ pub use slurm::Slurm;
 pub use template::Template;
 
 use crate::files::write_durably;
-use crate::status::{Lock, LockError, State, Status};
+use crate::lock::{Lock, LockError};
+use crate::status::{State, Status};
 
 /// The folder for scripts and logs, in the directory of a sweep or of a run.
 pub const FOLDER: &str = ".queue";

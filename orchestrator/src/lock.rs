@@ -1,0 +1,162 @@
+//! The lock of a run directory: who may work in it.
+
+use std::fs::{File, OpenOptions, TryLockError, metadata, read_dir, read_to_string};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use exp_consistency::home::Home;
+
+use crate::status::Owner;
+
+/// What a process needs at most to write its name into a lock that it took.
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// The right to work in a run directory, held as long as it lives. The kernel takes it back when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    home: Home,
+}
+
+/// Why the lock was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error("{dir} is in use by {holder}")]
+    Held {
+        /// The run directory.
+        dir: String,
+        /// The other process, in words.
+        holder: String,
+    },
+    /// The lock file cannot be opened.
+    #[error("cannot lock {dir}: {source}")]
+    Files {
+        /// The run directory.
+        dir: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl Lock {
+    /// The file's name.
+    pub const FILE: &'static str = ".lock";
+
+    /// Takes the lock of a run directory.
+    ///
+    /// # Errors
+    /// It is held, or cannot be.
+    pub fn take(dir: &Path) -> Result<Lock, LockError> {
+        let shown = || dir.display().to_string();
+        let failed = |source| LockError::Files { dir: shown(), source };
+        let path = dir.join(Lock::FILE);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(MOMENT);
+                let mut text = String::new();
+                let read = file.read_to_string(&mut text).map_err(failed)?;
+                let holder = if read > 0 { text.trim().to_owned() } else { "another process".to_owned() };
+                return Err(LockError::Held { dir: shown(), holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        sign(&file, &Owner::here()).map_err(failed)?;
+        Ok(Lock { file, home: Home::find(dir).map_err(failed)? })
+    }
+
+    /// The lock of a run directory that this process was started with, as its standard input.
+    ///
+    /// # Errors
+    /// The file cannot be written, or the directory opened.
+    pub fn inherited(dir: &Path) -> io::Result<Lock> {
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        sign(&file, &Owner::here())?;
+        Ok(Lock { file, home: Home::find(dir)? })
+    }
+
+    /// Holds that the directory is still where it was: it may be moved or removed, and another run begun under its name.
+    ///
+    /// # Errors
+    /// See [`Home::path`].
+    pub fn guards(&self) -> io::Result<()> {
+        self.home.path().map(drop)
+    }
+
+    /// The process of this machine that was the last to sign the lock of a run directory, if it still has it.
+    pub fn holder(dir: &Path) -> Option<u32> {
+        let path = dir.join(Lock::FILE);
+        let text = read_to_string(&path).ok()?;
+        let pid = text.strip_prefix("process ")?.split(' ').next()?.parse().ok()?;
+        let signature = named(&Owner { pid, ..Owner::here() });
+        // Its number may be that of another one by now, which has not opened the file.
+        let place = |path: &Path| metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let lock = place(&path)?;
+        let mut open = read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+        (text.starts_with(&signature) && open.any(|file| place(&file.path()) == Some(lock))).then_some(pid)
+    }
+
+    /// Says to others what this process does that has it, such as `exp watch`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn say(&self, doing: &str) -> io::Result<()> {
+        write_holder(&self.file, &format!("{}, {doing}", named(&Owner::here())))
+    }
+
+    /// The same right for a process that is about to be started, which has it beside this one.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    pub fn share(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+/// Writes into a lock who has it.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn sign(file: &File, owner: &Owner) -> io::Result<()> {
+    write_holder(file, &named(owner))
+}
+
+fn named(owner: &Owner) -> String {
+    format!("process {} on {} (boot {})", owner.pid, owner.host, owner.boot_id)
+}
+
+fn write_holder(mut file: &File, holder: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(format!("{holder}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_holds_a_lock_is_who_signed_it_and_has_it_open() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Lock::holder(dir.path()), None);
+        let lock = Lock::take(dir.path()).unwrap();
+        assert_eq!(Lock::holder(dir.path()), Some(std::process::id()));
+        lock.say("which watches").unwrap();
+        assert_eq!(Lock::holder(dir.path()), Some(std::process::id()));
+        // The first process of the machine is there, and is not the one that holds it.
+        sign(&lock.file, &Owner { pid: 1, ..Owner::here() }).unwrap();
+        assert_eq!(Lock::holder(dir.path()), None);
+        sign(&lock.file, &Owner { host: "elsewhere".to_owned(), ..Owner::here() }).unwrap();
+        assert_eq!(Lock::holder(dir.path()), None);
+        sign(&lock.file, &Owner::here()).unwrap();
+        drop(lock);
+        assert_eq!(Lock::holder(dir.path()), None, "it is there and has closed it");
+    }
+}
