@@ -6,6 +6,7 @@ use std::sync::Arc;
 use exp::cli::Cli;
 use exp::compose::World;
 use exp::{commands, screen};
+use exp_api::limits::fail_on_large_files;
 use mimalloc::MiMalloc;
 
 #[global_allocator]
@@ -26,6 +27,10 @@ fn main() -> ExitCode {
         // Help and the version come this way too, and have their own code.
         Err(error) => error.exit(),
     };
+    if let Err(error) = fail_on_large_files() {
+        screen::warn(format_args!("error: signals cannot be listened to: {error}"));
+        return ExitCode::from(3);
+    }
     let cwd = match std::env::current_dir() {
         Ok(cwd) => cwd,
         Err(error) => {

@@ -6,11 +6,11 @@ mod support;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::echo::{CALM, Echo};
-use support::{Scratch, assert_same, json, names, text, tiny};
+use support::{Running, Scratch, assert_same, json, names, text, tiny};
 
 /// A worker that dies in the way that `params.doom` of its job says, or does not.
 const DOOMED: &str = r#"
@@ -185,4 +185,25 @@ fn many_starts_in_one_second_do_not_meet() {
         .collect();
     assert_eq!(places.len(), 64);
     assert!(places.iter().all(|place| json(scratch.path(place).join("status.json"))["state"] == "done"));
+}
+
+/// As on a full disk. A checkpoint of this run has 100 KiB or so, and the limit counts blocks of 512 bytes, or of 1,024.
+#[test]
+fn a_file_that_may_not_grow_is_an_error() {
+    let scratch = Scratch::new();
+    let line = format!("ulimit -f 20; exec '{}' \"$@\"", env!("CARGO_BIN_EXE_exp"));
+    let words = [&["-c", &line, "exp"][..], &tiny(&["hydra.run.dir=run"])].concat();
+    let mut shell = Command::new("sh");
+    shell
+        .args(words)
+        .current_dir(scratch.path(""))
+        .env("XDG_CACHE_HOME", scratch.path("cache"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let ended = Running::of(shell).ended();
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    ended.says(&["File too large", "run/checkpoints"]);
+    assert_eq!(json(scratch.path("run/status.json"))["state"], "failed");
+    // With room it goes on.
+    scratch.ok(&["resume", "run"]).says(&["done: 6 steps"]);
 }

@@ -8,6 +8,7 @@
 mod backend;
 mod event;
 pub mod figure;
+pub mod limits;
 pub mod protocol;
 pub mod schema;
 pub mod spec;

@@ -7,6 +7,29 @@
 //! | `check FILE...` | one [`Checked`] a line for the job in each FILE, in order | |
 //! | `worker DIR` | [`FromWorker`] lines, the last one `done` or `failed` | [`ToWorker`] lines |
 //!
+//! `describe` answers `{"protocol":1,"name":"mine","devices":[{"name":"cpu","description":"16 cores"}]}`, and `check`
+//! `{"spec":{...},"problems":[{"key":"train.batch","message":"too large"}]}` with the spec as it is in FILE: only the group `backend`
+//! may differ, and in it not the name. A field that is not known is an error.
+//!
+//! A run that is stopped at its second step, after `exp-mine worker outputs/a`, where `>` marks what the worker prints and `<` what it reads:
+//!
+//! ```text
+//! > {"event":{"started":{"step":0,"steps":3,"batch":16}}}
+//! > {"event":{"log":{"level":"info","message":"7 thousand parameters"}}}
+//! > {"event":{"metrics":{"step":1,"values":[["loss",0.5],["grad_norm",0.1]]}}}
+//! > {"event":{"progress":{"step":1,"loss":0.5}}}
+//! > {"event":{"system":{"step":1,"values":[["steps_per_second",2.0]]}}}
+//! > "flush"
+//! < "flushed"
+//! < "stop"
+//! > {"event":{"metrics":{"step":2,"values":[["loss",0.4]]}}}
+//! > {"done":{"step":2,"interrupted":true,"figures":[],"grid":null}}
+//! ```
+//!
+//! `started` comes first: it names the step that the worker goes on from, that of its newest checkpoint or 0, and rows of later
+//! steps are void from then on. `flush` comes before each checkpoint, so that none is ahead of the rows. A worker may keep its
+//! checkpoints in any form that it goes on from itself; `exp sample` and `exp eval` know those of `exp_consistency::checkpoint` alone.
+//!
 //! A number that is not finite is `null`, among metrics as among figures; `NaN` and `Infinity`, as Python writes them, are
 //! understood too. A line has at most 1 MiB.
 //!
@@ -23,6 +46,7 @@ use std::sync::mpsc::{Receiver, channel};
 use serde::{Deserialize, Serialize};
 use signal_hook::consts::SIGTERM;
 
+use crate::limits::fail_on_large_files;
 use crate::{Backend, DeviceInfo, Event, EventSink, Job, Problem, Report, RunSpec, Stop};
 
 /// Version of the protocol.
@@ -107,6 +131,7 @@ fn check(backend: &dyn Backend, file: &Path) -> std::io::Result<()> {
 }
 
 fn worker(backend: &dyn Backend, dir: &Path) -> std::io::Result<()> {
+    fail_on_large_files()?;
     let stop = Stop::default();
     stop.ask_by(SIGTERM)?;
     let (flushed, acknowledged) = channel();
@@ -154,4 +179,22 @@ fn print_line(value: &impl Serialize) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(&line)?;
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_that_are_documented_are_those_that_are_spoken() {
+        fn spoken<T: Serialize + for<'de> Deserialize<'de>>(mark: &str) -> usize {
+            let lines = include_str!("protocol.rs").lines().filter_map(|line| line.strip_prefix(mark));
+            let same = lines.map(|line| {
+                let value: T = serde_json::from_str(line).expect(line);
+                assert_eq!(serde_json::to_string(&value).expect(line), line);
+            });
+            same.count()
+        }
+        assert_eq!((spoken::<FromWorker>("//! > "), spoken::<ToWorker>("//! < ")), (8, 2));
+    }
 }
