@@ -26,6 +26,27 @@ fn an_unknown_key_names_the_nearest_one() {
     refused(&["model.torso.n_channels=3"], &["model.torso.n_channels: ", "`model.torso.n_channels=3`"]);
     refused(&["~train.stepz"], &["train.stepz", "`~train.stepz`"]);
     refused(&["trian.steps=3"], &["trian", "`trian.steps=3`", "train"]);
+    // Of a name that stands in one place only, that place.
+    refused(&["lr=3"], &["lr: there is no key `lr` here", "did you mean `train.lr`?"]);
+}
+
+#[test]
+fn an_experiment_that_forgot_its_package_is_told_so() {
+    let scratch = Scratch::new();
+    copy_conf(&scratch.path("conf"));
+    let file = scratch.path("conf/experiment/mine.yaml");
+    fs::write(&file, "train:\n  steps: 3\n").unwrap();
+    let ended = scratch.exp(&["+experiment=mine"]);
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    ended.says(&["conf/experiment/mine.yaml:1", "hint: `# @package _global_` as the first line of the file"]);
+    fs::write(&file, "train:\n  stepz: 3\nlr: 2\n").unwrap();
+    scratch.exp(&["+experiment=mine"]).says(&["experiment: there is no such key", "hint: one of: seed,"]);
+}
+
+#[test]
+fn all_options_that_are_not_there_are_told_at_once() {
+    let ended = refused(&["ema=shrt", "model=smal"], &["there is no `ema/shrt`", "there is no `model/smal`"]);
+    assert_eq!(ended.err.matches("error: ").count(), 2, "{ended:#?}");
 }
 
 #[test]
@@ -123,6 +144,8 @@ fn all_problems_come_at_once() {
     looked.says(&both);
     assert_eq!((looked.code, looked.out.as_str()), (Some(2), "#0 : train.lr=1 train.batch=16\n"), "the right ones");
     refused(&["-m", "loss=l2,nope", "train.batch=0,16"], &["in the job `loss=l2 train.batch=0`:", "nope"]);
+    let ended = refused(&["-m", "train.stepz=range(100)"], &["in the job `train.stepz=0`, and in 99 more:"]);
+    assert_eq!(ended.err.matches("error: ").count(), 1, "{ended:#?}");
     refused(&["-m", "notes=a", "loss=l2,nope"], &["in the job `notes=a loss=nope`:", "nope"]);
     // Also where it is only looked at.
     let words = ["-m", "hydra/launcher=local", "hydra.launcher.n_jobs=0", "seed=1,2", "--dry-run"];

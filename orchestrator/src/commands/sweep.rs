@@ -27,7 +27,8 @@ use crate::{callbacks, dispatch, log, report};
 pub(super) fn resume(dir: &Path, cli: &Cli, world: &World) -> Result<(), Failure> {
     if let Some(word) = cli.overrides.first() {
         let message = format!("`{word}`: a sweep goes on as it was frozen; overrides are for one run");
-        return Err(Problem::new(message).hint(format!("exp resume {}/0 {word}", dir.display())).into());
+        let hint = "of one of its runs: exp resume RUN key=value; more jobs: exp -m ... --skip-done";
+        return Err(Problem::new(message).hint(hint).into());
     }
     let sweep = SweepDir::open(dir)?;
     sweep.manifest().launcher.get_ready();

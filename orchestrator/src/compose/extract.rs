@@ -1,30 +1,28 @@
 //! The composed tree as a typed run spec.
 //!
-//! Two passes. First the tree is walked against the schema of `exp-api`, so that every unknown key, wrong type, value
-//! out of range and missing value is found at once, each with its trail. Then figment extracts the spec, from one
+//! Two passes. First the tree is held against the schema, see [`super::conform`]. Then figment extracts the spec, from one
 //! provider for each origin, so that even what only deserialisation can see names where it was written.
 
 use std::collections::BTreeMap;
 
-use exp_api::schema::{Field, Kind, Variant};
+use exp_api::schema::Kind;
 use exp_api::spec::RunSpec;
 use figment::value::{Dict, Empty, Map as Profiles, Num, Value as Typed};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::de::DeserializeOwned;
 
+use super::conform::{conform, join};
 use super::json::to_json;
-use super::node::{Key, Map, Node, Value};
+use super::node::{Key, Node, Value};
 use super::origin::{Origin, Trail};
-use super::problem::{Caret, Problem, Problems};
+use super::problem::{Problem, Problems};
 
 /// The run spec that a tree without interpolations describes.
 ///
 /// # Errors
 /// Everything in which the tree departs from the schema.
 pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
-    let mut walk = Walk::default();
-    walk.group("", tree, RunSpec::FIELDS);
-    walk.problems.or_ok(())?;
+    conform("", tree, &Kind::Group(RunSpec::FIELDS))?;
     let mut spec: RunSpec = extracted(tree)?;
     // It is carried along as a program would get it: figment has no whole numbers beyond 64 bits, and JSON no NaN.
     if let Some(serde_json::Value::Object(params)) = tree.child("params").map(to_json) {
@@ -40,9 +38,7 @@ pub fn run_spec(tree: &Node) -> Result<RunSpec, Problems> {
 /// # Errors
 /// Everything in which it departs from `kind`.
 pub fn part<T: DeserializeOwned>(path: &str, tree: &Node, kind: &Kind) -> Result<T, Problems> {
-    let mut walk = Walk::default();
-    walk.value(path, tree, kind);
-    walk.problems.or_ok(())?;
+    conform(path, tree, kind)?;
     extracted(tree)
 }
 
@@ -78,139 +74,6 @@ fn unseen(tree: &Node, error: &figment::Error) -> Problem {
     let trail = tree.at(&key).map(|node| node.trail.clone()).unwrap_or_default();
     let place = error.metadata.as_ref().map(|metadata| metadata.name.to_string()).unwrap_or_default();
     Problem::new(format!("{} ({place})", error.kind)).key(key).trail(&trail)
-}
-
-/// The walk along the schema.
-#[derive(Default)]
-struct Walk {
-    problems: Problems,
-}
-
-impl Walk {
-    fn value(&mut self, path: &str, node: &Node, kind: &Kind) {
-        if node.value.is_missing() {
-            let problem = Problem::new(format!("no value is given; expected {kind}"));
-            self.problems.0.push(problem.key(path).trail(&node.trail).hint(format!("{path}=...")));
-            return;
-        }
-        match kind {
-            Kind::Group(fields) => self.group(path, node, fields),
-            Kind::Variants(variants) => self.variant(path, node, variants),
-            Kind::List { item, min } => self.list(path, node, item, *min),
-            Kind::Choice(words) => {
-                let word = node.value.as_str();
-                if !word.is_some_and(|word| words.contains(&word)) {
-                    self.problems.0.push(expected(path, node, kind).near(word.unwrap_or_default(), words));
-                }
-            }
-            _ if fits(&node.value, kind) => {}
-            _ => self.problems.0.push(expected(path, node, kind)),
-        }
-    }
-
-    fn group(&mut self, path: &str, node: &Node, fields: &[Field]) {
-        let Some(map) = node.as_map() else {
-            self.problems.0.push(expected(path, node, &Kind::Group(&[])));
-            return;
-        };
-        self.keys(path, node, map, fields, &[]);
-    }
-
-    fn variant(&mut self, path: &str, node: &Node, variants: &[Variant]) {
-        let Some(map) = node.as_map() else {
-            self.problems.0.push(expected(path, node, &Kind::Variants(&[])));
-            return;
-        };
-        let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
-        let written = map.get("name");
-        let chosen = written.and_then(|name| name.value.as_str());
-        match variants.iter().find(|variant| Some(variant.name) == chosen) {
-            Some(variant) => self.keys(path, node, map, variant.fields, &["name"]),
-            None => {
-                let found = written.map_or("nothing".to_owned(), shown);
-                let problem = Problem::new(format!("expected one of {}, found {found}", names.join(", ")))
-                    .key(join(path, "name"))
-                    .trail(&written.unwrap_or(node).trail);
-                self.problems.0.push(problem.nearest(chosen.unwrap_or_default(), names));
-            }
-        }
-    }
-
-    /// Checks the keys of a map: those of `fields`, and `besides` them.
-    fn keys(&mut self, path: &str, node: &Node, map: &Map, fields: &[Field], besides: &[&str]) {
-        for (key, child) in map {
-            let name = key.to_string();
-            match fields.iter().find(|field| field.name == name) {
-                Some(field) if field.nullable && child.value == Value::Null => {}
-                Some(field) => self.value(&join(path, &name), child, &field.kind),
-                None if besides.contains(&name.as_str()) => {}
-                None => {
-                    let known = fields.iter().map(|field| field.name).chain(besides.iter().copied());
-                    let problem = Problem::new("there is no such key").key(join(path, &name)).trail(&child.trail);
-                    self.problems.0.push(problem.caret(Caret::Key).nearest(&name, known));
-                }
-            }
-        }
-        for field in fields.iter().filter(|field| !field.nullable && !map.contains_key(field.name)) {
-            let key = join(path, field.name);
-            let problem = Problem::new(format!("missing; expected {}", field.kind)).key(&key).trail(&node.trail);
-            self.problems.0.push(problem.caret(Caret::Hidden).hint(format!("+{key}=...")));
-        }
-    }
-
-    fn list(&mut self, path: &str, node: &Node, item: &'static Kind, min: usize) {
-        let Value::List(items) = &node.value else {
-            self.problems.0.push(expected(path, node, &Kind::List { item, min }));
-            return;
-        };
-        if items.len() < min {
-            let problem = Problem::new(format!("expected at least {min} items, found {}", items.len()));
-            self.problems.0.push(problem.key(path).trail(&node.trail));
-        }
-        for (index, child) in items.iter().enumerate() {
-            // What a list was set over, so were its items.
-            let whole = Node { value: child.value.clone(), trail: node.trail.clone() };
-            let child = if child.trail.winner() == node.trail.winner() { &whole } else { child };
-            let place = join(path, &index.to_string());
-            self.value(&place, child, item);
-            // A word chosen twice would be the same work twice; numbers may well repeat.
-            let before = || items[..index].iter().any(|other| other.value == child.value);
-            if matches!(item, Kind::Choice(_)) && before() {
-                let problem = Problem::new(format!("{} stands there already", shown(child)));
-                self.problems.0.push(problem.key(place).trail(&child.trail));
-            }
-        }
-    }
-}
-
-/// Whether a plain value is of a plain kind.
-fn fits(value: &Value, kind: &Kind) -> bool {
-    match (kind, value) {
-        (Kind::Bool, Value::Bool(_)) | (Kind::Text, Value::Str(_)) | (Kind::Free, Value::Map(_)) => true,
-        (Kind::Int { min, max }, Value::Int(n)) => (i128::from(*min)..=i128::from(*max)).contains(n),
-        (Kind::Float(bounds), Value::Int(n)) => bounds.contains(*n as f64),
-        (Kind::Float(bounds), Value::Float(x)) => bounds.contains(*x),
-        _ => false,
-    }
-}
-
-fn expected(path: &str, node: &Node, kind: &Kind) -> Problem {
-    Problem::new(format!("expected {kind}, found {}", shown(node))).key(path).trail(&node.trail)
-}
-
-/// A value as a message shows it.
-fn shown(node: &Node) -> String {
-    match &node.value {
-        Value::Null => "null".to_owned(),
-        Value::Map(_) => "a map".to_owned(),
-        Value::List(_) => "a list".to_owned(),
-        Value::Str(text) => format!("`{text}`"),
-        value => super::python::str(value),
-    }
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// The values that one file line or one override wrote.

@@ -20,6 +20,7 @@
 pub(crate) mod base64;
 mod builtin;
 pub mod composed;
+mod conform;
 mod cursor;
 mod decimal;
 pub mod defaults;

@@ -97,6 +97,17 @@ impl Trail {
         self.origins.last()
     }
 
+    /// Whether the same places set both values: a word of the command line may give each another value.
+    pub fn is_alike(&self, other: &Trail) -> bool {
+        let alike = |(a, b): (&Origin, &Origin)| match (a, b) {
+            (Origin::Override { text: a }, Origin::Override { text: b }) => {
+                a.split_once('=').map_or(&**a, |(key, _)| key) == b.split_once('=').map_or(&**b, |(key, _)| key)
+            }
+            _ => a == b,
+        };
+        self.origins.len() == other.origins.len() && self.origins.iter().zip(&*other.origins).all(alike)
+    }
+
     /// All origins, first to last.
     pub fn origins(&self) -> &[Origin] {
         &self.origins

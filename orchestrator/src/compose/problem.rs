@@ -205,11 +205,11 @@ impl Problems {
         self
     }
 
-    /// Adds those of another job, what is the same in both once.
+    /// Adds those of another job, what is the same in both once: also where one word of the sweep has another value in each.
     pub fn merge(&mut self, others: Problems) {
         for other in others.0 {
             let same = |problem: &&mut Problem| {
-                (&problem.message, &problem.key, &problem.trail) == (&other.message, &other.key, &other.trail)
+                (&problem.message, &problem.key) == (&other.message, &other.key) && problem.trail.is_alike(&other.trail)
             };
             match (self.0.iter_mut().find(same), other.jobs) {
                 (Some(Problem { jobs: Some(jobs), .. }), Some(others)) => jobs.0.extend(others.0),

@@ -11,7 +11,7 @@ use crate::compose::fragment::{Fragment, Library};
 use crate::compose::interpolate::{Resolver, Scope};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Origin;
-use crate::compose::problem::{Problem, shortened};
+use crate::compose::problem::{Problem, Problems, shortened};
 use crate::compose::world::World;
 
 /// How deep files may include one another.
@@ -38,28 +38,34 @@ pub struct Expander<'a> {
     pub choices: Choices,
     /// Whether a group without a choice is skipped instead of refused.
     pub skip_missing: bool,
+    /// The entries whose files are not there, last to first.
+    absent: Vec<Problem>,
     visited: usize,
 }
 
 impl<'a> Expander<'a> {
     /// An expander that has visited nothing.
     pub fn new(library: &'a Library, world: &'a World, choices: Choices, skip_missing: bool) -> Self {
-        Self { library, world, choices, skip_missing, visited: 0 }
+        Self { library, world, choices, skip_missing, absent: Vec::new(), visited: 0 }
     }
 
     /// Expands the built-in and the primary file; the primary file decides first.
-    pub fn roots(&mut self, primary: &str) -> Result<Vec<Tree>, Problem> {
+    ///
+    /// # Errors
+    /// All files that are not there, or what else is wrong first.
+    pub fn roots(&mut self, primary: &str) -> Result<Vec<Tree>, Problems> {
         let item = |path: &str| Item::new(Target::File(path.to_owned()), None, Origin::Builtin);
         let mut main = item(primary);
         main.primary = true;
         if !self.library.search.has(&main.config_path()) {
             let names = self.library.search.options("");
             return Err(Problem::new(format!("there is no configuration `{primary}`"))
-                .nearest(primary, names.iter().map(String::as_str)));
+                .nearest(primary, names.iter().map(String::as_str))
+                .into());
         }
         let main = self.expand(main, &[], false)?;
         let hydra = self.expand(item("hydra/config"), &[], false)?;
-        Ok(vec![hydra, main])
+        Problems(std::mem::take(&mut self.absent).into_iter().rev().collect()).or_ok(vec![hydra, main])
     }
 
     /// `files` are the files that lead here, outermost first; `late` is set below an interpolated
@@ -91,7 +97,8 @@ impl<'a> Expander<'a> {
                 item.deleted = true;
                 return leaf(item);
             }
-            return Err(self.not_found(&item, files.last()));
+            self.absent.push(self.not_found(&item, files.last()));
+            return leaf(item);
         };
         let path = item.config_path();
         let mut files = files.to_vec();

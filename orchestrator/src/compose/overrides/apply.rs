@@ -198,10 +198,28 @@ fn unknown(root: &mut Node, parent: &[Key], key: &str, item: &Override) -> Probl
     let mut path = parent.to_vec();
     path.push(Key::from(key));
     let problem = Problem::new(format!("there is no key `{key}` here")).key(merge::dotted(&path)).caret(Caret::Key);
-    match crate::compose::problem::nearest(key, &names) {
+    let near = crate::compose::problem::nearest(key, &names).map(str::to_owned);
+    match near.or_else(|| only_namesake(root, node::keys(&item.key).last()?)) {
         Some(near) => problem.hint(format!("did you mean `{near}`? To add a key: +{}", item.text)),
         None => added(problem, item),
     }
+}
+
+/// The only key of the job of this name, wherever it stands: `train.lr` for `lr`.
+fn only_namesake(root: &Node, name: &str) -> Option<String> {
+    fn gather(node: &Node, place: &mut Vec<Key>, name: &str, found: &mut Vec<String>) {
+        for (key, child) in node.as_map().into_iter().flatten().filter(|(key, _)| **key != Key::from("hydra")) {
+            place.push(key.clone());
+            if *key == Key::from(name) {
+                found.push(merge::dotted(place));
+            }
+            gather(child, place, name, found);
+            place.pop();
+        }
+    }
+    let mut found = Vec::new();
+    gather(root, &mut Vec::new(), name, &mut found);
+    found.pop().filter(|_| found.is_empty())
 }
 
 fn added(problem: Problem, item: &Override) -> Problem {
