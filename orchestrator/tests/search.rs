@@ -133,8 +133,12 @@ fn a_search_can_look_for_the_most() {
     // Without final figures the last row counts.
     run(&scratch, line, &more).says(&["best cost: 2 of #0"]);
     let mute = Scratch::new();
-    let ended = run(&mute, "echo ${x}", &["+x=1,2", "hydra.sweeper.n_trials=1"]);
-    ended.says(&["#0 has no figure `cost` (hydra.sweeper.metric)"]);
+    let line = "echo '{\\\"step\\\":1,\\\"costs\\\":'${x}'}'";
+    let ended = run(&mute, line, &["+x=1,2", "hydra.sweeper.n_trials=6"]);
+    // The first one tells that the others would be in vain.
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    ended.says(&["hydra.sweeper.metric: job #0 has no figure `cost`", "did you mean `costs`?", "1 done, 5 not done"]);
+    assert!(!mute.path("sweep/1").exists());
     assert!(!mute.path("sweep/optimization_results.yaml").exists());
 }
 

@@ -239,7 +239,11 @@ impl Jobs for Trials<'_> {
                 let figure = report.figures.iter().find(|(name, _)| name == metric).map(|(_, value)| *value);
                 noted.value = figure.or_else(|| rows(&dir, metric, 0).0.last().map(|(_, value)| *value));
                 if noted.value.is_none() {
-                    warn(format_args!("warning: #{job} has no figure `{metric}` (hydra.sweeper.metric)"));
+                    // The others would come to no more than this one did.
+                    match self.sweep.outcomes().iter().all(|outcome| outcome.value.is_none()) {
+                        true => drop(self.trouble.get_or_insert(unknown_metric(job, metric, report, &dir).into())),
+                        false => warn(format_args!("warning: #{job} has no figure `{metric}` (hydra.sweeper.metric)")),
+                    }
                 }
                 tell_ended(self.sweep, job, outcome);
             }
@@ -272,6 +276,15 @@ fn cost(outcome: &Outcome, search: &Search) -> Option<f64> {
         Some(value) => Some(search.direction.cost(value)),
         None => (outcome.given_up || matches!(outcome.state, State::Done | State::Failed)).then_some(f64::INFINITY),
     }
+}
+
+/// That a job came to its end without the figure that is looked at, with those that it has.
+fn unknown_metric(job: usize, metric: &str, report: &Report, dir: &Path) -> Problem {
+    let (_, row) = rows::read(&dir.join(METRICS)).last().unwrap_or_default();
+    let known = report.figures.iter().map(|(name, _)| name).chain(row.keys().filter(|name| *name != "step"));
+    let problem =
+        Problem::new(format!("job #{job} has no figure `{metric}`, and none before it had: no other one is made"));
+    problem.key("hydra.sweeper.metric").nearest(metric, known.map(String::as_str))
 }
 
 /// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and where to read on.
