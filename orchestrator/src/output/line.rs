@@ -12,6 +12,8 @@ pub(super) enum Said {
     Row(u64, Vec<(String, f64)>),
     /// One whose step is no whole number.
     Stray,
+    /// One that is no JSON.
+    Broken,
     /// Final figures.
     Figures(Vec<(String, f64)>),
 }
@@ -24,7 +26,8 @@ pub(super) fn read(line: &[u8]) -> Said {
     let bar = line.iter().rposition(|byte| *byte == b'\r');
     let seen = line[bar.map_or(0, |bar| bar + 1)..].trim_ascii_start();
     if seen.starts_with(b"{") {
-        return object(seen).unwrap_or(Said::Words);
+        let is_meant = [b"{\"step\"", b"{'step'"].iter().any(|begin| seen.starts_with(*begin));
+        return object(seen).unwrap_or(if is_meant { Said::Broken } else { Said::Words });
     }
     let begins = (0..seen.len()).filter(|&at| bar.is_some() && seen[at..].starts_with(b"{\""));
     let row = begins.filter_map(|at| object(&seen[at..])).find(|said| matches!(said, Said::Row(..)));
@@ -34,7 +37,7 @@ pub(super) fn read(line: &[u8]) -> Said {
 /// What an object says; nothing of what is none.
 fn object(line: &[u8]) -> Option<Said> {
     let row = serde_json::from_slice::<Map<String, Value>>(line);
-    let quoted = || serde_json::from_slice(&python::with_words(line, |word| format!("\"{word}\"")));
+    let quoted = || serde_json::from_slice(&python::with_words(line, "\"NaN\""));
     let row = row.or_else(|_| quoted()).ok()?;
     let mut numbers = Vec::new();
     let fields = row.iter().filter(|(name, _)| *name != "step");

@@ -2,7 +2,8 @@
 //!
 //! A line that is a JSON object with a whole number `step` is a row of `metrics.jsonl`: the numbers in it, those of objects within
 //! it as `acc/top1`. Several of one step, one after another, are one row. An object without `step` holds final figures, those of
-//! `report.json`. All other lines are for a person. NaN and Infinity, which Python writes and JSON does not know, are numbers.
+//! `report.json`. All other lines are for a person. NaN and Infinity, which Python writes and JSON does not know, are numbers,
+//! also as `nan` and `inf`.
 //!
 //! The log is the truth: opened again, from its beginning, it gives the same rows, also of a time when nobody watched. A mark in
 //! it says where the program was started again: what it then repeats takes the place of the rows that it had written.
@@ -48,7 +49,7 @@ pub struct Output {
     row: Option<u64>,
     /// Whether the program was started again and has written no row since.
     again: bool,
-    /// Whether it was said that a row has no step that could be one.
+    /// Whether it was said that a line looks like a row and is none.
     warned: bool,
     /// The numbers of the last row.
     last: Vec<(String, f64)>,
@@ -141,7 +142,7 @@ impl Output {
     pub fn finish(&mut self) -> io::Result<()> {
         self.read()?;
         let line = std::mem::take(&mut self.begun);
-        if line.is_empty() { Ok(()) } else { self.line(&line) }
+        if line.is_empty() || std::mem::take(&mut self.overlong) { Ok(()) } else { self.line(&line) }
     }
 
     /// Notes what the program came to.
@@ -149,11 +150,20 @@ impl Output {
         self.board.iter_mut().for_each(|board| board.end(self.step, well, &self.figures));
     }
 
+    /// Adds to the line that has begun. Of a progress bar what it writes over is dropped at once: it may be longer than any line.
     fn extend(&mut self, bytes: &[u8]) {
-        self.overlong |= self.begun.len() + bytes.len() > LONGEST;
-        match self.overlong {
-            true => self.begun.clear(),
-            false => self.begun.extend_from_slice(bytes),
+        self.begun.extend_from_slice(bytes);
+        // A carriage return with nothing behind it may be part of the end of the line.
+        let seen = self.begun.trim_ascii_end().len();
+        if let Some(bar) = self.begun[..seen].iter().rposition(|byte| *byte == b'\r') {
+            self.begun.drain(..bar);
+            self.overlong = false;
+        }
+        if self.begun.len() > LONGEST {
+            let returned = self.begun[self.begun.trim_ascii_end().len()..].contains(&b'\r');
+            self.overlong = true;
+            self.begun.clear();
+            self.begun.extend(returned.then_some(b'\r'));
         }
     }
 
@@ -168,13 +178,18 @@ impl Output {
             Said::Words => {}
             Said::Figures(numbers) => join(&mut self.figures, &numbers),
             Said::Row(step, numbers) => self.row(step, &numbers)?,
-            Said::Stray if !std::mem::replace(&mut self.warned, true) => {
-                let line = String::from_utf8_lossy(line);
-                screen::warn(format_args!("warning: `step` is no whole number, so this is no row of metrics: {line}"));
-            }
-            Said::Stray => {}
+            Said::Stray => self.warn("`step` is no whole number", line),
+            Said::Broken => self.warn("it is no JSON", line),
         }
         Ok(())
+    }
+
+    /// Says, of the first such line, why it is no row.
+    fn warn(&mut self, why: &str, line: &[u8]) {
+        if !std::mem::replace(&mut self.warned, true) {
+            let line = String::from_utf8_lossy(line);
+            screen::warn(format_args!("warning: {why}, so this is no row of metrics: {}", line.trim()));
+        }
     }
 
     fn row(&mut self, step: u64, numbers: &[(String, f64)]) -> io::Result<()> {
@@ -281,13 +296,22 @@ mod tests {
             r#"{"step": 1, "loss": 0.5}"#,
             r#"{"step": 2, "loss": NaN, "lr": -Infinity, "note": "a \"NaN\" {"}"#,
             r#"{"step": 3, "loss": NaN, }"#,
+            r#"{"step": 4, "loss": nan, "lr": -inf, "name": "inf", "acc": {"top1":inf}}"#,
+            r#"{"step": 5, "loss": -nan}"#,
+            r#"{"step": 6, "loss": info}"#,
             r#"{"fd": Infinity, "kid": 2}"#,
         ];
         std::fs::write(&path, lines.join("\n")).unwrap();
         let mut output = Output::open(dir.path(), &path, false, false).unwrap();
         output.finish().unwrap();
         let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
-        assert_eq!(metrics, "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"loss\":null,\"lr\":null}\n");
+        let wanted = [
+            "{\"step\":1,\"loss\":0.5}\n",
+            "{\"step\":2,\"loss\":null,\"lr\":null}\n",
+            "{\"step\":4,\"loss\":null,\"lr\":null,\"acc/top1\":null}\n",
+            "{\"step\":5,\"loss\":null}\n",
+        ];
+        assert_eq!(metrics, wanted.concat());
         assert!(output.figures[0].1.is_nan());
         assert_eq!(output.figures[1], ("kid".to_owned(), 2.0));
     }
@@ -313,6 +337,40 @@ mod tests {
         let wanted = ["{\"step\":1,\"loss\":1.0}\n", "{\"step\":2,\"acc/top1\":null}\n", "{\"step\":3}\n"];
         assert_eq!(metrics, wanted.concat());
         assert_eq!(output.figures, [("fd".to_owned(), 1.5)]);
+    }
+
+    #[test]
+    fn a_bar_may_be_longer_than_any_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("exp.log");
+        let bar = "\r 33%|###3      | 1/3 [00:00<00:01]".repeat(LONGEST / 20);
+        let words = "y".repeat(2 * LONGEST);
+        // The return is the last byte of the block with which the line is too long, or the first of the next.
+        let [last, first] = [8191, 8192].map(|more| "z".repeat(LONGEST + more));
+        let lines = [
+            format!("{bar}{{\"step\": 1}}"),
+            format!("{words}{{\"step\": 2}}"),
+            format!("{words}\r{{\"step\": 3}}"),
+            format!("\r{words}{{\"step\": 4}}"),
+            format!("{bar}{{\"step\": 5}}\r"),
+            format!("{words}\r"),
+        ];
+        let text = lines.join("\n") + "\n";
+        let metrics = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Output::open(dir.path(), &path, false, false).unwrap().finish().unwrap();
+            let steps = rows::read(&dir.path().join(METRICS)).map(|(step, _)| step);
+            steps.collect::<Vec<_>>()
+        };
+        assert_eq!(metrics(&text), [1, 3, 5]);
+        for words in [last, first] {
+            assert_eq!(metrics(&format!("{words}\r{{\"step\": 6}}")), [6], "its last line has no end");
+            assert_eq!(
+                metrics(&format!("{{\"step\": 7}}\n{words}{{\"step\": 8}}")),
+                [7],
+                "nor has one that is too long"
+            );
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Lines {
 fn read(line: &[u8]) -> Result<FromWorker, String> {
     let line = String::from_utf8_lossy(line);
     let read = serde_json::from_str(&line)
-        .or_else(|error| serde_json::from_slice(&python::with_words(line.as_bytes(), |_| "null")).map_err(|_| error));
+        .or_else(|error| serde_json::from_slice(&python::with_words(line.as_bytes(), "null")).map_err(|_| error));
     read.map_err(|error| format!("a line that is no event ({}): {}", short(&error.to_string()), short(&line)))
 }
 
