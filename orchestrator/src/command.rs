@@ -6,9 +6,9 @@
 //! EXP_RESUMED=1. A secret stands there by reference, `${secret:NAME}`; the program finds it in its environment. It ends
 //! with 0 if it did all its work, with anything else if not.
 
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process;
+use std::process::{self, ExitStatus};
 
 use exp_api::spec::MlflowSpec;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::compose::{Node, Problem, Problems, Value, secret, text, to_json};
 /// Its configuration, in the run directory.
 pub const CONFIG: &str = "config.json";
 /// The exit code, in the run directory: it is there also if whoever started the program has ended before it.
-const CODE: &str = ".exit-code";
+pub const CODE: &str = ".exit-code";
 /// Runs the program and keeps its exit code. Signals are for the program alone, which is in the same process group.
 const KEEPER: &str =
     r#"trap : INT TERM HUP USR1; "$@"; code=$?; echo $code > "$EXP_OUTPUT_DIR/.exit-code"; exit $code"#;
@@ -130,6 +130,12 @@ fn lacks(key: &str, value: &Json) -> Option<String> {
 /// The exit code of the last program that ran in a directory to its end; none if there is none.
 pub fn exit_code(dir: &Path) -> Option<i32> {
     std::fs::read_to_string(dir.join(CODE)).ok()?.trim().parse().ok()
+}
+
+/// How a program ended, by the exit code that its shell kept or ended with: that tells too which signal ended it.
+pub fn ended(code: i32) -> ExitStatus {
+    let signal = code.saturating_sub(128);
+    ExitStatus::from_raw(if (1..=64).contains(&signal) { signal } else { code << 8 })
 }
 
 /// The words of `backend.argv`, of which the first is a program that is there.

@@ -22,6 +22,7 @@ pub mod launch;
 pub mod lock;
 pub mod log;
 pub mod machine;
+pub mod outlived;
 pub mod output;
 pub mod page;
 pub mod plot;

@@ -111,6 +111,14 @@ impl Lock {
         write_holder(&self.file, &format!("{}, {doing}", named(&Owner::here())))
     }
 
+    /// Says to others that a program does the work, which this process has started as the leader of a group.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn pass(&self, program: &Owner) -> io::Result<()> {
+        write_holder(&self.file, &format!("{}, its program; to stop it: kill -INT -{}", named(program), program.pid))
+    }
+
     /// The same right for a process that is about to be started, which has it beside this one.
     ///
     /// # Errors

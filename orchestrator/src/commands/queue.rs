@@ -11,10 +11,12 @@ use super::run::{run_with, told};
 use super::show::open;
 use super::sweep::{around, state, summary, tell_ended, tell_started};
 use crate::files::{small, write_atomically};
+use crate::launch::child::Held;
 use crate::launch::queue::requeue::requeue;
 use crate::launch::queue::{self, FOLDER, Known, Queue, settle, ticket};
 use crate::launch::{Choice, end};
 use crate::lock::Lock;
+use crate::outlived::known;
 use crate::screen::{tell, warn};
 use crate::status::{State, Status};
 use crate::sweep_dir::{Outcome, SweepDir};
@@ -139,7 +141,7 @@ impl Looks {
         }
         let (mut over, mut doubtful) = (Vec::new(), Vec::new());
         for (dir, ticket) in dirs.iter().zip(&tickets) {
-            let left = ticket.is_none() && is_left(dir);
+            let left = ticket.is_none() && is_left(dir)?;
             let of_queue = match (&known, ticket) {
                 (Some(known), Some(ticket)) => Some(known.get(ticket).unwrap_or(&Known::Forgotten)),
                 // Nobody knows more than its status says.
@@ -172,10 +174,21 @@ fn is_pending(known: &Known) -> bool {
     matches!(known, Known::Pending(_))
 }
 
-/// Whether a job of this machine was left before its end: its process is gone, or has never been.
-fn is_left(dir: &Path) -> bool {
-    let state = Status::read(dir).map(|status| status.now());
-    matches!(state, Some(State::Created | State::Interrupted)) && Lock::take(dir).is_ok()
+/// Whether a job of this machine was left before its end: its process is gone, or has never been. How a program ended that
+/// outlived whoever had started it is written down here.
+///
+/// # Errors
+/// What such a program left cannot be read, or its directory not be written.
+fn is_left(dir: &Path) -> Result<bool, Failure> {
+    let Some(status) = Status::read(dir) else { return Ok(false) };
+    if !matches!(status.now(), State::Created | State::Interrupted) {
+        return Ok(false);
+    }
+    let Ok(lock) = Lock::take(dir) else { return Ok(false) };
+    if known(dir).is_some_and(|known| known.state != status.state) {
+        Held::new(dir, lock, false)?;
+    }
+    Ok(true)
 }
 
 /// Does the job of a directory where a launcher or a queue has started this process. What is done is not done again.

@@ -13,6 +13,7 @@ use super::newest::{first_row, newest};
 use crate::compose::{Value as Node, load_yaml};
 use crate::files::small;
 use crate::machine::ENVIRONMENT;
+use crate::outlived::known;
 use crate::recorder::METRICS;
 use crate::status::{State, Status};
 use crate::worker::REPORT;
@@ -63,7 +64,7 @@ struct CommandFile {
 impl Run {
     /// Reads a run directory, and its configuration, whose numbers are not given yet; none where there is no run.
     pub fn read(dir: &Path) -> Option<(Run, Vec<Part>)> {
-        let status = Status::read(dir)?;
+        let status = known(dir)?;
         let parts = parts(dir);
         let own = |key: &str| parts.iter().find(|part| part.key == key).map(|part| &*part.json);
         let frozen = || Labels {

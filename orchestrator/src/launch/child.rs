@@ -6,9 +6,9 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use exp_api::Report;
@@ -176,7 +176,7 @@ impl<'a> Held<'a> {
         let child = pages::starting(|| command.spawn())?;
         let (owner, started) = (Owner::child(child.id()), jiff::Timestamp::now().to_string());
         // It is there now: what goes wrong ends it, and does not leave it behind.
-        let recorded = machine::record(dir, &started, &[]);
+        let recorded = self.lock.pass(&owner).and_then(|()| machine::record(dir, &started, &[]));
         let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
         let mut written = recorded.and_then(|()| status.write(dir));
         let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
@@ -211,7 +211,7 @@ impl<'a> Held<'a> {
         };
         let Some(code) = command::exit_code(self.dir) else { return Ok(()) };
         let log = self.log(self.dir);
-        let ended = ExitStatus::from_raw(code << 8);
+        let ended = command::ended(code);
         let end = End { status: ended, peak_rss_mib: None, stopped, killed: false, late: None, done: None };
         let mut output = Output::open(self.dir, &log, false, program.wants_board())?;
         self.status = Some(settle_program(self.dir, &mut output, status.clone(), end, &log, 0)?);
@@ -229,9 +229,8 @@ fn settle_program(
     said: u64,
 ) -> io::Result<Status> {
     output.finish()?;
-    // The shell that keeps the exit code says so when a signal ended the program.
-    if let Some(signal) = end.status.code().map(|code| code - 128).filter(|signal| (1..=64).contains(signal)) {
-        end.status = ExitStatus::from_raw(signal);
+    if let Some(code) = end.status.code() {
+        end.status = command::ended(code);
     }
     if !output.figures.is_empty() {
         write_report(dir, &output.figures)?;

@@ -129,15 +129,20 @@ pub fn settle(
     } else if said_nothing && end.stopped && !end.status.success() {
         status.state = State::Interrupted;
     } else if said_nothing {
-        let words = last_words().map(|line| format!(": {line}")).unwrap_or_default();
         status.state = State::Failed;
-        status.cause = Some(format!("its process ended with {} and no result{words}", end.status));
+        status.cause = Some(unsaid(end.status, last_words()));
     }
     if status.ended.is_none() {
         status.ended = Some(jiff::Timestamp::now().to_string());
     }
     status.exit = Some(Exit { code: end.status.code(), signal: end.status.signal(), peak_rss_mib: end.peak_rss_mib });
     status.write(dir).map(|()| status)
+}
+
+/// Why a job failed whose process did not say it, in words.
+pub fn unsaid(status: ExitStatus, last_words: Option<String>) -> String {
+    let words = last_words.map(|line| format!(": {line}")).unwrap_or_default();
+    format!("its process ended with {status} and no result{words}")
 }
 
 /// The last line of a log, of what was written to it from byte `from` on.

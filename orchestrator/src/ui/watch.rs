@@ -16,9 +16,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::api::{App, Refused, log_of, tail};
+use crate::outlived::known;
 use crate::recorder::METRICS;
 use crate::rows;
-use crate::status::{State as Life, Status};
+use crate::status::State as Life;
 
 /// How often the files of a run are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -70,7 +71,7 @@ pub async fn watch(
 fn news(sent: &mut Sent) -> Option<String> {
     let size = |path: PathBuf| metadata(path).map_or(0, |file| file.len());
     let sizes = [size(sent.dir.join(METRICS)), size(log_of(&sent.dir))];
-    let state = Status::read(&sent.dir).map(|status| status.now());
+    let state = known(&sent.dir).map(|status| status.now());
     if sent.sizes == Some(sizes) && sent.state == state {
         return None;
     }
