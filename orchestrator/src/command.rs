@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::compose::{Node, Problem, Problems, Value, secret, text, to_json};
+use crate::track::PROJECT;
 
 /// Its configuration, in the run directory.
 pub const CONFIG: &str = "config.json";
@@ -79,9 +80,11 @@ impl Command {
         self.track("tensorboard") != Some(&Json::Bool(false))
     }
 
-    /// The server that it is sent to; its configuration may be any tree, and none is named where the keys are others.
+    /// The server that it is sent to, if `track.mlflow` names its address. Other keys there are the program's own.
     pub fn mlflow(&self) -> Option<MlflowSpec> {
-        serde_json::from_value(self.track("mlflow")?.clone()).ok()
+        let text = |key: &str| self.track("mlflow")?.get(key)?.as_str().map(str::to_owned);
+        let url = Some(text("url")?);
+        Some(MlflowSpec { url, experiment: text("experiment").unwrap_or_else(|| PROJECT.to_owned()) })
     }
 
     fn track(&self, key: &str) -> Option<&Json> {

@@ -123,6 +123,33 @@ fn a_run_stays_the_same_on_every_server() {
     }
 }
 
+/// Its configuration may be any tree: an address in it is enough, and a group of that name without one is its own.
+#[test]
+fn a_program_with_its_own_configuration_is_sent_where_it_says() {
+    let (scratch, stub) = (Scratch::new(), Stub::start());
+    fs::create_dir(scratch.path("conf")).unwrap();
+    let config = "backend: {name: command, argv: [sh, -c, \"echo '{\\\"step\\\": 1, \\\"loss\\\": 2}'\"]}\n";
+    fs::write(scratch.path("conf/config.yaml"), config).unwrap();
+    let url = format!("+track.mlflow.url={}", stub.url);
+    scratch.ok(&[&url, "+track.mlflow.mine=1", "hydra.run.dir=run"]);
+    {
+        let store = stub.store();
+        assert_eq!(store.experiments, ["exp"]);
+        assert_eq!((&store.runs[0].status, store.runs[0].points("loss")), (&json!("FINISHED"), vec![(1, 2.0)]));
+    }
+    for (words, part) in [
+        (&["+track.mlflow.url=5"][..], "track.mlflow.url: expected text, found"),
+        (&[&url, "+track.mlflow.experiment=[a]"], "track.mlflow.experiment: expected text, found a list"),
+        (&["+track.mlflow.url=localhost"], "expected an address such as http://localhost:5000"),
+    ] {
+        let refused = scratch.exp(words);
+        assert_eq!(refused.code, Some(2), "{refused:#?}");
+        refused.says(&[part]);
+    }
+    scratch.ok(&["+track.mlflow={experiment: 5}", "hydra.run.dir=own"]);
+    assert_eq!(stub.store().runs.len(), 1);
+}
+
 #[test]
 fn a_copy_is_a_run_of_its_own_and_one_that_is_gone_is_sent_anew() {
     let (scratch, stub, other) = (Scratch::new(), Stub::start(), Stub::start());

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
+use crate::track::PROJECT;
+
 /// A command that looks at runs.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(name = "exp", disable_help_subcommand = true)]
@@ -209,7 +211,7 @@ pub struct Sync {
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The experiment or project there.
-    #[arg(long, value_name = "NAME", default_value = "exp")]
+    #[arg(long, value_name = "NAME", default_value = PROJECT)]
     pub project: String,
 }
 

@@ -7,7 +7,7 @@ use exp_api::{Job, Task};
 use exp_consistency::train::named_devices;
 
 use crate::command::Command;
-use crate::compose::{Composed, Node, Problem, Problems, extract};
+use crate::compose::{Composed, Node, Problem, Problems, Value, extract};
 use crate::launch::Share;
 use crate::registry::Registry;
 use crate::work::Work;
@@ -36,8 +36,7 @@ pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Res
         works.push(match Command::is_wanted(&tree) {
             true => {
                 let command = Command::of(&tree, &run.world.cwd)?;
-                let problem = command.mlflow().and_then(|_| address(&tree));
-                Problems(problem.into_iter().collect()).or_ok(())?;
+                server(&tree).or_ok(())?;
                 Some(Work::Command(command))
             }
             false => {
@@ -93,6 +92,20 @@ fn hidden(spec: &RunSpec) -> Vec<exp_api::Problem> {
     let words =
         |name| format!("`{name}` is not there: hydra.launcher.gpus gives each job one GPU, which is `cuda:0` to it");
     others.map(|(key, name)| exp_api::Problem::new(key, words(name))).collect()
+}
+
+/// What is wrong with the server that a program is to be sent to. A group `track.mlflow` without an address is its own.
+fn server(tree: &Node) -> Problems {
+    let given = |key: &str| tree.at(key).filter(|node| node.value != Value::Null && !node.value.is_missing());
+    let (url, experiment) = ("track.mlflow.url", "track.mlflow.experiment");
+    let no_text = |key: &&str| given(key).is_some_and(|node| node.value.as_str().is_none());
+    let wrong = |key: &str| {
+        let found = given(key).map_or("", |node| node.value.kind());
+        located(tree, key, format!("expected text, found {found}"))
+    };
+    let asked = given(url).is_some();
+    let wrong = [url, experiment].into_iter().filter(|key| asked && no_text(key)).map(wrong);
+    Problems(wrong.chain(address(tree).filter(|_| asked)).collect())
 }
 
 /// What is wrong with the address of a tracker: it is written down with the run, so that no password may be in it.

@@ -9,3 +9,6 @@ pub mod mlflow;
 mod note;
 pub mod tensorboard;
 pub mod wandb;
+
+/// The experiment or project that runs are sent to where none is named.
+pub const PROJECT: &str = "exp";
