@@ -6,6 +6,7 @@
 //! EXP_RESUMED=1. A secret stands there by reference, `${secret:NAME}`; the program finds it in its environment. It ends
 //! with 0 if it did all its work, with anything else if not.
 
+use std::borrow::Cow;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitStatus};
@@ -15,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::compose::{Node, Problem, Problems, Value, secret, text, to_json};
+use crate::files::write_atomically;
+use crate::run_path::{in_text, replaced};
 use crate::track::PROJECT;
 
 /// Its configuration, in the run directory.
@@ -35,6 +38,9 @@ pub struct Command {
     pub cwd: PathBuf,
     /// Its configuration.
     pub config: Map<String, Json>,
+    /// The run directory, as arguments and configuration name it since the run was frozen; not in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_dir: Option<String>,
 }
 
 impl Command {
@@ -48,7 +54,7 @@ impl Command {
         tree.at("backend.name").is_some_and(|name| name.value.as_str() == Some(Command::NAME))
     }
 
-    /// The program that a configuration without interpolations asks for.
+    /// The program that a configuration without interpolations asks for, in a run whose directory is not known.
     ///
     /// # Errors
     /// What is wrong with `backend`, and a program that is not there.
@@ -66,8 +72,35 @@ impl Command {
             Json::Object(config) => config,
             _ => Map::new(),
         };
-        let command = Command { argv: argv.unwrap_or_default(), cwd: cwd.to_owned(), config };
+        let command = Command { argv: argv.unwrap_or_default(), cwd: cwd.to_owned(), config, output_dir: None };
         problems.or_ok(command)
+    }
+
+    /// The same for a run in the directory `to`.
+    pub fn moved(&self, to: &str) -> Command {
+        let Some(from) = &self.output_dir else { return Command { output_dir: Some(to.to_owned()), ..self.clone() } };
+        let entry = |(key, value): (&String, &Json)| (key.clone(), replaced(value, from, to));
+        Command {
+            argv: self.argv.iter().map(|word| in_text(word, from, to)).collect(),
+            cwd: self.cwd.clone(),
+            config: self.config.iter().map(entry).collect(),
+            output_dir: Some(to.to_owned()),
+        }
+    }
+
+    /// The directory that arguments and configuration name, if its run is in `dir` now, and was moved or copied there.
+    pub fn moved_from(&self, dir: &Path) -> Option<&str> {
+        // A link may lead from where it was to where it is.
+        let is_there = |from: &&str| Path::new(from).canonicalize().is_ok_and(|from| from == dir);
+        self.output_dir.as_deref().filter(|from| !is_there(from))
+    }
+
+    /// The same for the run in `dir`, wherever that was when it was frozen.
+    pub fn here(&self, dir: &Path) -> Cow<'_, Command> {
+        match self.moved_from(dir) {
+            Some(_) => Cow::Owned(self.moved(&dir.to_string_lossy())),
+            None => Cow::Borrowed(self),
+        }
     }
 
     /// A secret of its configuration that this process does not have, in words; none if it has all.
@@ -99,7 +132,7 @@ impl Command {
         serde_json::to_string_pretty(&self.config).map(|text| text + "\n")
     }
 
-    /// Makes the process for a run directory, in a group of its own.
+    /// Makes the process for a run directory, in a group of its own, and writes its configuration there.
     ///
     /// # Errors
     /// The directory cannot be written.
@@ -109,6 +142,7 @@ impl Command {
         if code.exists() {
             std::fs::remove_file(code)?;
         }
+        write_atomically(&config, self.config_text()?.as_bytes())?;
         let mut process = process::Command::new("/bin/sh");
         process.args(["-c", KEEPER, "exp"]).args(&self.argv).current_dir(&self.cwd).process_group(0);
         process.env("EXP_OUTPUT_DIR", dir).env("EXP_CONFIG", config);

@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 
 use exp_api::Task;
 use exp_consistency::hash::sha256;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::compose::{Composed, Problem};
+use crate::meaning::{Foreign, meaning};
 use crate::status::{State, Status};
 use crate::work::Work;
-
-/// Keys of a spec that say nothing about what is done.
-pub const WORDS_ABOUT: [&str; 3] = ["tags", "notes", "track"];
 
 /// The finished runs below some folders.
 #[derive(Default)]
@@ -91,16 +89,19 @@ fn parts(path: &str) -> Vec<&str> {
 
 /// The sha256 of what is done; none of work that is part of another run.
 fn hash(work: &Work) -> Option<String> {
-    let (mut tree, start) = match work {
-        Work::Job(job) if job.task == Task::Train => (serde_json::to_value(&job.spec).ok()?, String::new()),
+    let (tree, start, program) = match work {
+        Work::Job(job) if job.task == Task::Train => (serde_json::to_value(&job.spec).ok()?, String::new(), None),
         Work::Job(_) => return None,
         // The configuration holds the words of the program, with what they refer to.
-        Work::Command(command) => (Value::Object(command.config.clone()), command.cwd.display().to_string()),
+        Work::Command(command) => {
+            let foreign = Foreign::new(command.output_dir.clone(), |key| command.config.get(key).cloned());
+            (Value::Object(command.config.clone()), command.cwd.display().to_string(), Some(foreign))
+        }
     };
-    if let Value::Object(map) = &mut tree {
-        WORDS_ABOUT.iter().for_each(|key| drop(map.remove(*key)));
-    }
-    Some(sha256(format!("{start}\n{tree}")))
+    let Value::Object(entries) = tree else { return None };
+    let said = |(key, value): (String, Value)| meaning(&key, value, program.as_ref()).map(|value| (key, value));
+    let said: Map<String, Value> = entries.into_iter().filter_map(said).collect();
+    Some(sha256(format!("{start}\n{}", Value::Object(said))))
 }
 
 #[cfg(test)]
@@ -120,7 +121,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let work = |n: u64| {
             let config = serde_json::json!({"n": n}).as_object().cloned().unwrap_or_default();
-            Work::Command(Command { argv: vec!["true".to_owned()], cwd: "/".into(), config })
+            Work::Command(Command { argv: vec!["true".to_owned()], cwd: "/".into(), config, output_dir: None })
         };
         for (n, state) in [(0, State::Done), (1, State::Failed)] {
             let dir = root.path().join(format!("2026-01-01/{n}"));

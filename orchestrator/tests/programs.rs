@@ -1,4 +1,4 @@
-//! Programs with a configuration of their own, and those that are left alone.
+//! Programs with a configuration of their own: what of it says what they did, and where their runs are afterwards.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod support;
@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::process::Command;
 
-use exp::status::Status;
+use exp::status::{State, Status};
 use serde_json::Value;
 use support::{Running, Scratch, json, text};
 
@@ -18,6 +18,79 @@ fn project(config: &str, script: &str) -> Scratch {
         .unwrap();
     fs::write(scratch.path("run.sh"), script).unwrap();
     scratch
+}
+
+/// How many runs each row of a list has.
+fn together(scratch: &Scratch, over: &str) -> Vec<usize> {
+    let listed: Value = serde_json::from_str(&scratch.ok(&["ls", "--json", "--over", over]).out).unwrap();
+    listed.as_array().unwrap().iter().map(|row| row["runs"].as_array().unwrap().len()).collect()
+}
+
+#[test]
+fn words_that_are_about_a_run_elsewhere_are_settings_of_its_own() {
+    let scratch = project("track: monza\nnotes: c4\ntags: [nn]\nseed: 1\n", "cat $EXP_CONFIG >> seen\n");
+    scratch.ok(&["-m", "track=monza", "seed=1,2"]);
+    for words in [["track=monza,spa", "notes=c4"], ["track=monza", "notes=c4,d4"], ["track=monza", "tags=[nn],[vb]"]] {
+        let again = scratch.ok(&[&["-m", "--skip-done"][..], &words].concat());
+        again.says(&["1 of 2 jobs were done before", "2 jobs: 2 done"]);
+    }
+    assert_eq!(text(scratch.path("seen")).matches("\"seed\"").count(), 5);
+    assert_eq!(together(&scratch, "seed").into_iter().max(), Some(2), "the first sweep alone");
+    assert_eq!(together(&scratch, "track").into_iter().max(), Some(2), "monza and spa");
+    // What is read here says nothing of what is done.
+    let more = ["-m", "--skip-done", "track={tensorboard: false}", "seed=1,2"];
+    scratch.ok(&more).says(&["2 jobs: 2 done"]);
+    scratch.ok(&[&more[..], &["++track.tensorboard=true"]].concat()).says(&["2 of 2 jobs were done before"]);
+}
+
+/// Where a run keeps its checkpoints, by Hydra's idiom.
+const OWN: &str = "ck: ${hydra:runtime.output_dir}/ck\nseed: 1\nhydra: {job: {env_set: {CK: '${ck}'}}}\n";
+
+#[test]
+fn where_a_run_lies_is_no_difference() {
+    let scratch = project(OWN, "echo >> ran\n");
+    scratch.ok(&["-m", "seed=1,2"]);
+    scratch.ok(&["-m", "seed=2,3", "--skip-done"]).says(&["1 of 2 jobs were done before", "2 jobs: 2 done"]);
+    assert_eq!(text(scratch.path("ran")).lines().count(), 3);
+    scratch.ok(&["hydra.run.dir=outputs/a"]);
+    scratch.ok(&["hydra.run.dir=outputs/b"]);
+    scratch.ok(&["diff", "outputs/a", "outputs/b"]).says(&["no difference in configuration"]);
+    assert_eq!(together(&scratch, "seed"), [5]);
+    // Another directory than its own is one.
+    scratch.ok(&["ck=/elsewhere", "hydra.run.dir=outputs/c"]);
+    scratch.ok(&["diff", "outputs/a", "outputs/c"]).says(&["\"${hydra:runtime.output_dir}/ck\"", "\"/elsewhere\""]);
+    assert_eq!(together(&scratch, "seed"), [1, 5]);
+}
+
+/// What the program that last ran in a run directory was given: words, an environment and a configuration.
+fn given(scratch: &Scratch, run: &str) -> [String; 3] {
+    let seen = text(scratch.path(run).join("seen"));
+    let (words, config) = seen.split_once('\n').unwrap();
+    let (argument, variable) = words.split_once(' ').unwrap();
+    let config: Value = serde_json::from_str(config).unwrap();
+    [argument.to_owned(), variable.to_owned(), config["ck"].as_str().unwrap().to_owned()]
+}
+
+#[test]
+fn a_run_that_was_moved_goes_on_where_it_is() {
+    let script = "{ echo $1 $CK; cat $EXP_CONFIG; } > $EXP_OUTPUT_DIR/seen; [ $EXP_RESUMED = 1 ]\n";
+    let scratch = project(OWN, script);
+    let argv = "backend.argv=[sh, run.sh, '${ck}']";
+    assert_eq!(scratch.exp(&[argv, "hydra.run.dir=outputs/a"]).code, Some(1));
+    let here = |run: &str| scratch.path("").canonicalize().unwrap().join(run).join("ck").display().to_string();
+    let all = |run: &str| [here(run), here(run), here(run)];
+    assert_eq!(given(&scratch, "outputs/a"), all("outputs/a"));
+    fs::rename(scratch.path("outputs/a"), scratch.path("b")).unwrap();
+    scratch.ok(&["resume", "b"]);
+    assert_eq!(given(&scratch, "b"), all("b"));
+    assert!(!scratch.path("outputs/a").exists());
+    // What was frozen stays, and leads to the third place too.
+    let mut status = Status::read(&scratch.path("b")).unwrap();
+    status.state = State::Interrupted;
+    status.write(&scratch.path("b")).unwrap();
+    fs::rename(scratch.path("b"), scratch.path("c")).unwrap();
+    scratch.ok(&["resume", "c"]);
+    assert_eq!(given(&scratch, "c"), all("c"));
 }
 
 /// A run in the directory `run` whose `exp` was killed while its program goes on until there is a file `go`, or the test is over,

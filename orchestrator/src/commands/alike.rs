@@ -4,8 +4,8 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value, json};
 
 use super::list::{config, frequent, short};
-use crate::finished::WORDS_ABOUT;
 use crate::history::{Column, History, Run, Spread, overrides};
+use crate::meaning::meaning;
 use crate::table::table;
 
 /// Runs that are one row.
@@ -65,8 +65,11 @@ pub(super) fn everything(runs: &Alike, history: &History, over: &[String]) -> Va
         let column = Column::new(history, key);
         runs.iter().map(|run| column.value(run)).collect::<Vec<_>>()
     };
-    let mut settings = runs.first().map(|run| config(run, history)).unwrap_or_default();
-    WORDS_ABOUT.iter().for_each(|&key| drop(settings.shift_remove(key)));
+    let said = |run: &&Run| {
+        let said = |(key, value): (String, Value)| Some((key.clone(), meaning(&key, value, run.program.as_ref())?));
+        config(run, history).into_iter().filter_map(said).collect()
+    };
+    let mut settings: Map<String, Value> = runs.first().map(said).unwrap_or_default();
     over.iter().for_each(|key| remove(&mut settings, key));
     json!({
         "runs": runs.iter().map(|run| run.dir.display().to_string()).collect::<Vec<_>>(),

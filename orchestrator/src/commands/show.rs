@@ -58,10 +58,15 @@ pub(super) fn diff(diff: &Diff) -> Result<(), Failure> {
         OWN.iter().for_each(|key| drop(found.shift_remove(*key)));
         found
     };
+    // Where each of them lies is no setting.
+    let config = |side: &Detail| -> IndexMap<String, Value> {
+        let program = side.run.program.clone().unwrap_or_default();
+        side.config.iter().map(|(key, value)| (key.clone(), program.anywhere(value))).collect()
+    };
     let shown: [fn(Pair) -> [String; 2]; 3] = [settings_apart, words_apart, figures_apart];
     let [as_json, as_words, as_figures] = shown;
     let parts = [
-        ("Configuration", sides.each_ref().map(|side| side.config.clone()), as_json),
+        ("Configuration", sides.each_ref().map(config), as_json),
         ("Code", sides.each_ref().map(|side| leaves(&side.code)), as_words),
         ("Machine", sides.each_ref().map(|side| leaves(&side.machine)), as_words),
         ("Figures", sides.each_ref().map(|side| numbers(&side.run.figures)), as_figures),

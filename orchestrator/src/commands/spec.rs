@@ -37,6 +37,7 @@ pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Res
             true => {
                 let command = Command::of(&tree, &run.world.cwd)?;
                 server(&tree).or_ok(())?;
+                let command = Command { output_dir: run.output_dir().map(str::to_owned), ..command };
                 Some(Work::Command(command))
             }
             false => {

@@ -139,6 +139,11 @@ impl Composed {
         }
     }
 
+    /// Where the run's files go, once that is written there.
+    pub fn output_dir(&self) -> Option<&str> {
+        self.tree.at("hydra.runtime.output_dir")?.value.as_str()
+    }
+
     /// Writes what is about to happen into the `hydra` node, where it does not say, as an override that was typed last.
     pub fn begin(&mut self, mode: &str) {
         let Some(hydra) = self

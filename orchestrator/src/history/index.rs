@@ -12,7 +12,7 @@ use super::run::{Part, Run};
 use crate::files::write_atomically;
 
 /// Changes whenever the content means something else.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What was read of the runs below a folder.
 #[derive(Debug, Default)]

@@ -13,6 +13,7 @@ use super::newest::{first_row, newest};
 use crate::compose::{Value as Node, load_yaml};
 use crate::files::small;
 use crate::machine::ENVIRONMENT;
+use crate::meaning::Foreign;
 use crate::outlived::known;
 use crate::recorder::METRICS;
 use crate::status::{State, Status};
@@ -38,6 +39,9 @@ pub struct Run {
     pub last: IndexMap<String, f64>,
     /// Its configuration: numbers of parts, which runs have in common.
     pub config: Vec<u32>,
+    /// How that is read, if it is a program's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<Foreign>,
 }
 
 /// A top-level key of a configuration with its value. Most runs have most of theirs in common with others.
@@ -59,18 +63,20 @@ struct SpecFile {
 #[derive(Deserialize)]
 struct CommandFile {
     config: IndexMap<String, Box<RawValue>>,
+    output_dir: Option<String>,
 }
 
 impl Run {
     /// Reads a run directory, and its configuration, whose numbers are not given yet; none where there is no run.
     pub fn read(dir: &Path) -> Option<(Run, Vec<Part>)> {
         let status = known(dir)?;
-        let parts = parts(dir);
+        let (parts, command) = parts(dir);
         let own = |key: &str| parts.iter().find(|part| part.key == key).map(|part| &*part.json);
         let frozen = || Labels {
             tags: own("tags").and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default(),
             notes: own("notes").and_then(|json| serde_json::from_str(json).ok()),
         };
+        let value = |key: &str| serde_json::from_str(own(key)?).ok();
         let labels = Labels::read(dir).ok().flatten().unwrap_or_else(frozen);
         let run = Run {
             dir: dir.to_owned(),
@@ -80,6 +86,7 @@ impl Run {
             figures: numbers(read_json(&dir.join(REPORT))),
             last: newest(&dir.join(METRICS)),
             config: Vec::new(),
+            program: command.map(|output_dir| Foreign::new(output_dir, value)),
             status,
         };
         Some((run, parts))
@@ -119,14 +126,17 @@ fn nan_for_null<'de, D: Deserializer<'de>>(json: D) -> Result<IndexMap<String, f
     Ok(values.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
 }
 
-/// The configuration of a run by its top-level keys; nothing where it cannot be read.
-fn parts(dir: &Path) -> Vec<Part> {
-    let config = || -> Option<IndexMap<String, Box<RawValue>>> {
-        let file: SpecFile = serde_json::from_slice(&small(&dir.join(Job::FILE)).ok()?).ok()?;
-        file.spec.or(file.command.map(|command| command.config))
+/// The configuration of a run by its top-level keys, nothing where it cannot be read; and if it is a program's, the directory of
+/// the run as it was frozen, as far as that is known.
+fn parts(dir: &Path) -> (Vec<Part>, Option<Option<String>>) {
+    let read = || -> Option<SpecFile> { serde_json::from_slice(&small(&dir.join(Job::FILE)).ok()?).ok() };
+    let (config, command) = match read() {
+        Some(SpecFile { spec: Some(spec), .. }) => (spec, None),
+        Some(SpecFile { command: Some(command), .. }) => (command.config, Some(command.output_dir)),
+        _ => (IndexMap::new(), None),
     };
     let part = |(key, value): (String, Box<RawValue>)| Part { key, json: value.into() };
-    config().into_iter().flatten().map(part).collect()
+    (config.into_iter().map(part).collect(), command)
 }
 
 /// The overrides that Hydra's file of a run lists; a list of plain texts is read without a YAML parser.

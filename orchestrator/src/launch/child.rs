@@ -22,6 +22,7 @@ use crate::lock::Lock;
 use crate::machine;
 use crate::output::{self, Output};
 use crate::process::{LOG, Process};
+use crate::run_path::in_text;
 use crate::status::{Owner, State, Status};
 use crate::track::live::Live;
 use crate::work::Work;
@@ -111,7 +112,7 @@ impl<'a> Held<'a> {
         let absolute = self.dir.canonicalize().map_err(failed)?;
         let status = match &self.work {
             Work::Job(_) => self.job(&absolute, conditions, asked),
-            Work::Command(program) => self.program(&absolute, program, conditions, asked),
+            Work::Command(program) => self.program(&absolute, &program.here(&absolute), conditions, asked),
         };
         // Also what could not be followed to its end may have begun.
         self.status = status.as_ref().ok().cloned().or_else(|| Status::read(self.dir));
@@ -193,7 +194,14 @@ impl<'a> Held<'a> {
 
     /// Gives a process the environment and the directory that the job asks for.
     fn furnish(&self, command: &mut Command, dir: &Path, conditions: &Conditions) {
-        command.envs(&self.process.env_set).envs(conditions.env.iter().cloned());
+        let moved = match &self.work {
+            Work::Command(program) => program.moved_from(dir),
+            Work::Job(_) => None,
+        };
+        let here =
+            |text: &String| moved.map_or_else(|| text.clone(), |from| in_text(text, from, &dir.to_string_lossy()));
+        command.envs(self.process.env_set.iter().map(|(name, text)| (name, here(text))));
+        command.envs(conditions.env.iter().cloned());
         if self.process.chdir {
             command.current_dir(dir);
         }
