@@ -76,6 +76,21 @@ impl Command {
         problems.or_ok(command)
     }
 
+    /// The same to work in its run directory (`hydra.job.chdir`): the program and its script, the first word behind it that names
+    /// a file where the run was composed, are found all the same, as Hydra finds them. Other words are as seen from the run
+    /// directory: a file that is to be written there may have a namesake here.
+    pub fn anchored(mut self) -> Command {
+        let cwd = &self.cwd;
+        let absolute = |word: &mut String| *word = cwd.join(&*word).display().to_string();
+        if let Some((program, words)) = self.argv.split_first_mut() {
+            if program.contains('/') {
+                absolute(program);
+            }
+            words.iter_mut().find(|word| cwd.join(&**word).is_file()).into_iter().for_each(absolute);
+        }
+        self
+    }
+
     /// The same for a run in the directory `to`.
     pub fn moved(&self, to: &str) -> Command {
         let Some(from) = &self.output_dir else { return Command { output_dir: Some(to.to_owned()), ..self.clone() } };
@@ -103,9 +118,15 @@ impl Command {
         }
     }
 
-    /// A secret of its configuration that this process does not have, in words; none if it has all.
-    pub fn lacks(&self) -> Option<String> {
-        self.config.iter().find_map(|(key, value)| lacks(key, value))
+    /// What this process does not have that it takes to start it, in words: a secret of its configuration, or the directory in
+    /// which it is started, unless it works in its run directory. None if all is there.
+    pub fn lacks(&self, chdir: bool) -> Option<String> {
+        let gone = || {
+            let there = "it goes on when that, or a link of its name, is there again";
+            let cwd = self.cwd.display();
+            (!chdir && !self.cwd.is_dir()).then(|| format!("the directory it was composed in, {cwd}, is gone; {there}"))
+        };
+        self.config.iter().find_map(|(key, value)| lacks(key, value)).or_else(gone)
     }
 
     /// Whether its metrics are kept for TensorBoard too: unless `track.tensorboard` says no.

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use exp_api::Job;
 
+use crate::command::Command;
 use crate::compose::overrides::{self, Kind};
 use crate::compose::{Library, Node, Origin, Override, Problem, Problems, World, load_yaml};
 use crate::files::open;
+use crate::run_path::PLACEHOLDER;
+use crate::work::Work;
 
 /// The spec of the job in `dir`, as a tree.
 ///
@@ -21,6 +24,19 @@ pub fn load(dir: &Path) -> Result<Node, Problems> {
     // JSON is YAML: one reader serves, and every value knows its line.
     let root = load_yaml(&shown.as_str().into(), &text)?;
     root.child("spec").cloned().ok_or_else(|| Problem::new(format!("{shown} holds no spec")).into())
+}
+
+/// The configuration of the program frozen in `dir`, as a tree that refers to the directory of its run, as Hydra's idiom does, so
+/// that it can be that of another run.
+///
+/// # Errors
+/// None that is known.
+pub fn program(dir: &Path, command: &Command) -> Result<Node, Problems> {
+    let shown = dir.join(Job::FILE).display().to_string();
+    let anywhere = Work::Command(command.moved(PLACEHOLDER));
+    let text = anywhere.to_text().map_err(|error| Problem::new(format!("{shown}: {error}")))?;
+    let root = load_yaml(&shown.as_str().into(), &text)?;
+    root.at("command.config").cloned().ok_or_else(|| Problem::new(format!("{shown} holds no configuration")).into())
 }
 
 /// Carries out overrides of `words` on a frozen spec: values, and choices of whole groups such as `backend=tch`.

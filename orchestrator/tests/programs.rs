@@ -8,7 +8,7 @@ use std::process::Command;
 
 use exp::status::{State, Status};
 use serde_json::Value;
-use support::{Running, Scratch, json, text};
+use support::{Ended, Running, Scratch, json, text};
 
 /// A directory with a configuration of its own, and the script that it names, which is started by `sh`.
 fn project(config: &str, script: &str) -> Scratch {
@@ -91,6 +91,66 @@ fn a_run_that_was_moved_goes_on_where_it_is() {
     fs::rename(scratch.path("b"), scratch.path("c")).unwrap();
     scratch.ok(&["resume", "c"]);
     assert_eq!(given(&scratch, "c"), all("c"));
+}
+
+#[test]
+fn a_program_is_run_once_more() {
+    let script = "{ echo $1 $CK; cat $EXP_CONFIG; } > $EXP_OUTPUT_DIR/seen; echo '{\"fd\": 3}'\n";
+    let scratch = project(OWN, script);
+    scratch.ok(&["backend.argv=[sh, run.sh, '${ck}']", "seed=7", "hydra.run.dir=a"]);
+    let elsewhere = scratch.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let looked = scratch.ok(&["--experimental-rerun", "a", "hydra.run.dir=b", "--dry-run"]);
+    assert!(looked.out.contains("\nseed: 7\n") && !scratch.path("b").exists(), "{looked:#?}");
+    scratch.ok(&["--experimental-rerun", "a", "hydra.run.dir=b"]).says(&["fd  3"]);
+    let b = scratch.path("").canonicalize().unwrap().join("b/ck").display().to_string();
+    assert_eq!(given(&scratch, "b"), [b.clone(), b.clone(), b]);
+    assert_eq!(json(scratch.path("b/config.json"))["seed"], 7);
+    scratch.ok(&["diff", "a", "b"]).says(&["no difference in configuration"]);
+    assert!(text(scratch.path("b/.hydra/config.yaml")).contains("ck: ${hydra:runtime.output_dir}/ck\n"));
+    assert_eq!(text(scratch.path("a/.hydra/overrides.yaml")), text(scratch.path("b/.hydra/overrides.yaml")));
+    // It is started where it was, wherever that is called from; and may be run once more itself.
+    let mut command = scratch.command(&["--experimental-rerun", "../b", "hydra.run.dir=../c"]);
+    assert_eq!(Ended::of(&command.current_dir(&elsewhere).output().unwrap()).code, Some(0));
+    let other = scratch.exp(&["--experimental-rerun", "a", "seed=8"]);
+    assert_eq!(other.code, Some(2));
+    other.says(&["a is the run of a program, which is run once more as it was frozen"]);
+    assert!(!other.err.contains("exp resume"), "{other:#?}");
+}
+
+#[test]
+fn a_program_that_works_in_its_run_directory_is_found() {
+    let script = "pwd > $1; cat > $EXP_OUTPUT_DIR/read < /dev/null\n";
+    let scratch = project("hydra: {job: {chdir: true}}\n", script);
+    // Also where a file of the name that it writes to is there.
+    fs::write(scratch.path("out"), "mine").unwrap();
+    scratch.ok(&["backend.argv=[sh, run.sh, out]", "hydra.run.dir=a"]);
+    fs::write(scratch.path("tool"), format!("#!/bin/sh\n{script}")).unwrap();
+    Command::new("chmod").arg("+x").arg(scratch.path("tool")).status().unwrap();
+    scratch.ok(&["backend.argv=[./tool, out.txt]", "hydra.run.dir=b"]);
+    scratch.ok(&["--experimental-rerun", "a", "hydra.run.dir=c"]);
+    let root = scratch.path("").canonicalize().unwrap();
+    for (run, file) in [("a", "out"), ("b", "out.txt"), ("c", "out")] {
+        assert_eq!(text(scratch.path(run).join(file)), format!("{}\n", root.join(run).display()));
+    }
+    assert_eq!(text(scratch.path("out")), "mine");
+}
+
+#[test]
+fn the_directory_that_is_gone_is_named() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("work")).unwrap();
+    let line = "backend.argv=[sh,-c,'[ $EXP_RESUMED = 1 ]']";
+    let mut command = scratch.command(&["backend=command", line, "hydra.run.dir=../run"]);
+    assert_eq!(Ended::of(&command.current_dir(scratch.path("work")).output().unwrap()).code, Some(1));
+    fs::rename(scratch.path("work"), scratch.path("away")).unwrap();
+    let gone = format!("the directory it was composed in, {}, is gone", scratch.path("work").display());
+    let ended = scratch.exp(&["resume", "run"]);
+    assert_eq!(ended.code, Some(1));
+    ended.says(&[&gone]);
+    assert!(json(scratch.path("run/status.json"))["cause"].as_str().unwrap().starts_with(&gone));
+    std::os::unix::fs::symlink(scratch.path("away"), scratch.path("work")).unwrap();
+    scratch.ok(&["resume", "run"]);
 }
 
 /// A run in the directory `run` whose `exp` was killed while its program goes on until there is a file `go`, or the test is over,

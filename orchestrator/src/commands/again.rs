@@ -117,7 +117,21 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
         Override::parse_all(&cli.overrides)?.into_iter().partition(Override::is_hydra);
     let texts = |words: Vec<Override>| words.iter().map(|word| word.text.to_string()).collect::<Vec<_>>();
     let (hydra, words) = (texts(hydra), texts(words));
-    let (_, spec, tree) = edited(dir, &words, library, world)?;
+    let (work, tree) = match Work::open(dir) {
+        Ok(Work::Command(program)) if words.is_empty() => {
+            let tree = frozen::program(dir, &program)?;
+            (Work::Command(program), tree)
+        }
+        Ok(Work::Command(_)) => {
+            let message =
+                "is the run of a program, which is run once more as it was frozen, with no words but those about hydra";
+            return Err(Problem::new(format!("{} {message}", dir.display())).into());
+        }
+        _ => {
+            let (_, spec, tree) = edited(dir, &words, library, world)?;
+            (Job { task: Task::Train, spec }.into(), tree)
+        }
+    };
     // The primary configuration gives the `hydra` node, the frozen spec everything else.
     let mut composed = composed(cli, library, world, &hydra, Mode::Run)?;
     // What was said of the old run is part of what the new one is.
@@ -130,12 +144,18 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
         answer(composed.print(&View::default())?)?;
         return Ok(());
     }
-    let work = Job { task: Task::Train, spec }.into();
     let code = git::snapshot(&world.cwd);
     let run = RunDir::create(&place)?;
     if composed.set_output_dir(run.path()) {
         process = Process::of(&composed)?;
     }
+    let work = match work {
+        Work::Command(program) => {
+            let program = program.moved(composed.output_dir().unwrap_or_default());
+            Work::Command(if process.chdir { program.anchored() } else { program })
+        }
+        job => job,
+    };
     let run = run.freeze(&composed, &work, &process, &code)?;
     run_one(run.path())
 }

@@ -38,7 +38,8 @@ pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Res
                 let command = Command::of(&tree, &run.world.cwd)?;
                 server(&tree).or_ok(())?;
                 let command = Command { output_dir: run.output_dir().map(str::to_owned), ..command };
-                Some(Work::Command(command))
+                let chdir = run.resolve("hydra.job.chdir")?.is_some_and(|chdir| chdir.value == Value::Bool(true));
+                Some(Work::Command(if chdir { command.anchored() } else { command }))
             }
             false => {
                 let mut spec = absolute(extract::run_spec(&tree)?, &run.world.cwd);

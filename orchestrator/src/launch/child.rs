@@ -157,7 +157,7 @@ impl<'a> Held<'a> {
 
     /// Runs a program that is a job, and keeps what it reports.
     fn program(&self, dir: &Path, program: &Program, conditions: &Conditions, asked: &Asked) -> io::Result<Status> {
-        if let Some(lack) = program.lacks() {
+        if let Some(lack) = program.lacks(self.process.chdir) {
             let ended = Some(jiff::Timestamp::now().to_string());
             let status = Status { started: self.started(), cause: Some(lack), ended, ..Status::here(State::Failed) };
             return status.write(dir).map(|()| status);
