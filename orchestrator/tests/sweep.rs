@@ -120,6 +120,47 @@ fn the_death_of_one_is_told_and_does_not_touch_the_others() {
 }
 
 #[test]
+fn jobs_go_where_their_own_configuration_puts_them() {
+    let scratch = Scratch::new();
+    let words = |argv, seeds| {
+        let place = ["hydra.sweep.dir='logs/seed${seed}'", "hydra.sweep.subdir=run"];
+        [&["-m", "backend=command", argv, seeds], &place[..]].concat()
+    };
+    let told = "backend.argv=[sh,-c,'echo ${hydra:runtime.output_dir} > place-${seed}']";
+    scratch.ok(&words(told, "seed=0,1,2")).says(&["3 jobs: 3 done", "  sweep:  logs/seed0"]);
+    for seed in 0..3 {
+        let run = scratch.path(&format!("logs/seed{seed}/run"));
+        assert_eq!(json(run.join("status.json"))["state"], "done");
+        let place = text(scratch.path(&format!("place-{seed}")));
+        assert_eq!(fs::canonicalize(place.trim()).unwrap(), fs::canonicalize(run).unwrap());
+    }
+    assert_eq!(names(&scratch.path("logs/seed1")), ["run"]);
+    let job = |n: usize| json(scratch.path("logs/seed0/sweep.json"))["jobs"][n]["dir"].as_str().unwrap().to_owned();
+    assert!(job(0) == "run" && Path::new(&job(2)).is_absolute(), "{} {}", job(0), job(2));
+    scratch.ok(&["resume", "logs/seed0"]).says(&["0 of 3 jobs are left"]);
+    scratch.ok(&["watch", "logs/seed0"]);
+    assert!(scratch.ok(&["ls", "logs"]).out.contains("logs/seed2/run"));
+    // A second sweep has a directory of its own, and leaves alone what is there.
+    scratch.ok(&words(told, "seed=0,2"));
+    assert_eq!(names(&scratch.path("logs/seed0_1")).iter().filter(|name| *name == "run").count(), 1);
+    assert_eq!(names(&scratch.path("logs/seed2")), ["run", "run_1"]);
+}
+
+/// Of many jobs the first ones are frozen when a later one is composed.
+#[test]
+fn a_sweep_that_comes_to_nothing_leaves_no_job_elsewhere() {
+    let scratch = Scratch::new();
+    fs::create_dir_all(scratch.path("logs/seed1")).unwrap();
+    let argv = "backend.argv=[true,'${oc.env:V${seed}}']";
+    let words = ["-m", "backend=command", argv, "seed=range(0,70)", "hydra.sweep.dir='logs/seed${seed}'"];
+    let mut command = scratch.command(&words);
+    let ended = Ended::of(&command.envs((0..69).map(|n| (format!("V{n}"), "x"))).output().unwrap());
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    ended.says(&["V69"]);
+    assert_eq!(names(&scratch.path("logs")), ["seed1"]);
+}
+
+#[test]
 fn as_many_run_at_a_time_as_there_are_slots() {
     for launcher in ["local", "inline"] {
         let (echo, launcher) = (Echo::new(&[CALM, MOODY]), format!("hydra/launcher={launcher}"));

@@ -1,7 +1,7 @@
 //! The jobs of a sweep, from a point each to a frozen run directory.
 
 use std::path::{Component, Path, PathBuf};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use exp_consistency::pool::ready;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -31,6 +31,10 @@ pub(super) struct Maker<'a> {
     share: Share,
     code: Code,
     finished: Finished,
+    /// Where the configuration of the whole sweep puts it; none if that has no value.
+    sweep_dir: Option<String>,
+    /// What was made outside of the directory of the sweep, each with the folder around it that was there before.
+    beyond: Mutex<Vec<(PathBuf, PathBuf)>>,
 }
 
 /// What the code was, which is found out while the first jobs are composed.
@@ -62,6 +66,8 @@ impl<'a> Maker<'a> {
             share,
             code: LazyLock::new(Box::new(|| code.join().unwrap_or_default())),
             finished: if flags.skip_done { Finished::of(master)? } else { Finished::default() },
+            sweep_dir: master.text("hydra.sweep.dir").ok(),
+            beyond: Mutex::default(),
         })
     }
 
@@ -87,7 +93,7 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// All that is wrong with it.
     pub(super) fn check(&self, sweep: &Path, job: &mut Composed) -> Result<(), Problems> {
-        directory(sweep, job)?;
+        self.directory(sweep, job)?;
         self.typed(std::slice::from_ref(job))?;
         Process::of(job).map(drop).map_err(|problems| problems.in_job(&job.task_overrides))
     }
@@ -108,14 +114,18 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// What is wrong with them; a directory cannot be made.
     pub(super) fn place<'b>(&'b self, sweep: &'b Path, mut jobs: Vec<Composed>) -> Result<Placed<'b>, Failure> {
-        let dirs = jobs.iter_mut().map(|job| directory(sweep, job)).collect::<Result<Vec<_>, _>>()?;
+        let dirs = jobs.iter_mut().map(|job| self.directory(sweep, job)).collect::<Result<Vec<_>, _>>()?;
         let works = self.typed(&jobs)?;
         let mut placed = Vec::new();
         for ((mut job, mut work), dir) in jobs.into_iter().zip(works).zip(dirs) {
             placed.push(match self.finished.run_of(&work) {
                 Some(done) => (RunDir::open(done), job, None),
                 None => {
+                    let there = existing(&dir);
                     let run = RunDir::create(&Place::Automatic(dir))?;
+                    if !run.path().starts_with(sweep) {
+                        self.beyond().push((run.path().to_owned(), there));
+                    }
                     // The place may have been taken, and what a job is given may tell where its run is.
                     if job.set_output_dir(run.path()) {
                         work = self.typed(std::slice::from_ref(&job))?.remove(0);
@@ -126,20 +136,49 @@ impl<'a> Maker<'a> {
         }
         Ok(Placed { sweep, jobs: placed, code: &self.code })
     }
+
+    /// Where a job goes, which it is told: its own configuration says so, which may put it elsewhere than the whole sweep.
+    ///
+    /// # Errors
+    /// The directory has no value.
+    fn directory(&self, sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problems> {
+        let text = |key: &str| job.text(key).map_err(|problem| Problems::from(problem).in_job(&job.task_overrides));
+        let (around, subdir) = (text("hydra.sweep.dir")?, text("hydra.sweep.subdir")?);
+        // The sweep may have got a suffix. What is elsewhere is noted in it, and found from any directory.
+        let shared = self.sweep_dir.as_ref() == Some(&around);
+        let around = if shared { sweep.to_owned() } else { self.world.cwd.join(around) };
+        // A suffix that it may get must not make `._1` of `.`, which nobody would look into.
+        let inner: PathBuf = Path::new(&subdir).components().filter(|part| *part != Component::CurDir).collect();
+        let dir = around.join(inner);
+        job.set_output_dir(&dir);
+        Ok(dir)
+    }
+
+    /// Takes away the jobs that lie outside of the directory of their sweep, which has come to nothing.
+    pub(super) fn undo(&self) {
+        // The last one first: a folder that was made for one may hold others.
+        for (dir, there) in self.beyond().drain(..).rev() {
+            clear(&dir, &there);
+        }
+    }
+
+    fn beyond(&self) -> MutexGuard<'_, Vec<(PathBuf, PathBuf)>> {
+        self.beyond.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Where a job goes, which it is told.
-///
-/// # Errors
-/// The directory has no value.
-fn directory(sweep: &Path, job: &mut Composed) -> Result<PathBuf, Problems> {
-    let subdir = job.text("hydra.sweep.subdir");
-    let subdir = subdir.map_err(|problem| Problems::from(problem).in_job(&job.task_overrides))?;
-    // A suffix that it may get must not make `._1` of `.`, which nobody would look into.
-    let dir =
-        sweep.join(Path::new(&subdir).components().filter(|part| *part != Component::CurDir).collect::<PathBuf>());
-    job.set_output_dir(&dir);
-    Ok(dir)
+/// The innermost folder around a directory, or it itself, that is there.
+pub(super) fn existing(dir: &Path) -> PathBuf {
+    dir.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned()
+}
+
+/// Takes away a directory that was made for nothing, and the empty ones around it, below one that was `there` before.
+pub(super) fn clear(dir: &Path, there: &Path) {
+    // What cannot be taken away is left: the error that is told is why the sweep was not made.
+    let _ = std::fs::remove_dir_all(dir);
+    for folder in dir.ancestors().skip(1).take_while(|folder| *folder != there) {
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 /// Jobs that have an empty directory each.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
-use super::jobs::{Maker, Placed};
+use super::jobs::{Maker, Placed, clear, existing};
 use super::run::{composed, warn};
 use super::{search, sweep};
 use crate::cli::Cli;
@@ -57,7 +57,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         Process::of(&around)
     };
     around(place.path())?;
-    let there = place.path().ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("")).to_owned();
+    let there = existing(place.path());
     let make = || -> Result<PathBuf, Failure> {
         let run = RunDir::create(&place)?;
         let begun = around(run.path()).map_err(Failure::from).and_then(|around| Ok(run.begin_sweep(&master, &around)?));
@@ -76,8 +76,12 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     }
     let grid = expand(&master.sweep_words()?, library, 0)?;
     let dir = make()?;
-    let jobs = frozen(&maker, &grid, &dir).map_err(|failure| {
+    let undo = || {
+        maker.undo();
         clear(&dir, &there);
+    };
+    let jobs = frozen(&maker, &grid, &dir).map_err(|failure| {
+        undo();
         match failure {
             // What is wrong with those behind the first ones as well.
             Failure::Configuration(_) => {
@@ -89,14 +93,14 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     if jobs.is_empty() {
         screen::warn("warning: no job is left of this sweep");
     }
-    // Those of finished runs lie elsewhere, as do those of a subdirectory that is absolute.
+    // Those of finished runs lie elsewhere, as do those that their own configuration puts there.
     let before: Vec<&Entry> = jobs.iter().filter(|job| job.dir.is_absolute() && Status::is_done(&job.dir)).collect();
     if let [first, ..] = before[..] {
         let (count, all) = (before.len(), jobs.len());
         screen::tell(format_args!("{count} of {all} jobs were done before, such as {}", first.dir.display()));
     }
     let manifest = Manifest { launcher, search: None, recipe: recipe(cli, library, world), jobs };
-    let sweep = SweepDir::create(&dir, &manifest).inspect_err(|_| clear(&dir, &there))?;
+    let sweep = SweepDir::create(&dir, &manifest).inspect_err(|_| undo())?;
     let all = sweep.left(false);
     sweep::begin(sweep, &all)
 }
@@ -132,15 +136,6 @@ fn frozen(maker: &Maker, grid: &Grid, dir: &Path) -> Result<Vec<Entry>, Failure>
         entries.extend(written?);
     }
     Ok(entries)
-}
-
-/// Takes away a directory that was made for nothing, and the empty ones around it, below one that was `there` before.
-fn clear(dir: &Path, there: &Path) {
-    // What cannot be taken away is left: the error that is told is why the sweep was not made.
-    let _ = std::fs::remove_dir_all(dir);
-    for folder in dir.ancestors().skip(1).take_while(|folder| *folder != there) {
-        let _ = std::fs::remove_dir(folder);
-    }
 }
 
 /// What the jobs are made of, to be found again from any directory.
