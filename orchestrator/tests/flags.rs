@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use support::Scratch;
+use support::{Ended, Scratch};
 
 fn tree() -> Scratch {
     let scratch = Scratch::new();
@@ -61,6 +61,70 @@ fn info_tells_search_path_and_parts() {
         ["Installed Plugins", "Config search path", "Defaults Tree", "Defaults List", "Config\n******\ndb:\n"]
     {
         assert!(all.contains(heading), "`{heading}` is missing in\n{all}");
+    }
+}
+
+#[test]
+fn defaults_are_told_where_values_do_not_compose() {
+    let scratch = tree();
+    for words in [["nokey=1", "~a=3"], ["+n=2", "n=[1]"], ["n=1,2", "hydra.job.num=x"]] {
+        let list = scratch.ok(&[&["--info", "defaults"], &words[..]].concat()).out;
+        assert_eq!(list, scratch.ok(&["--info", "defaults"]).out);
+        let tree = scratch.ok(&[&["--info", "defaults-tree"], &words[..]].concat()).out;
+        assert_eq!(tree, scratch.ok(&["--info", "defaults-tree"]).out);
+        for asked in ["config", "searchpath"] {
+            assert_eq!(scratch.exp(&[&["--info", asked], &words[..]].concat()).code, Some(2), "{asked} {words:?}");
+        }
+    }
+    assert_eq!(scratch.exp(&["--info", "defaults", "db=nope"]).code, Some(2));
+}
+
+#[test]
+fn a_search_path_is_told_as_it_is_written() {
+    let scratch = tree();
+    let config = "defaults:\n- db: pg\n- _self_\nhydra: {searchpath: ['', more, 'file://less']}\n";
+    fs::write(scratch.path("conf/config.yaml"), config).unwrap();
+    fs::create_dir_all(scratch.path("more/db")).unwrap();
+    fs::write(scratch.path("more/db/lite.yaml"), "port: 3\n").unwrap();
+    let told = scratch.ok(&["--info", "searchpath", "db=lite"]);
+    for row in ["main | file://     ", "main | file://more ", "main | file://less "] {
+        assert!(told.out.contains(&format!("| hydra.searchpath in {row}")), "`{row}` is missing in\n{}", told.out);
+    }
+    let sources = scratch.ok(&["--cfg", "hydra", "-p", "hydra.runtime.config_sources"]).out;
+    for path in ["- path: ''\n  schema: file\n", "- path: more\n", "- path: less\n"] {
+        assert!(sources.contains(path), "`{path}` is missing in\n{sources}");
+    }
+    for words in [["--info", "defaults"], ["--info", "defaults-tree"], ["--info", "searchpath"], ["--cfg", "job"]] {
+        scratch.ok(&words).says(&["warning: hydra.searchpath: `file://less` is not there"]);
+    }
+}
+
+#[test]
+fn a_primary_file_that_leaves_its_place_open_is_told_of() {
+    let scratch = tree();
+    let warned = |config: &str, words: &[&str]| {
+        fs::write(scratch.path("conf/config.yaml"), config).unwrap();
+        let ended = scratch.exp(&[&["--cfg", "job"], words].concat());
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        ended.err.contains("warning: defaults: the defaults list has no `_self_`")
+    };
+    for open in ["defaults:\n- db: pg\nn: 1\n", "defaults: [db: pg, override hydra/launcher: local]\nn: null\n"] {
+        assert!(warned(open, &[]), "{open}");
+        let told = scratch.ok(&["--info", "defaults"]);
+        told.says(&["conf/config.yaml:", "as its last entry; for the defaults to win, as its first"]);
+        let mut strict = scratch.command(&["--cfg", "job"]);
+        let strict = Ended::of(&strict.env("SELF_WARNING_AS_ERROR", "1").output().unwrap());
+        assert_eq!(strict.code, Some(2), "{strict:#?}");
+    }
+    // Where it makes no difference, Hydra does not warn either.
+    for (settled, words) in [
+        ("defaults:\n- _self_\n- db: pg\nn: 1\n", &[][..]),
+        ("defaults:\n- db: pg\n", &[]),
+        ("defaults:\n- db: pg\nn: ???\n", &[]),
+        ("defaults:\n- override hydra/launcher: local\nn: 1\n", &[]),
+        ("n: 1\n", &["+db=pg"]),
+    ] {
+        assert!(!warned(settled, words), "{settled}");
     }
 }
 

@@ -1,17 +1,22 @@
 //! How a configuration comes about: search path, defaults, parts that can be chosen; laid out as Hydra does.
 
 use super::Failure;
-use super::run::composed;
+use super::run::{composed, warn};
 use crate::cli::{Cli, Info};
-use crate::compose::defaults::{Branch, Load};
-use crate::compose::{Composed, Library, Mode, Node, Value, View, World};
+use crate::compose::defaults::{Branch, Load, Selection};
+use crate::compose::{Composed, Library, Mode, Node, Request, Value, View, World, select};
 use crate::registry;
-use crate::screen::answer;
+use crate::screen::{self, answer};
 
 /// Prints what `--info` asks for.
 pub(super) fn info(cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
+    let composed = || -> Result<Composed, Failure> {
+        let composed = composed(cli, library, world, &cli.overrides, Mode::Run)?;
+        warn(&composed);
+        Ok(composed)
+    };
     let whole = || -> Result<String, Failure> {
+        let composed = composed()?;
         let config = composed.print(&View { package: cli.flags.package.clone(), ..View::default() })?;
         let parts =
             [search_path(&composed), tree(&composed.stack.selected.defaults), list(&composed.stack.selected.loads)];
@@ -22,12 +27,21 @@ pub(super) fn info(cli: &Cli, library: &Library, world: &World) -> Result<(), Fa
             format!("{}{}{}", header(concat!("exp ", env!("CARGO_PKG_VERSION")), '='), plugins(library), whole()?)
         }
         Info::Config => whole()?,
-        Info::Defaults => list(&composed.stack.selected.loads),
-        Info::DefaultsTree => tree(&composed.stack.selected.defaults),
+        Info::Defaults => list(&selected(cli, library, world)?.loads),
+        Info::DefaultsTree => tree(&selected(cli, library, world)?.defaults),
         Info::Plugins => plugins(library),
-        Info::Searchpath => search_path(&composed),
+        Info::Searchpath => search_path(&composed()?),
     };
     Ok(answer(text)?)
+}
+
+/// What the defaults lists come to, also where the values do not compose.
+fn selected(cli: &Cli, library: &Library, world: &World) -> Result<Selection, Failure> {
+    let config_name = cli.flags.config_name.as_deref().unwrap_or("config");
+    let request = Request { library, config_name, overrides: &cli.overrides, mode: Mode::Run, job: None, world };
+    let (selected, warnings) = select(&request)?;
+    warnings.iter().for_each(screen::warn);
+    Ok(selected)
 }
 
 /// A heading, underlined.

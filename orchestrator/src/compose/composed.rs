@@ -7,6 +7,7 @@ use super::emit;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
 use super::node::{self, Key, Node, Value};
+use super::plugin;
 use super::problem::{Problem, Problems, Warning};
 use super::python;
 use super::stack::Stack;
@@ -79,6 +80,19 @@ impl Composed {
     pub fn reads(&self, path: &str) -> Result<Vec<String>, Problem> {
         let job = node::keys(path).next() != Some("hydra");
         self.resolver(if job { Scope::Job } else { Scope::All }).reads(path)
+    }
+
+    /// The node `hydra.sweeper`, with its interpolations resolved.
+    ///
+    /// # Errors
+    /// There is none, its class does not have such options, or an interpolation has no value.
+    pub fn sweeper(&self) -> Result<Node, Problems> {
+        if let Some(hydra) = self.tree.child("hydra") {
+            plugin::check(hydra, "sweeper", true)?;
+        }
+        let path = "hydra.sweeper";
+        let node = self.resolve(path)?.filter(|node| !node.value.is_missing());
+        Ok(node.ok_or_else(|| Problem::new("there is no sweeper").key(path))?)
     }
 
     /// The text at a dotted path, such as `hydra.run.dir`.

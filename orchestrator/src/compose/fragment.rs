@@ -70,7 +70,7 @@ pub struct Library {
     pub search: SearchPath,
     read: Mutex<Read>,
     /// The places that a configuration added last, and the library with them.
-    extended: Mutex<Option<(Vec<PathBuf>, Arc<Library>)>>,
+    extended: Mutex<Option<(Vec<(String, PathBuf)>, Arc<Library>)>>,
     pub(super) stacks: Stacks,
 }
 
@@ -80,13 +80,16 @@ impl Library {
         Self { search, read: Mutex::default(), extended: Mutex::default(), stacks: Stacks::default() }
     }
 
-    /// The library with the directories that a configuration adds. All jobs of a sweep add the same and share it.
-    pub fn and(&self, provider: &'static str, dirs: Vec<PathBuf>) -> Arc<Library> {
+    /// The library with the directories that a configuration adds, each as it names it and where it is. All jobs of a sweep
+    /// add the same and share it.
+    pub fn and(&self, provider: &'static str, dirs: Vec<(String, PathBuf)>) -> Arc<Library> {
         let mut extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, library)) = extended.as_ref().filter(|(known, _)| *known == dirs) {
             return Arc::clone(library);
         }
-        let search = dirs.iter().fold(self.search.clone(), |search, dir| search.and(provider, Place::Dir(dir.clone())));
+        let search = dirs.iter().fold(self.search.clone(), |search, (written, dir)| {
+            search.and_written(provider, Place::Dir(dir.clone()), written)
+        });
         let library = Arc::new(Library::new(search));
         *extended = Some((dirs, Arc::clone(&library)));
         library

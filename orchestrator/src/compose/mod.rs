@@ -41,6 +41,7 @@ pub mod node;
 pub mod origin;
 pub mod overrides;
 mod place;
+mod plugin;
 pub mod problem;
 #[cfg(test)]
 mod properties;
@@ -65,7 +66,7 @@ pub use origin::{Origin, Trail};
 pub use overrides::Override;
 pub use problem::{Problem, Problems};
 pub use python::{float as float_text, str as text};
-pub use request::{Mode, Request, compose};
+pub use request::{Mode, Request, compose, select};
 pub use search::{Place, SearchPath};
 pub use stack::Stack;
 pub use world::World;

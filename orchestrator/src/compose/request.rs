@@ -1,15 +1,15 @@
 //! Request in, composed configuration out: the stages in their order.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::composed::Composed;
-use super::defaults::Choices;
+use super::defaults::{self, Choices, Selection};
 use super::fragment::Library;
 use super::hydra_node;
 use super::interpolate::{Resolver, Scope};
 use super::node::{Key, Map, Node, Value};
 use super::overrides::{self, Kind, Override, Parsed, SweepValues};
+use super::plugin;
 use super::problem::{Caret, Problem, Problems, Warning, nearest};
 use super::search::{Place, SearchPath, Source};
 use super::stack::Stack;
@@ -57,6 +57,7 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
     let (choices, values) = sorted.map_err(|problems| library.explain(problems))?;
     let stack = Stack::of(library, request.config_name, choices, open, request.world)?;
     warnings.extend(library.warnings());
+    warnings.extend(stack.selected.warnings.iter().cloned());
     let mut tree = stack.tree.clone();
     overrides::apply(&mut tree, &values, request.world).map_err(|problems| near_groups(problems, library))?;
     finish_hydra(&mut tree, request, library, &overrides, &stack)?;
@@ -69,6 +70,24 @@ pub fn compose(request: &Request) -> Result<Composed, Problems> {
         warnings,
         world: request.world.clone(),
     })
+}
+
+/// Works out which files make up a configuration. Whether the values in them and on the command line go together is not
+/// looked at.
+///
+/// # Errors
+/// All problems of the first stage that has any.
+pub fn select(request: &Request) -> Result<(Selection, Vec<Warning>), Problems> {
+    let overrides = Override::parse_all(request.overrides)?;
+    let (extended, mut warnings) = extended_search(request, &overrides)?;
+    let library = extended.as_deref().unwrap_or(request.library);
+    let open = request.mode == Mode::Multirun;
+    let selected = Choices::sort(&library.search, overrides)
+        .and_then(|(choices, _)| defaults::select(library, request.config_name, choices, request.world, open))
+        .map_err(|problems| library.explain(problems))?;
+    warnings.extend(library.warnings());
+    warnings.extend(selected.warnings.iter().cloned());
+    Ok((selected, warnings))
 }
 
 /// Offers the nearest group where a key of the root is unknown: the word may have been meant to choose an option.
@@ -155,11 +174,11 @@ fn extended_search(request: &Request, overrides: &[Override]) -> Result<(Option<
                 continue;
             }
         };
-        let dir = request.world.cwd.join(PathBuf::from(dir));
-        if !dir.is_dir() {
+        let place = request.world.cwd.join(dir);
+        if !place.is_dir() {
             warnings.push(Warning(problem(format!("`{text}` is not there"))));
         }
-        dirs.push(dir);
+        dirs.push((dir.to_owned(), place));
     }
     Ok((Some(request.library.and(provider, dirs)), warnings))
 }
@@ -174,6 +193,7 @@ fn finish_hydra(
 ) -> Result<(), Problems> {
     let Some(hydra) = tree.child_mut("hydra") else { return Ok(()) };
     hydra_node::check(hydra)?;
+    check_plugins(hydra)?;
     let set = hydra_node::set;
     let words = |is_hydra| {
         let words = overrides.iter().filter(move |o| o.is_hydra() == is_hydra);
@@ -203,6 +223,15 @@ fn finish_hydra(
     Ok(())
 }
 
+/// Finds what files say to launcher and sweeper that these do not know.
+fn check_plugins(hydra: &Node) -> Result<(), Problems> {
+    let mut problems = Problems::default();
+    for name in ["launcher", "sweeper"] {
+        problems.collect_all(plugin::check(hydra, name, false));
+    }
+    problems.or_ok(())
+}
+
 fn copy_env(hydra: &mut Node, world: &World) -> Result<(), Problem> {
     for name in hydra_node::texts(hydra, "job.env_copy") {
         let Some(value) = world.env.get(&name) else {
@@ -220,9 +249,10 @@ fn copy_env(hydra: &mut Node, world: &World) -> Result<(), Problem> {
 
 fn config_sources(search: &SearchPath, world: &World) -> Value {
     let entry = |source: &Source| {
-        let (path, schema) = match &source.place {
-            Place::Dir(dir) => (world.cwd.join(dir).to_string_lossy().into_owned(), "file"),
-            Place::Embedded(_) => (source.shown.clone(), "embedded"),
+        let (path, schema) = match (&source.place, &source.written) {
+            (_, Some(written)) => (written.clone(), "file"),
+            (Place::Dir(dir), None) => (world.cwd.join(dir).to_string_lossy().into_owned(), "file"),
+            (Place::Embedded(_), None) => (source.shown.clone(), "embedded"),
         };
         Node::builtin(hydra_node::table([
             ("path", Some(path.as_str())),

@@ -20,6 +20,8 @@ pub struct Source {
     pub place: Place,
     /// What stands before a file's name in messages, `conf` or `<built-in>`.
     pub shown: String,
+    /// The directory as the configuration that adds it names it, which may be relative.
+    pub written: Option<String>,
 }
 
 /// The sources in the order in which they are asked.
@@ -40,20 +42,28 @@ pub struct Found {
 impl SearchPath {
     /// The search path around the configuration directory.
     pub fn new(main: Place) -> Self {
-        let builtin =
-            |provider, files| Source { provider, place: Place::Embedded(files), shown: "<built-in>".to_owned() };
+        let source = |provider, place: Place| Source { provider, shown: place.shown(), place, written: None };
         let sources = vec![
-            builtin("hydra", super::builtin::FIRST),
-            Source { provider: "main", shown: main.shown(), place: main },
-            builtin("schema", super::builtin::LAST),
+            source("hydra", Place::Embedded(super::builtin::FIRST)),
+            source("main", main),
+            source("schema", Place::Embedded(super::builtin::LAST)),
         ];
         Self { sources }
     }
 
     /// Adds a place behind those already there; it adds options and shadows none.
-    pub fn and(mut self, provider: &'static str, place: Place) -> Self {
+    pub fn and(self, provider: &'static str, place: Place) -> Self {
+        self.with(Source { provider, shown: place.shown(), place, written: None })
+    }
+
+    /// The same with a place that the configuration itself names, in its words.
+    pub fn and_written(self, provider: &'static str, place: Place, written: &str) -> Self {
+        self.with(Source { provider, shown: place.shown(), place, written: Some(written.to_owned()) })
+    }
+
+    fn with(mut self, source: Source) -> Self {
         let at = self.sources.len() - 1;
-        self.sources.insert(at, Source { provider, shown: place.shown(), place });
+        self.sources.insert(at, source);
         self
     }
 

@@ -20,7 +20,7 @@ use tree::{Expander, Tree};
 
 use super::fragment::Library;
 use super::origin::{Origin, Trail};
-use super::problem::{Problem, Problems};
+use super::problem::{Problem, Problems, Warning};
 use super::world::World;
 
 /// One file to load.
@@ -75,6 +75,8 @@ pub struct Selection {
     pub loads: Vec<Load>,
     /// The option of every group; `None` for a group with nothing chosen.
     pub choices: IndexMap<String, Option<String>>,
+    /// What is odd in the lists together.
+    pub warnings: Vec<Warning>,
 }
 
 /// Works out what to load.
@@ -96,7 +98,7 @@ pub fn select(
     }
     expander.choices.all_used()?;
     let defaults = roots.iter().map(Branch::of).collect();
-    Ok(Selection { defaults, loads: flat.loads, choices: expander.choices.known })
+    Ok(Selection { defaults, loads: flat.loads, choices: expander.choices.known, warnings: expander.warnings })
 }
 
 #[derive(Default)]

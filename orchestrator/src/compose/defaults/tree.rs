@@ -11,7 +11,7 @@ use crate::compose::fragment::{Fragment, Library};
 use crate::compose::interpolate::{Resolver, Scope};
 use crate::compose::node::{Key, Map, Node, Value};
 use crate::compose::origin::Origin;
-use crate::compose::problem::{Problem, Problems, shortened};
+use crate::compose::problem::{Caret, Problem, Problems, Warning, shortened};
 use crate::compose::world::World;
 
 /// How deep files may include one another.
@@ -38,6 +38,8 @@ pub struct Expander<'a> {
     pub choices: Choices,
     /// Whether a group without a choice is skipped instead of refused.
     pub skip_missing: bool,
+    /// What is odd.
+    pub warnings: Vec<Warning>,
     /// The entries whose files are not there, last to first.
     absent: Vec<Problem>,
     visited: usize,
@@ -46,7 +48,7 @@ pub struct Expander<'a> {
 impl<'a> Expander<'a> {
     /// An expander that has visited nothing.
     pub fn new(library: &'a Library, world: &'a World, choices: Choices, skip_missing: bool) -> Self {
-        Self { library, world, choices, skip_missing, absent: Vec::new(), visited: 0 }
+        Self { library, world, choices, skip_missing, warnings: Vec::new(), absent: Vec::new(), visited: 0 }
     }
 
     /// Expands the built-in and the primary file; the primary file decides first.
@@ -137,6 +139,7 @@ impl<'a> Expander<'a> {
         if !list.is_empty() || appending {
             match list.iter().filter(|entry| entry.is_self()).count() {
                 0 if list.is_empty() || list.iter().any(|entry| !entry.overrides) => {
+                    self.warn_of_order(item, fragment)?;
                     list.push(Item::new(Target::File(SELF.to_owned()), None, item.origin.clone()));
                 }
                 0 | 1 => {}
@@ -168,6 +171,23 @@ impl<'a> Expander<'a> {
             }
         }
         Ok(list)
+    }
+
+    /// A primary file that does not say whether it or its defaults win: in Hydra 1.0 it was they.
+    fn warn_of_order(&mut self, item: &Item, fragment: &Fragment) -> Result<(), Problem> {
+        let has_content = |node: &Node| node.as_map().is_some_and(|map| map.values().any(|v| !v.value.is_missing()));
+        let (true, Some(first)) = (item.primary && has_content(&fragment.body), fragment.defaults.first()) else {
+            return Ok(());
+        };
+        let message =
+            format!("the defaults list has no `{SELF}`: the file's own values are laid over all its defaults");
+        let hint = format!("to say so, `- {SELF}` as its last entry; for the defaults to win, as its first");
+        let problem = Problem::new(message).key("defaults").origin(&first.origin).caret(Caret::Hidden).hint(hint);
+        if self.world.env.get("SELF_WARNING_AS_ERROR").is_some_and(|asked| asked == "1") {
+            return Err(problem);
+        }
+        self.warnings.push(Warning(problem));
+        Ok(())
     }
 
     /// Expands the entries of a list, last to first.
