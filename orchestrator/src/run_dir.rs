@@ -34,7 +34,10 @@ pub enum FreezeError {
     #[error("{0} exists and is not empty; to go on with the run in it: exp resume {0}")]
     Taken(String),
     /// The user named a directory that holds something else than a run, or one that is not made.
-    #[error("{0} exists, is not empty and holds no {1}: name another directory")]
+    #[error(
+        "{0} exists, is not empty and holds no {1}: name another directory\n  \
+         hint: hydra.run.dir='outputs/${{now:%Y-%m-%d}}/${{now:%H-%M-%S}}'"
+    )]
     Full(String, &'static str),
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
