@@ -173,6 +173,40 @@ fn plugins_compose_and_say_what_they_cannot_do() {
 }
 
 #[test]
+fn launcher_and_sweeper_have_the_options_of_their_class() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("conf")).unwrap();
+    let refused = |config: &str, words: &[&str], parts: &[&str]| {
+        let rest = "\nseed: 0\nbackend: {name: command, argv: ['true']}\n";
+        fs::write(scratch.path("conf/config.yaml"), config.to_owned() + rest).unwrap();
+        let ended = scratch.exp(words);
+        assert_eq!(ended.code, Some(2), "{config} {words:?}: {ended:#?}");
+        ended.says(parts);
+        assert!(!scratch.path("outputs").exists() && !scratch.path("multirun").exists());
+    };
+    let basic = "hydra: {launcher: {cpus_per_task: 8}}";
+    refused(basic, &[], &["hydra.launcher.cpus_per_task: `BasicLauncher` has no options", "conf/config.yaml:1"]);
+    refused(basic, &["--cfg", "job"], &["hydra.launcher.cpus_per_task"]);
+    let sweeper = "hydra: {sweeper: {parms: {seed: '1,2'}}}";
+    refused(sweeper, &[], &["hydra.sweeper.parms: `BasicSweeper` has no such option", "did you mean `params`?"]);
+    let joblib = "defaults: [_self_, override hydra/launcher: joblib]\nhydra: {launcher: {n_job: 2}}";
+    refused(joblib, &[], &["hydra.launcher.n_job: ", "did you mean `n_jobs`?", "conf/config.yaml:2"]);
+    let optuna = "defaults: [_self_, override hydra/sweeper: optuna]\nhydra: {sweeper: {sampler: {sede: 1}}}";
+    refused(optuna, &[], &["hydra.sweeper.sampler.sede: `TPESampler` has no such option", "did you mean `seed`?"]);
+    // Composing takes what is added, which the sweeper does not.
+    refused("", &["-m", "seed=1,2", "+hydra.sweeper.n_trails=1"], &["hydra.sweeper.n_trails: `BasicSweeper` has no"]);
+    let words = ["-m", "seed=1,2", "hydra/sweeper=optuna", "+hydra.sweeper.metric=loss", "+hydra.sweeper.nope=1"];
+    refused("", &words, &["hydra.sweeper.nope: `OptunaSweeper` has no such option"]);
+    let there = scratch.exp(&["hydra.run.dir=.", "+x=1"]);
+    assert_eq!(there.code, Some(2));
+    there.says(&["name another directory", "hint: hydra.run.dir='outputs/${now:%Y-%m-%d}/${now:%H-%M-%S}'"]);
+    // What is understood here beside them.
+    let ours = "hydra: {sweeper: {where: seed < 2, max_batch_size: 3}}\nseed: 0\n";
+    fs::write(scratch.path("conf/config.yaml"), ours).unwrap();
+    assert_eq!(scratch.ok(&["-m", "seed=1,2", "--dry-run"]).out, "#0 : seed=1\n");
+}
+
+#[test]
 fn a_run_is_done_once_more() {
     let scratch = Scratch::new();
     let first = scratch.tiny_run("first", &["seed=5"]);

@@ -48,6 +48,46 @@ fn a_search_finds_what_is_good_and_says_so() {
 }
 
 #[test]
+fn trials_that_lie_elsewhere_go_on_there() {
+    let scratch = Scratch::new();
+    let line = "[ -e go ] || exit 1; echo '{\\\"cost\\\":${seed}}'";
+    let argv = format!("backend.argv=[sh,-c,\"{line}\"]");
+    let words = ["-m", "backend=command", &argv, "hydra/sweeper=tpe", "hydra.sweeper.metric=cost", "seed=range(1,9)"];
+    let more = ["hydra.sweeper.n_trials=3", "hydra.sweep.dir='trials/${seed}'"];
+    assert_eq!(scratch.exp(&[&words[..], &more].concat()).code, Some(1));
+    let before = names(&scratch.path("trials"));
+    fs::write(scratch.path("go"), "").unwrap();
+    scratch.ok(&["resume", "trials/0", "--retry-failed"]).says(&["3 jobs: 3 done", "best cost: "]);
+    assert_eq!(names(&scratch.path("trials")), before);
+    let tried = rows(scratch.path("trials/0/journal.jsonl")).iter().filter(|line| line.contains_key("added")).count();
+    assert_eq!(tried, 3);
+}
+
+#[test]
+fn a_search_in_older_words_of_optuna_is_made() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("conf")).unwrap();
+    let space = "{x: {type: float, low: -4, high: 4}, k: {type: categorical, choices: [a b, c]}}";
+    let config = format!(
+        "defaults: [_self_, override hydra/sweeper: optuna]\nx: 0\nk: c\nbackend: {{name: command, \
+         argv: [sh, -c, 'echo \"{{\\\"cost\\\":${{x}}}}\"']}}\n\
+         hydra: {{sweep: {{dir: sweep}}, sweeper: {{metric: cost, n_trials: 3, search_space: {space}}}}}\n"
+    );
+    fs::write(scratch.path("conf/config.yaml"), config).unwrap();
+    let ended = scratch.ok(&["-m"]);
+    ended.says(&[
+        "warning: hydra.sweeper.search_space: ",
+        "hint: hydra.sweeper.params: {x: interval(-4.0,4.0), k: choice('a b','c')}",
+        "3 jobs: 3 done",
+    ]);
+    let results = text(scratch.path("sweep/optimization_results.yaml"));
+    assert!(results.contains("  x: ") && results.contains("  k: "), "{results}");
+    // What is said on the command line is said last.
+    let fixed = scratch.ok(&["-m", "x=3", "--dry-run"]).out;
+    assert!(fixed.contains("x=3") && fixed.contains(" k="), "{fixed}");
+}
+
+#[test]
 fn a_search_that_was_killed_goes_on_with_the_same_history() {
     let words = ["+x=interval(-10,10)", "hydra.sweeper.n_trials=8"];
     let (whole, cut) = (Scratch::new(), Scratch::new());

@@ -33,6 +33,9 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
     let launcher = problems.collect_all(launch::Choice::of(&master));
     let sweeper = problems.collect_all(Choice::of(&master));
     let place = problems.collect(master.text("hydra.sweep.dir"));
+    if let Some(warning) = sweeper.as_ref().and_then(|sweeper| sweeper.warning.as_ref()) {
+        screen::warn(warning);
+    }
     let has_backend = master.tree.child("backend").is_some();
     // Also a tree that is written for plugins of Hydra can be looked at.
     if cli.flags.dry_run && (!has_backend || problems.is_empty()) {
@@ -65,7 +68,7 @@ pub(super) fn multirun(cli: &Cli, library: &Library, world: &World) -> Result<()
         Ok(run.path().to_owned())
     };
     if let Some(search) = sweeper.search {
-        let space = Space::of(&master.sweep_words()?, library)?;
+        let space = Space::asked(&master, library)?;
         search::probe(&maker, &search, &space, place.path())?;
         library.read_all();
         let manifest =
@@ -164,7 +167,7 @@ fn dry_run(
     sweep: Option<&Path>,
 ) -> Result<(), Failure> {
     if let Some(search) = search {
-        let space = Space::of(&master.sweep_words()?, library)?;
+        let space = Space::asked(master, library)?;
         let mut job = search::first(maker, search, &space)?;
         if let Some(sweep) = sweep {
             maker.check(sweep, &mut job)?;

@@ -69,7 +69,7 @@ fn resume_search(sweep: SweepDir, left: &[usize], search: &Search, world: &World
     let launcher = sweep.manifest().launcher.clone();
     let slots = search.slots(launcher.slots());
     let maker = Maker::new(&cli.flags, &library, &world, &master, search.filter.as_deref(), launcher.share(slots))?;
-    let space = Space::of(&master.sweep_words()?, &library)?;
+    let space = Space::asked(&master, &library)?;
     library.read_all();
     search::run(sweep, left, &maker, &space, search)
 }

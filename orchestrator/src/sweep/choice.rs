@@ -2,7 +2,9 @@
 
 use exp_api::schema::{COUNT, Kind, at_least, choice, group};
 
+use super::older::Older;
 use super::{Random, Sampler, Space, Tpe, optuna};
+use crate::compose::problem::Warning;
 use crate::compose::{Composed, Node, Problem, Problems, Value, extract, text};
 
 /// What chooses the points of a sweep.
@@ -12,6 +14,8 @@ pub struct Choice {
     pub filter: Option<String>,
     /// How points are searched for; none: all points of the grid.
     pub search: Option<Search>,
+    /// What is odd in it.
+    pub warning: Option<Warning>,
 }
 
 group! {
@@ -74,9 +78,7 @@ impl Choice {
     /// # Errors
     /// A sweeper that is not here, and all that is wrong with its options.
     pub fn of(composed: &Composed) -> Result<Choice, Problems> {
-        let path = "hydra.sweeper";
-        let node = composed.resolve(path)?.filter(|node| !node.value.is_missing());
-        let mut node = node.ok_or_else(|| Problem::new("there is no sweeper").key(path))?;
+        let (path, mut node) = ("hydra.sweeper", composed.sweeper()?);
         let Some(target) = node.at("_target_") else {
             // `params` spans the space: it is read with the overrides.
             node.as_map_mut().map(|map| map.shift_remove("params"));
@@ -84,7 +86,15 @@ impl Choice {
         };
         let class = text(&target.value);
         if class.ends_with("OptunaSweeper") {
-            return Choice::searching(path, &optuna::counterpart(path, &node)?);
+            let mut problems = Problems::default();
+            let space = problems.collect_all(Older::of(path, &node));
+            let found = optuna::counterpart(path, &node).and_then(|search| Choice::searching(path, &search));
+            let choice = problems.collect_all(found);
+            let warning = space.flatten().map(|space| space.warning());
+            return match choice {
+                Some(choice) => problems.or_ok(Choice { warning, ..choice }),
+                None => Err(problems),
+            };
         }
         if !class.ends_with("BasicSweeper") {
             let problem = Problem::new(format!("no sweeper does here what `{class}` does in Python"));
@@ -103,12 +113,12 @@ impl Choice {
                 Err(problem.key("hydra.sweeper.where").trail(&node.trail))
             }
         };
-        Ok(Choice { filter: filter.map(written).transpose()?, search: None })
+        Ok(Choice { filter: filter.map(written).transpose()?, search: None, warning: None })
     }
 
     fn searching(path: &str, node: &Node) -> Result<Choice, Problems> {
         let search: Search = extract::part(path, node, &Search::KIND)?;
-        Ok(Choice { filter: search.filter.clone(), search: Some(search) })
+        Ok(Choice { filter: search.filter.clone(), search: Some(search), warning: None })
     }
 }
 

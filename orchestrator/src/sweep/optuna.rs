@@ -11,7 +11,7 @@ use crate::compose::{Key, Node, Problem, Problems, Value, text};
 /// All that has no counterpart here.
 pub(super) fn counterpart(path: &str, optuna: &Node) -> Result<Node, Problems> {
     let mut problems = Problems::default();
-    for key in ["storage", "search_space", "custom_search_space"] {
+    for key in ["storage", "custom_search_space"] {
         if let Some(node) = optuna.child(key).filter(|node| node.value != Value::Null) {
             let problem = Problem::new("has no counterpart here").key(format!("{path}.{key}"));
             problems.0.push(problem.trail(&node.trail).hint(format!("{path}.{key}=null")));

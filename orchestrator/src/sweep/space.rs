@@ -4,9 +4,10 @@
 //! lists, in order, `interval(a,b)` all numbers between, `int(interval(a,b))` the whole ones; `tag(log,...)` asks for a
 //! logarithmic scale.
 
+use super::older::Older;
 use crate::compose::overrides::{Number, Override, Parsed, Sweep, SweepValues};
 use crate::compose::sweep::values;
-use crate::compose::{Library, Problem, Problems, float_text};
+use crate::compose::{Composed, Library, Problem, Problems, float_text};
 
 /// The axes, and the words that are the same at every point.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,17 @@ impl Space {
             return Err(Problem::new(message).hint("train.lr='tag(log,interval(1e-5,1e-2))'").into());
         }
         problems.or_ok(space)
+    }
+
+    /// The space that a configuration spans: its older block, if it has one, then its parameters and its overrides.
+    ///
+    /// # Errors
+    /// As [`Space::of`].
+    pub fn asked(master: &Composed, library: &Library) -> Result<Space, Problems> {
+        let older = Older::of("hydra.sweeper", &master.sweeper()?)?;
+        let mut words = older.map(|older| older.words()).unwrap_or_default();
+        words.extend(master.sweep_words()?);
+        Space::of(&words, library)
     }
 
     /// The axes, in order.
