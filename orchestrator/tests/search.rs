@@ -57,9 +57,9 @@ fn trials_that_lie_elsewhere_go_on_there() {
     assert_eq!(scratch.exp(&[&words[..], &more].concat()).code, Some(1));
     let before = names(&scratch.path("trials"));
     fs::write(scratch.path("go"), "").unwrap();
-    scratch.ok(&["resume", "trials/0", "--retry-failed"]).says(&["3 jobs: 3 done", "best cost: "]);
+    scratch.ok(&["resume", "trials/42", "--retry-failed"]).says(&["3 jobs: 3 done", "best cost: "]);
     assert_eq!(names(&scratch.path("trials")), before);
-    let tried = rows(scratch.path("trials/0/journal.jsonl")).iter().filter(|line| line.contains_key("added")).count();
+    let tried = rows(scratch.path("trials/42/journal.jsonl")).iter().filter(|line| line.contains_key("added")).count();
     assert_eq!(tried, 3);
 }
 

@@ -127,23 +127,23 @@ fn jobs_go_where_their_own_configuration_puts_them() {
         [&["-m", "backend=command", argv, seeds], &place[..]].concat()
     };
     let told = "backend.argv=[sh,-c,'echo ${hydra:runtime.output_dir} > place-${seed}']";
-    scratch.ok(&words(told, "seed=0,1,2")).says(&["3 jobs: 3 done", "  sweep:  logs/seed0"]);
-    for seed in 0..3 {
+    scratch.ok(&words(told, "seed=41,42,43")).says(&["3 jobs: 3 done", "  sweep:  logs/seed42"]);
+    for seed in 41..44 {
         let run = scratch.path(&format!("logs/seed{seed}/run"));
         assert_eq!(json(run.join("status.json"))["state"], "done");
         let place = text(scratch.path(&format!("place-{seed}")));
         assert_eq!(fs::canonicalize(place.trim()).unwrap(), fs::canonicalize(run).unwrap());
     }
-    assert_eq!(names(&scratch.path("logs/seed1")), ["run"]);
-    let job = |n: usize| json(scratch.path("logs/seed0/sweep.json"))["jobs"][n]["dir"].as_str().unwrap().to_owned();
-    assert!(job(0) == "run" && Path::new(&job(2)).is_absolute(), "{} {}", job(0), job(2));
-    scratch.ok(&["resume", "logs/seed0"]).says(&["0 of 3 jobs are left"]);
-    scratch.ok(&["watch", "logs/seed0"]);
-    assert!(scratch.ok(&["ls", "logs"]).out.contains("logs/seed2/run"));
+    assert_eq!(names(&scratch.path("logs/seed41")), ["run"]);
+    let job = |n: usize| json(scratch.path("logs/seed42/sweep.json"))["jobs"][n]["dir"].as_str().unwrap().to_owned();
+    assert!(job(1) == "run" && Path::new(&job(2)).is_absolute(), "{} {}", job(1), job(2));
+    scratch.ok(&["resume", "logs/seed42"]).says(&["0 of 3 jobs are left"]);
+    scratch.ok(&["watch", "logs/seed42"]);
+    assert!(scratch.ok(&["ls", "logs"]).out.contains("logs/seed43/run"));
     // A second sweep has a directory of its own, and leaves alone what is there.
-    scratch.ok(&words(told, "seed=0,2"));
-    assert_eq!(names(&scratch.path("logs/seed0_1")).iter().filter(|name| *name == "run").count(), 1);
-    assert_eq!(names(&scratch.path("logs/seed2")), ["run", "run_1"]);
+    scratch.ok(&words(told, "seed=42,43"));
+    assert_eq!(names(&scratch.path("logs/seed42_1")).iter().filter(|name| *name == "run").count(), 1);
+    assert_eq!(names(&scratch.path("logs/seed43")), ["run", "run_1"]);
 }
 
 /// Of many jobs the first ones are frozen when a later one is composed.

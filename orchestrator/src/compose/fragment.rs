@@ -64,13 +64,15 @@ struct Read {
     texts: BTreeMap<String, Found>,
 }
 
+/// The places that a configuration added last, each as it names it and where it is, and the library with them.
+type Extended = (Vec<(String, PathBuf)>, Arc<Library>);
+
 /// The files of a search path, each read at most once.
 pub struct Library {
     /// Where they are.
     pub search: SearchPath,
     read: Mutex<Read>,
-    /// The places that a configuration added last, and the library with them.
-    extended: Mutex<Option<(Vec<(String, PathBuf)>, Arc<Library>)>>,
+    extended: Mutex<Option<Extended>>,
     pub(super) stacks: Stacks,
 }
 

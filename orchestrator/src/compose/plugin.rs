@@ -3,6 +3,7 @@
 //! Each is a class of Hydra's or of a plugin of it, and its options are those of its file (`builtin`): what has been laid over
 //! it has them as the first step of its trail. What comes from a file of a user's own is nobody's type.
 
+use super::builtin;
 use super::node::Node;
 use super::origin::{Origin, Trail};
 use super::problem::{Caret, Problem, Problems};
@@ -54,5 +55,6 @@ fn walk(node: &Node, path: &str, added: bool, problems: &mut Problems) {
 
 /// Whether a value is one of the class's own, however often it has been changed since.
 fn is_option(trail: &Trail) -> bool {
-    trail.origins().first().is_some_and(|first| Trail::new(first.clone()).is_built_in())
+    let Some(Origin::File { source, .. }) = trail.origins().first() else { return false };
+    source.path.strip_prefix("<built-in>/").is_some_and(|file| builtin::LAST.iter().any(|(known, _)| *known == file))
 }

@@ -136,8 +136,8 @@ mod tests {
         for (written, want) in [
             ("{type: float, low: 1, high: 10}", "x=interval(1.0,10.0)"),
             ("{type: float, low: 1.0e-5, high: 0.1, log: true}", "x=tag(log,interval(1e-05,0.1))"),
-            ("{type: float, low: 0, high: 0.3, step: 0.1}", "x=range(0.0,0.35,0.1)"),
-            ("{type: float, low: 0, high: 0.34, step: 0.1}", "x=range(0.0,0.35,0.1)"),
+            ("{type: float, low: 0, high: 0.3, step: 0.1}", "x=range(0.0,0.35000000000000003,0.1)"),
+            ("{type: float, low: 0, high: 0.34, step: 0.1}", "x=range(0.0,0.35000000000000003,0.1)"),
             ("{type: int, low: 1, high: 4}", "x=int(interval(1,4))"),
             ("{type: int, low: 16, high: 128, step: 16}", "x=range(16,129,16)"),
             ("{type: int, low: 1, high: 64, log: true}", "x=tag(log,int(interval(1,64)))"),
