@@ -3,7 +3,9 @@
 //! Nothing is ever unpacked to disk, so no name within an archive can lead out of it.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -130,7 +132,7 @@ impl Container {
         }
     }
 
-    /// A hash of the name, size and time of change of each of `names`, or of the archive.
+    /// A hash of the name, size and times of change of each of `names`, or of the archive.
     ///
     /// # Errors
     /// A file that is not there.
@@ -145,10 +147,19 @@ impl Container {
             let changed =
                 kind.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             let path = std::path::absolute(&file).unwrap_or(file);
-            hash.update(format!("{}\0{}\0{}\0", path.display(), kind.len(), changed.as_nanos()));
+            hash.update(format!("{}\0{}\0{}\0{}\0", path.display(), kind.len(), changed.as_nanos(), set(&kind)));
         }
         Ok(hex(hash.finalize()))
     }
+}
+
+/// When a file was changed last in any way, as far as the system says: the time of its content is set at will, as archives and
+/// copies do, and this one is not.
+fn set(kind: &Metadata) -> String {
+    #[cfg(unix)]
+    return format!("{}.{:09}", kind.ctime(), kind.ctime_nsec());
+    #[cfg(not(unix))]
+    return String::new();
 }
 
 fn folder_names(root: &Path) -> Result<Vec<String>, DataError> {
@@ -253,5 +264,25 @@ pub(in crate::data) mod tests {
         assert_ne!(container.fingerprint(&names[..1]).unwrap(), before);
         std::fs::write(paths[0].join("1.txt"), "longer").unwrap();
         assert_ne!(container.fingerprint(&names).unwrap(), before);
+    }
+
+    /// As `touch -r`, rsync and tar do.
+    #[test]
+    #[cfg(unix)]
+    fn a_change_of_the_same_length_under_the_old_time_changes_the_fingerprint() {
+        let (_dir, paths) = everywhere(&[("1.txt", b"one")]);
+        for (path, file) in [(&paths[0], paths[0].join("1.txt")), (&paths[2], paths[2].clone())] {
+            let (container, names) = (Container::open(path).unwrap(), ["1.txt".to_owned()]);
+            let before = container.fingerprint(&names).unwrap();
+            let (time, mut content) =
+                (std::fs::metadata(&file).unwrap().modified().unwrap(), std::fs::read(&file).unwrap());
+            content[0] ^= 1;
+            // The clock of a file system ticks some hundred times a second.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::fs::write(&file, content).unwrap();
+            File::options().append(true).open(&file).unwrap().set_modified(time).unwrap();
+            assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), time);
+            assert_ne!(container.fingerprint(&names).unwrap(), before, "{file:?}");
+        }
     }
 }

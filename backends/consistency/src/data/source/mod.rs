@@ -119,7 +119,7 @@ impl Source {
         }
     }
 
-    /// Name, size and time of change of every file that counts: two sources that agree in it hold the same pictures.
+    /// Name, size and times of change of every file that counts: two sources that agree in it hold the same pictures.
     ///
     /// # Errors
     /// A file that is not there any more.
