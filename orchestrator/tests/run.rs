@@ -214,18 +214,22 @@ fn a_folder_of_pictures_is_looked_at_and_trained_on() {
         image::RgbImage::from_pixel(12, 8, image::Rgb([level; 3])).save(path).unwrap();
     }
     fs::write(scratch.path("set/dog/3.png"), "junk").unwrap();
+    // Its head is whole.
+    let whole = fs::read(scratch.path("set/dog/2.png")).unwrap();
+    fs::write(scratch.path("set/dog/4.png"), &whole[..whole.len() - 20]).unwrap();
     let ended = scratch.ok(&["data", "inspect", "set"]);
     ended.says(&[
-        "train: 5 images, image files in a folder\n  sizes    12x8 (4)\n  classes  0 cat (2), 1 dog (3)\n",
-        "  faulty   1, the first is ",
-        "set/dog/3.png\n  picture  outputs/inspect/set-train.png\n",
+        "train: 6 images, image files in a folder\n  sizes    12x8 (4)\n  classes  0 cat (2), 1 dog (4)\n",
+        "  faulty   2, the first: ",
+        "set/dog/3.png: ",
+        "\n  picture  outputs/inspect/set-train.png\n",
         "to train on it: exp dataset=images dataset.dir=set dataset.side=8 dataset.classes=2 dataset.faulty=skip\n",
     ]);
-    assert_eq!(png_size(&scratch.path("outputs/inspect/set-train.png")), (5 * TILE + 4 * GAP, TILE));
+    assert_eq!(png_size(&scratch.path("outputs/inspect/set-train.png")), (6 * TILE + 5 * GAP, TILE));
     let words = ["dataset=images", "dataset.dir=set", "dataset.side=8", "dataset.classes=2", "hydra.run.dir=run"];
     let train = |more: &[&str]| scratch.exp(&tiny(&[&words, more].concat()));
     train(&["hydra.run.dir=refused"]).says(&["error: ", "set/dog/3.png: "]);
-    train(&["dataset.faulty=skip"]).says(&["warning: 1 of 5 pictures are skipped; the first: ", "done: 6 steps"]);
+    train(&["dataset.faulty=skip"]).says(&["warning: 2 of 6 pictures are skipped; the first: ", "done: 6 steps"]);
     assert_eq!(json(scratch.path("run/status.json"))["state"], "done");
 }
 

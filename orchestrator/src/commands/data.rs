@@ -34,7 +34,9 @@ pub(super) fn inspect(asked: &Path, world: &World) -> Result<(), Failure> {
         picture.and_then(|picture| picture.save(&pictures.join(&file))).map_err(|error| failed(&error))?;
         answer(format_args!("{split}  picture  {PICTURES}/{file}\n"))?;
     }
-    if let Some(split) = found.first() {
+    // There is nothing to learn from one picture.
+    let enough = |split: &&Inspection| split.sizes.values().sum::<usize>() > 1;
+    if let Some(split) = found.iter().find(enough) {
         answer(format_args!("to train on it: exp {}\n", words(split, asked)))?;
     }
     Ok(())

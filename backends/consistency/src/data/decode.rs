@@ -11,7 +11,7 @@ use std::thread;
 use image::imageops::FilterType;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
 use super::source::{Part, Pictures};
 use super::{DataError, Shape};
@@ -53,6 +53,13 @@ impl Fit {
                 .collect()
         });
         (planes, faults)
+    }
+
+    /// What is wrong with which pictures of a part, as [`Fit::decode`] finds it.
+    pub(super) fn faults(self, part: &Part) -> Vec<(usize, DataError)> {
+        let Pictures::Encoded(pictures) = &part.pictures else { return Vec::new() };
+        let fault = |row: usize| Some((row, self.picture(pictures[row].data(), || part.place(row)).err()?));
+        (0..pictures.len()).into_par_iter().filter_map(fault).collect()
     }
 
     fn one(self, part: &Part, row: usize, out: &mut [u8]) -> Result<(), DataError> {

@@ -24,22 +24,22 @@ pub struct Inspection {
     pub format: String,
     /// Pictures, faulty ones too.
     pub count: usize,
-    /// Pictures of every width and height.
+    /// Pictures of every width and height, without faulty ones.
     pub sizes: BTreeMap<(u32, u32), usize>,
     /// Pictures of every label.
     pub labels: BTreeMap<i64, usize>,
     /// Names of the classes, where folders name them.
     pub classes: Vec<String>,
-    /// Pictures whose head cannot be read, by their place.
+    /// What is wrong with which pictures, or whole files of them: what training refuses, or skips.
     pub faulty: Vec<String>,
     /// The pixels of the first 64 images, NCHW, and their shape.
     pub first: (Vec<u8>, Shape),
 }
 
-/// Looks at both splits of what is at `path`, decoding only the first pictures; of others it reads the head.
+/// Looks at both splits of what is at `path`. All pictures are decoded: only that tells whether they can be.
 ///
 /// # Errors
-/// What cannot be read, and a place that holds no split at all.
+/// What cannot be read, and a place that holds no split at all, or one of which every file is faulty.
 pub fn inspect(path: &Path) -> Result<Vec<Inspection>, DataError> {
     let mut found = Vec::new();
     let mut nothing = None;
@@ -68,25 +68,37 @@ fn look(source: &Source, split: Split) -> Result<Inspection, DataError> {
         faulty: Vec::new(),
         first: (Vec::new(), shape),
     };
+    let mut unread = None;
     source.read(|part| {
-        let part = part?;
+        let part = match part {
+            Ok(part) => part,
+            Err(fault) => {
+                seen.faulty.push(fault.to_string());
+                unread = unread.take().or(Some(fault));
+                return Ok(());
+            }
+        };
         let found = sizes(&part);
         if seen.count == 0 {
             let sides = found.iter().flatten().next().map_or(SIDE, |(width, height)| *width.min(height)).clamp(1, SIDE);
             let shape = Shape { channels: 3, height: sides as usize, width: sides as usize };
             seen.first = (Fit { shape, exact: false }.decode(&part.first(SHOWN)).0, shape);
         }
+        let mut faults = Fit { shape: seen.first.1, exact: false }.faults(&part).into_iter().peekable();
         for (row, size) in found.into_iter().enumerate() {
-            match size {
-                Some(size) => *seen.sizes.entry(size).or_default() += 1,
-                None => seen.faulty.push(part.place(row)),
+            match faults.next_if(|(at, _)| *at == row) {
+                Some((_, fault)) => seen.faulty.push(fault.to_string()),
+                None => *seen.sizes.entry(size.unwrap_or_default()).or_default() += 1,
             }
             *seen.labels.entry(part.labels[row]).or_default() += 1;
         }
         seen.count += part.labels.len();
         Ok(())
     })?;
-    Ok(seen)
+    match unread.filter(|_| seen.count == 0) {
+        Some(fault) => Err(fault),
+        None => Ok(seen),
+    }
 }
 
 impl fmt::Display for Inspection {
@@ -100,7 +112,7 @@ impl fmt::Display for Inspection {
         };
         writeln!(f, "  classes  {}", counted(self.labels.iter().map(|(&label, count)| (name(label), count))))?;
         if let Some(first) = self.faulty.first() {
-            writeln!(f, "  faulty   {}, the first is {first}", self.faulty.len())?;
+            writeln!(f, "  faulty   {}, the first: {first}", self.faulty.len())?;
         }
         Ok(())
     }
@@ -129,24 +141,28 @@ mod tests {
             bytes.into_inner()
         };
         let (one, two) = (picture(10, 0), picture(12, 255));
-        let files: [(&str, &[u8]); 5] = [
+        // Its head is whole.
+        let cut = &two[..two.len() - 20];
+        let files: [(&str, &[u8]); 6] = [
             ("set/test/cat/9.png", &one),
             ("set/train/cat/1.png", &one),
             ("set/train/cat/2.png", b"junk"),
             ("set/train/dog/1.png", &two),
             ("set/train/dog/2.png", &one),
+            ("set/train/dog/3.png", cut),
         ];
         let (_dir, paths) = everywhere(&files);
         let found = inspect(&paths[1]).unwrap();
-        assert_eq!(found.iter().map(|split| split.count).collect::<Vec<_>>(), [4, 1]);
+        assert_eq!(found.iter().map(|split| split.count).collect::<Vec<_>>(), [5, 1]);
         let zip = paths[1].display();
         let text = format!(
-            "train: 4 images, image files in a zip\n  sizes    10x10 (2), 12x10 (1)\n  classes  0 cat (2), 1 dog (2)\n  \
-             faulty   1, the first is {zip}: set/train/cat/2.png\n"
+            "train: 5 images, image files in a zip\n  sizes    10x10 (2), 12x10 (1)\n  classes  0 cat (2), 1 dog (3)\n  \
+             faulty   2, the first: {zip}: set/train/cat/2.png: "
         );
-        assert_eq!(found[0].to_string(), text);
+        assert!(found[0].to_string().starts_with(&text), "{}", found[0]);
+        assert!(found[0].faulty[1].contains("set/train/dog/3.png: "), "{}", found[0].faulty[1]);
         let (first, shape) = &found[0].first;
-        assert_eq!((first.len(), shape.width), (4 * shape.values(), 10));
+        assert_eq!((first.len(), shape.width), (5 * shape.values(), 10));
         assert_eq!([first[0], first[2 * shape.values()]], [0, 255]);
         std::fs::create_dir(paths[0].join("empty")).unwrap();
         let nothing = inspect(&paths[0].join("empty")).unwrap_err().to_string();
