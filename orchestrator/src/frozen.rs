@@ -3,13 +3,27 @@
 use std::path::Path;
 
 use exp_api::Job;
+use exp_api::spec::{JobFileError, RunSpec};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::command::Command;
 use crate::compose::overrides::{self, Kind};
-use crate::compose::{Library, Node, Origin, Override, Problem, Problems, World, load_yaml};
+use crate::compose::{Library, Node, Origin, Override, Problem, Problems, World, extract, load_yaml};
 use crate::files::open;
+use crate::history::{first_row, read_json};
+use crate::machine::ENVIRONMENT;
 use crate::run_path::PLACEHOLDER;
 use crate::work::Work;
+
+/// This version of the program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Which version worked on a run, as `environment.jsonl` has it.
+#[derive(Deserialize)]
+struct Frozen {
+    exp: String,
+}
 
 /// The spec of the job in `dir`, as a tree.
 ///
@@ -37,6 +51,53 @@ pub fn program(dir: &Path, command: &Command) -> Result<Node, Problems> {
     let text = anywhere.to_text().map_err(|error| Problem::new(format!("{shown}: {error}")))?;
     let root = load_yaml(&shown.as_str().into(), &text)?;
     root.at("command.config").cloned().ok_or_else(|| Problem::new(format!("{shown} holds no configuration")).into())
+}
+
+/// The job in `dir`, which another version may have frozen: a key that its spec lacks counts as it is `wanted` now, and one that
+/// is no longer there not at all.
+///
+/// # Errors
+/// There is no readable `spec.json`, or one of another shape.
+pub fn job(dir: &Path, wanted: &RunSpec) -> Result<Job, JobFileError> {
+    let wanted = || serde_json::to_value(wanted).ok();
+    let older = || {
+        let mut file = read_json(&dir.join(Job::FILE))?;
+        let spec = file.get_mut("spec")?;
+        *spec = fitted(spec.take(), wanted()?);
+        serde_json::from_value(file.into()).ok()
+    };
+    Job::open(dir).or_else(|error| match error {
+        JobFileError::Parse { .. } => older().ok_or(error),
+        JobFileError::Read { .. } => Err(error),
+    })
+}
+
+/// The values of `old` under the keys of `new`.
+fn fitted(old: Value, new: Value) -> Value {
+    match (old, new) {
+        (Value::Object(mut old), Value::Object(new)) => {
+            let fit = |(key, new)| match old.remove(&key) {
+                Some(old) => (key, fitted(old, new)),
+                None => (key, new),
+            };
+            Value::Object(new.into_iter().map(fit).collect())
+        }
+        (old, _) => old,
+    }
+}
+
+/// What is wrong with a spec that was frozen in `dir`: where it was so before a word was said, another version froze it.
+pub fn explained(dir: &Path, frozen: &Node, mut problems: Problems) -> Problems {
+    let Err(before) = extract::run_spec(frozen) else { return problems };
+    let is_old = |problem: &Problem| before.0.iter().any(|old| old.key == problem.key);
+    if problems.0.iter().any(is_old) {
+        let first = first_row::<Frozen>(&dir.join(ENVIRONMENT)).map(|row| format!(" ({}, not {VERSION})", row.exp));
+        let first = first.filter(|words| !words.starts_with(&format!(" ({VERSION},"))).unwrap_or_default();
+        let message = format!("{} was frozen by another version of exp{first}, which had other keys", dir.display());
+        let way = "add what is missing as +KEY=VALUE, and take what is no longer there away as ~KEY";
+        problems.0.insert(0, Problem::new(message).hint(way));
+    }
+    problems
 }
 
 /// Carries out overrides of `words` on a frozen spec: values, and choices of whole groups such as `backend=tch`.

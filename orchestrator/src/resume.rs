@@ -4,7 +4,8 @@ use std::path::Path;
 
 use exp_api::{Job, RunSpec};
 
-use crate::compose::{Node, Problem, Problems};
+use crate::compose::{Node, Override, Problem, Problems};
+use crate::history::{OVERRIDES, overrides};
 use crate::status::{State, Status};
 use crate::worker::WorkerError;
 
@@ -24,17 +25,21 @@ const FREE: [&str; 12] = [
     "backend",
 ];
 
+/// Where the data set lies, which may change where it is known what the data are: an engine refuses others.
+const MOVED: &str = "dataset.dir";
+
 /// The differences between a frozen spec and a wanted one that would change the past of the run, each with its key and
-/// who wrote it in `tree`. Keys in `allow`, and those below them, pass.
+/// who wrote it in `tree`. Keys in `allow`, and those below them, pass, and where the data lie if they are `known`.
 ///
 /// # Errors
 /// One problem a difference.
-pub fn check(frozen: &RunSpec, wanted: &RunSpec, tree: &Node, allow: &[String]) -> Result<(), Problems> {
+pub fn check(frozen: &RunSpec, wanted: &RunSpec, tree: &Node, allow: &[String], known: bool) -> Result<(), Problems> {
     let mut problems = Problems::default();
     let [before, after] = [frozen, wanted].map(|spec| serde_json::to_value(spec).unwrap_or_default());
     let mut differ = |path: &str, old: &serde_json::Value, new: &serde_json::Value| {
         let covered = |key: &str| path == key || path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
-        if !FREE.iter().any(|key| covered(key)) && !allow.iter().any(|key| covered(key)) {
+        let moved = known && path == MOVED;
+        if !moved && !FREE.iter().any(|key| covered(key)) && !allow.iter().any(|key| covered(key)) {
             let message = format!("the run was frozen with {old}; {new} would change what it has done");
             let trail = tree.at(path).map(|node| node.trail.clone()).unwrap_or_default();
             let problem = Problem::new(message).key(path).trail(&trail);
@@ -65,11 +70,11 @@ fn compare(
     }
 }
 
-/// Writes the changed job over the frozen one, and who changed which of its keys, as `tree` tells.
+/// Writes the changed job over the frozen one, and who changed which of its keys, as `tree` tells; `words` are those that did.
 ///
 /// # Errors
 /// Another process works on the run, or it cannot be written.
-pub fn refreeze(dir: &Path, job: &Job, tree: &Node) -> Result<(), crate::Failure> {
+pub fn refreeze(dir: &Path, job: &Job, tree: &Node, words: &[String]) -> Result<(), crate::Failure> {
     let _lock = crate::lock::Lock::take(dir).map_err(WorkerError::from)?;
     let run = crate::run_dir::RunDir::open(dir);
     // What is done is so by the old spec.
@@ -80,5 +85,30 @@ pub fn refreeze(dir: &Path, job: &Job, tree: &Node) -> Result<(), crate::Failure
     }
     // A kill between the two leaves the spec to be changed once more, and with it who changed what.
     run.change_origins(tree)?;
+    // Without the file none is wanted: see `hydra.output_subdir`.
+    if dir.join(OVERRIDES).is_file() {
+        run.write_overrides(&changed(overrides(dir), words))?;
+    }
     Ok(run.write_work(&job.clone().into())?)
+}
+
+/// The overrides that say what a run is after `words`: these stand for what was said of their keys before.
+fn changed(said: Vec<String>, words: &[String]) -> Vec<String> {
+    let key = |word: &String| Some(Override::parse_all(std::slice::from_ref(word)).ok()?.pop()?.key);
+    let anew: Vec<Option<String>> = words.iter().map(key).collect();
+    said.into_iter().filter(|word| !anew.contains(&key(word))).chain(words.iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_anew_stands_for_what_was_said() {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<String>>();
+        let said = words(&["+experiment=quickstart", "train.steps=20", "++params.a=1", "train.lr=1e-3"]);
+        let found = changed(said, &words(&["train.steps=40", "params.a=2", "tags=[x]"]));
+        let wanted = ["+experiment=quickstart", "train.lr=1e-3", "train.steps=40", "params.a=2", "tags=[x]"];
+        assert_eq!(found, words(&wanted));
+    }
 }

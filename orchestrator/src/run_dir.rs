@@ -13,7 +13,7 @@ use serde_json::Map;
 use crate::command::CONFIG;
 use crate::compose::{Composed, Node, Part, Value, View, to_yaml};
 use crate::files::{small_if_there, write_atomically, write_durably};
-use crate::history::text;
+use crate::history::{OVERRIDES, text};
 use crate::lock::Lock;
 use crate::process::Process;
 use crate::status::{State, Status};
@@ -161,6 +161,17 @@ impl RunDir {
         let path = self.0.join(Job::FILE);
         let text = work.to_text().map_err(|error| failed(&path, error.into()))?;
         write_durably(&path, text.as_bytes()).map_err(|source| failed(&path, source))
+    }
+
+    /// Writes the words that say what the run is, where Hydra has them.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn write_overrides(&self, words: &[String]) -> Result<(), FreezeError> {
+        let path = self.0.join(OVERRIDES);
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let written = written.and_then(|()| write_atomically(&path, overrides_yaml(words).as_bytes()));
+        written.map_err(|source| failed(&path, source))
     }
 
     /// Notes who changed values of the frozen spec, which `tree` was made of.

@@ -67,5 +67,5 @@ fn job() -> Job {
         "init_from": null, "track": {"tensorboard": false, "mlflow": {"url": null, "experiment": "exp"}}, "tags": [], "notes": null, "params": {}
     });
     let spec = serde_json::from_value(spec).expect("a spec of this version");
-    Job { task: exp_api::Task::Train, spec: BurnBackend.resolve(spec) }
+    Job::new(exp_api::Task::Train, BurnBackend.resolve(spec))
 }

@@ -24,22 +24,35 @@ use crate::work::Work;
 use crate::worker::WorkerError;
 use crate::{frozen, git, resume};
 
-/// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them.
-fn edited(dir: &Path, words: &[String], library: &Library, world: &World) -> Result<(Job, RunSpec, Node), Failure> {
+/// Where the data set lies: what does not read it does not look there.
+const DATA: [&str; 1] = ["dataset.dir"];
+
+/// The job frozen in a directory, its spec with the overrides carried out, and the tree that shows them. `reads_data` says
+/// whether the job is one for which the data set must be there.
+fn edited(
+    dir: &Path,
+    words: &[String],
+    library: &Library,
+    world: &World,
+    reads_data: impl FnOnce(&Job, &RunSpec) -> bool,
+) -> Result<(Job, RunSpec, Node), Failure> {
     no_sweep(dir)?;
     if let Ok(Work::Command(_)) = Work::open(dir) {
         let message = format!("{} is the run of a program, which goes on as it was frozen", dir.display());
         return Err(Problem::new(message).hint(format!("exp resume {}", dir.display())).into());
     }
     let mut tree = frozen::load(dir)?;
-    let before = Job::open(dir).map_err(WorkerError::from)?;
+    let as_frozen = tree.clone();
     frozen::edit(&mut tree, words, library, world)?;
-    let mut wanted = absolute(extract::run_spec(&tree)?, &world.cwd);
+    let wanted = extract::run_spec(&tree).map_err(|problems| frozen::explained(dir, &as_frozen, problems))?;
+    let mut wanted = absolute(wanted, &world.cwd);
+    let before = frozen::job(dir, &wanted).map_err(WorkerError::from)?;
+    let unread: &[&str] = if reads_data(&before, &wanted) { &[] } else { &DATA };
     wanted.train.horizon = wanted.train.horizon.or(before.spec.train.horizon);
     // A run that has begun has weights of its own: those that it started from may be gone.
     let source = wanted.init_from.take();
     let trees = [tree];
-    let mut wanted = checked(vec![wanted], &trees, Share::default(), &Registry::default())?.remove(0);
+    let mut wanted = checked(vec![wanted], &trees, Share::default(), unread, &Registry::default())?.remove(0);
     wanted.init_from = source;
     let [tree] = trees;
     Ok((before, wanted, tree))
@@ -53,35 +66,55 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
     if cli.overrides.is_empty() && matches!(Work::open(dir), Ok(Work::Command(_))) {
         return run_one(dir);
     }
-    let (before, wanted, tree) = edited(dir, &cli.overrides, library, world)?;
-    resume::check(&before.spec, &wanted, &tree, &cli.flags.allow)?;
-    if wanted != before.spec {
-        resume::refreeze(dir, &Job { task: before.task, spec: wanted }, &tree)?;
+    let reads_data = |job: &Job, spec: &RunSpec| !matches!(job.task, Task::Sample(_)) || spec.sample.reads_data();
+    let (before, spec, tree) = edited(dir, &cli.overrides, library, world, reads_data)?;
+    let allow = &cli.flags.allow;
+    let known = checkpoint::vouched(dir).map_err(|error| Failure::Look(error.to_string()))?;
+    resume::check(&before.spec, &spec, &tree, allow, known)?;
+    // What a run may do once is not what it may do ever after; images and figures are made once.
+    let kept = allow.is_empty() && before.task != Task::Train;
+    let job = Job { task: before.task, allow: if kept { before.allow } else { allow.clone() }, spec };
+    if Job::open(dir).ok().as_ref() != Some(&job) {
+        resume::refreeze(dir, &job, &tree, &cli.overrides)?;
     }
     run_one(dir)
 }
 
 /// Draws images from a checkpoint of a run.
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    of_checkpoint(dir, cli, library, world, |spec, source| {
-        if spec.sample.n == 0 {
-            return Err(Problem::new("is 0, so there is nothing to draw").key("sample.n").hint("sample.n=64"));
-        }
-        let name = format!("samples/{}-{}-{}", word(&source), spec.sample.method.word(), spec.sample.n);
-        Ok((name, Task::Sample(source)))
-    })
+    of_checkpoint(
+        dir,
+        cli,
+        library,
+        world,
+        |spec| spec.sample.reads_data(),
+        |spec, source| {
+            if spec.sample.n == 0 {
+                return Err(Problem::new("is 0, so there is nothing to draw").key("sample.n").hint("sample.n=64"));
+            }
+            let name = format!("samples/{}-{}-{}", word(&source), spec.sample.method.word(), spec.sample.n);
+            Ok((name, Task::Sample(source)))
+        },
+    )
 }
 
 /// Measures images drawn from a checkpoint of a run.
 pub(super) fn eval(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    of_checkpoint(dir, cli, library, world, |spec, source| {
-        if spec.eval.metrics.is_empty() {
-            let problem = Problem::new("is empty, so there is nothing to measure").key("eval.metrics");
-            return Err(problem.hint("name a figure: 'eval.metrics=[fd_pixel]'"));
-        }
-        let name = format!("eval/{}-{}", word(&source), spec.eval.n);
-        Ok((name, Task::Eval(source)))
-    })
+    of_checkpoint(
+        dir,
+        cli,
+        library,
+        world,
+        |_| true,
+        |spec, source| {
+            if spec.eval.metrics.is_empty() {
+                let problem = Problem::new("is empty, so there is nothing to measure").key("eval.metrics");
+                return Err(problem.hint("name a figure: 'eval.metrics=[fd_pixel]'"));
+            }
+            let name = format!("eval/{}-{}", word(&source), spec.eval.n);
+            Ok((name, Task::Eval(source)))
+        },
+    )
 }
 
 /// The checkpoint in the name of a directory.
@@ -89,24 +122,29 @@ fn word(source: &Source) -> String {
     source.checkpoint.to_string().replace([':', '/'], "-")
 }
 
-/// Does a job with the weights of a run in a directory below the run's, two levels down.
+/// Does a job with the weights of a run in a directory below the run's, two levels down. `reads_data` says whether it needs
+/// the data set.
 fn of_checkpoint(
     dir: &Path,
     cli: &Cli,
     library: &Library,
     world: &World,
+    reads_data: impl FnOnce(&RunSpec) -> bool,
     job: impl FnOnce(&RunSpec, Source) -> Result<(String, Task), Problem>,
 ) -> Result<(), Failure> {
     if let Ok(Work::Command(_)) = Work::open(dir) {
         let message = format!("{} is the run of a program, which draws and measures by itself", dir.display());
         return Err(Problem::new(message).into());
     }
-    let (before, spec, tree) = edited(dir, &cli.overrides, library, world)?;
-    resume::check(&before.spec, &spec, &tree, &cli.flags.allow)?;
+    let (before, spec, tree) = edited(dir, &cli.overrides, library, world, |_, spec| reads_data(spec))?;
+    // The engine holds the data against those of the checkpoint, wherever they lie.
+    resume::check(&before.spec, &spec, &tree, &cli.flags.allow, true)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };
     checkpoint::named(dir, &source.checkpoint).map_err(Failure::Look)?;
     let (name, task) = job(&spec, source)?;
-    let run = RunDir::with_work(&Place::Automatic(dir.join(name)), &Job { task, spec }.into())?;
+    let job = Job { task, allow: cli.flags.allow.clone(), spec };
+    let run = RunDir::with_work(&Place::Automatic(dir.join(name)), &job.into())?;
+    run.write_overrides(&cli.overrides)?;
     run_one(run.path())
 }
 
@@ -128,8 +166,8 @@ pub(super) fn rerun(cli: &Cli, library: &Library, world: &World) -> Result<(), F
             return Err(Problem::new(format!("{} {message}", dir.display())).into());
         }
         _ => {
-            let (_, spec, tree) = edited(dir, &words, library, world)?;
-            (Job { task: Task::Train, spec }.into(), tree)
+            let (_, spec, tree) = edited(dir, &words, library, world, |_, _| true)?;
+            (Job::new(Task::Train, spec).into(), tree)
         }
     };
     // The primary configuration gives the `hydra` node, the frozen spec everything else.

@@ -52,17 +52,18 @@ pub(super) fn typed(runs: &[Composed], share: Share, registry: &Registry) -> Res
             }
         });
     }
-    let mut specs = checked(specs, &trees, share, registry)?.into_iter();
-    let work = |work: Option<Work>| work.or_else(|| Some(Job { task: Task::Train, spec: specs.next()? }.into()));
+    let mut specs = checked(specs, &trees, share, &[], registry)?.into_iter();
+    let work = |work: Option<Work>| work.or_else(|| Some(Job::new(Task::Train, specs.next()?).into()));
     Ok(works.into_iter().filter_map(work).collect())
 }
 
 /// The specs with what depends on this machine filled in, if their backends find nothing wrong with them. Of those that run
-/// elsewhere, the devices of this machine do not matter.
+/// elsewhere, the devices of this machine do not matter, and of none what is `unread`.
 pub(super) fn checked(
     mut specs: Vec<RunSpec>,
     trees: &[Node],
     share: Share,
+    unread: &[&str],
     registry: &Registry,
 ) -> Result<Vec<RunSpec>, Problems> {
     for spec in &mut specs {
@@ -78,7 +79,8 @@ pub(super) fn checked(
             .map_err(|error| located(&trees[0], "backend.name", error.to_string()))?;
         for (checked, tree) in backend.prepare(same.to_vec()).into_iter().zip(trees) {
             let of_here = |key: &str| key.starts_with("backend.device");
-            let found = checked.problems.into_iter().filter(|problem| !(share.elsewhere && of_here(&problem.key)));
+            let matters = |key: &str| !(share.elsewhere && of_here(key)) && !unread.contains(&key);
+            let found = checked.problems.into_iter().filter(|problem| matters(&problem.key));
             let hidden = share.one_gpu.then(|| hidden(&checked.spec)).into_iter().flatten();
             let found = found.chain(hidden).map(|problem| located(tree, &problem.key, problem.message));
             let problems = found.chain(address(tree)).collect();

@@ -4,6 +4,7 @@ use std::fs::read_dir;
 use std::path::{Path, PathBuf};
 
 use exp_api::Job;
+use exp_api::figure::explains;
 use exp_consistency::checkpoint::FOLDER;
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -18,7 +19,12 @@ use crate::run_dir::ORIGINS;
 use crate::status::State;
 
 /// Folders of a run in which there are pictures.
-pub const PICTURES: [&str; 2] = ["samples", "samples/previews"];
+pub const PICTURES: [&str; 2] = [DRAWN, "samples/previews"];
+/// The folder of what `exp sample` drew, a folder each time, with this picture in it.
+const DRAWN: &str = "samples";
+const GRID: &str = "grid.png";
+/// The folder of what `exp eval` measured, a folder each time.
+const MEASURED: &str = "eval";
 
 /// A run with everything that its directory tells.
 #[derive(Debug, Clone, Serialize)]
@@ -39,10 +45,26 @@ pub struct Detail {
     pub code: Map<String, Value>,
     /// The machine of its last process.
     pub machine: Map<String, Value>,
-    /// Its pictures, as seen from its directory; previews in the order of their steps, what came at the end before them.
+    /// Its pictures, as seen from its directory; previews in the order of their steps, what came at the end before them, and
+    /// what was drawn from its checkpoints.
     pub pictures: Vec<PathBuf>,
+    /// What was measured of its checkpoints.
+    pub evaluations: Vec<Evaluation>,
     /// The steps of its checkpoints.
     pub checkpoints: Vec<u64>,
+}
+
+/// What `exp eval` came to.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evaluation {
+    /// Its directory, as seen from that of the run.
+    pub dir: PathBuf,
+    /// Where it is in its life.
+    pub state: State,
+    /// The overrides that it was asked for with.
+    pub words: String,
+    /// Its figures, without those that only explain others.
+    pub figures: IndexMap<String, f64>,
 }
 
 impl Detail {
@@ -73,6 +95,7 @@ impl Detail {
             code: read_json(&dir.join(GIT)).unwrap_or_default(),
             machine: last_row(&dir.join(ENVIRONMENT)).unwrap_or_default(),
             pictures: pictures(dir),
+            evaluations: evaluations(dir),
             checkpoints,
         })
     }
@@ -97,6 +120,30 @@ fn pictures(dir: &Path) -> Vec<PathBuf> {
         // Those that are named by a step, in the order of steps.
         names.sort_by_cached_key(|name| (name.trim_end_matches(".png").parse::<u64>().ok(), name.clone()));
         found.extend(names.into_iter().map(|name| Path::new(folder).join(name)));
+        if folder == DRAWN {
+            let grids = folders(dir, DRAWN).into_iter().map(|folder| folder.join(GRID));
+            found.extend(grids.filter(|grid| dir.join(grid).is_file()));
+        }
     }
+    found
+}
+
+/// What was measured of the checkpoints of a run.
+fn evaluations(dir: &Path) -> Vec<Evaluation> {
+    let read = |folder: PathBuf| {
+        let (run, _) = Run::read(&dir.join(&folder))?;
+        let (state, words) = (run.state(), run.words);
+        let figures = run.figures.into_iter().filter(|(name, _)| !explains(name)).collect();
+        Some(Evaluation { dir: folder, state, words, figures })
+    };
+    folders(dir, MEASURED).into_iter().filter_map(read).collect()
+}
+
+/// The folders in one of a run, by their names, as seen from the run.
+fn folders(dir: &Path, name: &str) -> Vec<PathBuf> {
+    let entries = read_dir(dir.join(name)).into_iter().flatten().flatten();
+    let entries = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let mut found: Vec<PathBuf> = entries.map(|entry| Path::new(name).join(entry.file_name())).collect();
+    found.sort();
     found
 }

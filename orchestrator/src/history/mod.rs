@@ -17,9 +17,10 @@ mod spread;
 
 pub use alike::together;
 pub use column::{Column, common, seconds, started, varied};
-pub use detail::{Detail, PICTURES, config};
+pub use detail::{Detail, Evaluation, PICTURES, config};
 pub use filter::{Filter, known, select, text};
 pub use find::{History, is_hidden, outermost};
 pub use labels::Labels;
-pub use run::{Part, Run, flat, overrides, read_json};
+pub use newest::first_row;
+pub use run::{OVERRIDES, Part, Run, flat, overrides, read_json};
 pub use spread::Spread;

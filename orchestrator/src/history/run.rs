@@ -139,9 +139,12 @@ fn parts(dir: &Path) -> (Vec<Part>, Option<Option<String>>) {
     (config.into_iter().map(part).collect(), command)
 }
 
+/// Hydra's file with the overrides of a run, in its directory.
+pub const OVERRIDES: &str = ".hydra/overrides.yaml";
+
 /// The overrides that Hydra's file of a run lists; a list of plain texts is read without a YAML parser.
 pub fn overrides(dir: &Path) -> Vec<String> {
-    let text = small(&dir.join(".hydra/overrides.yaml")).unwrap_or_default();
+    let text = small(&dir.join(OVERRIDES)).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let plain = |line| -> Option<&str> {
         let word: &str = str::strip_prefix(line, "- ")?;

@@ -48,7 +48,7 @@ impl ProcessBackend {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let mut words = vec!["check".into()];
         for (n, spec) in specs.iter().enumerate() {
-            let job = Job { task: Task::Train, spec: spec.clone() };
+            let job = Job::new(Task::Train, spec.clone());
             let text = job.to_text().map_err(|error| error.to_string())?;
             let file = folder.path().join(format!("{n}.json"));
             std::fs::write(&file, text).map_err(|error| error.to_string())?;

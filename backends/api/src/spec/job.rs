@@ -90,6 +90,9 @@ impl fmt::Display for Which {
 pub struct Job {
     /// What to do.
     pub task: Task,
+    /// Keys of the spec, each with all below it, that may differ from what was done before, the data set itself among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
     /// The run.
     pub spec: RunSpec,
 }
@@ -118,6 +121,11 @@ pub enum JobFileError {
 impl Job {
     /// The file's name in a job directory.
     pub const FILE: &'static str = "spec.json";
+
+    /// A job in which nothing may differ from what was done before.
+    pub fn new(task: Task, spec: RunSpec) -> Job {
+        Job { task, allow: Vec::new(), spec }
+    }
 
     /// Reads the job of a directory.
     pub fn open(dir: &Path) -> Result<Job, JobFileError> {

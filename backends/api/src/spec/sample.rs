@@ -53,3 +53,10 @@ group! {
         seed: u64 => COUNT;
     }
 }
+
+impl SampleSpec {
+    /// Whether its images begin with those of the data set.
+    pub fn reads_data(&self) -> bool {
+        self.method == Method::Intermediate
+    }
+}

@@ -16,6 +16,9 @@ pub struct Manifest {
     pub file: FileEntry,
     /// Figures measured at this step; the lowest of each marks a best checkpoint.
     pub figures: Vec<(String, f64)>,
+    /// Digest of the data set that it was trained on; none of one that was written before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// SHA-256 of this manifest with an empty seal: it vouches for itself.
     pub seal: String,
 }

@@ -10,7 +10,7 @@ mod tensors;
 mod write;
 
 pub use manifest::Manifest;
-pub use read::{Loaded, Rejected, chosen, latest, list, named, sound};
+pub use read::{Loaded, Rejected, chosen, latest, list, named, sound, vouched};
 pub use tensors::{HostTensor, decode, encode};
 pub use write::{prune, remove, save, superfluous};
 

@@ -172,6 +172,16 @@ pub fn sound(run: &Path) -> Result<Vec<u64>, CheckpointError> {
     unread.map_or(Ok(sound), Err)
 }
 
+/// Whether all checkpoints of a run say on what data they were trained, as far as they are not damaged.
+///
+/// # Errors
+/// The folder of checkpoints, or a manifest, cannot be read.
+pub fn vouched(run: &Path) -> Result<bool, CheckpointError> {
+    let (manifests, unread) = manifests(run, &list(run)?);
+    let vouched = manifests.iter().all(|manifest| manifest.data.is_some());
+    unread.into_iter().next().map_or(Ok(vouched), |(_, error)| Err(error))
+}
+
 /// The steps that have a checkpoint, rising.
 ///
 /// # Errors

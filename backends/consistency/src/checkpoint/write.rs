@@ -9,11 +9,17 @@ use super::manifest::FileEntry;
 use super::read::{list, lowest, manifest_of, manifests};
 use super::{CheckpointError, FOLDER, HostTensor, Manifest, encode, files};
 
-/// Writes the checkpoint of `step` into the run directory `run`, whole or not at all.
+/// Writes the checkpoint of `step` into the run directory `run`, whole or not at all. `data` is the digest of the data set.
 ///
 /// # Errors
 /// A full or closed disk; then all older checkpoints are as they were.
-pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f64)]) -> Result<(), CheckpointError> {
+pub fn save(
+    run: &Path,
+    step: u64,
+    tensors: &[HostTensor],
+    figures: &[(String, f64)],
+    data: &str,
+) -> Result<(), CheckpointError> {
     let folder = run.join(FOLDER);
     let partial = folder.join(format!(".{step}.partial"));
     let place = folder.join(step.to_string());
@@ -22,7 +28,8 @@ pub fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f
     // One that was measured again has other figures and the state that it had, which is never away.
     let same = manifest_of(run, step).is_ok_and(|known| known.file == file)
         && fs::read(place.join(Manifest::STATE)).is_ok_and(|state| state == content);
-    let manifest = Manifest { format: Manifest::FORMAT, step, file, figures, seal: String::new() }.sealed();
+    let data = Some(data.to_owned());
+    let manifest = Manifest { format: Manifest::FORMAT, step, file, figures, data, seal: String::new() }.sealed();
     let path = if same { &place } else { &partial }.join(Manifest::FILE);
     let text = serde_json::to_vec_pretty(&manifest).map_err(|e| files("cannot write", &path, e.into()))?;
     if same {
@@ -118,8 +125,12 @@ pub fn remove(path: &Path) -> Result<(), CheckpointError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{chosen, latest};
+    use super::super::{chosen, latest, vouched};
     use super::*;
+
+    fn save(run: &Path, step: u64, tensors: &[HostTensor], figures: &[(String, f64)]) -> Result<(), CheckpointError> {
+        super::save(run, step, tensors, figures, "d1")
+    }
 
     fn state(value: f32) -> Vec<HostTensor> {
         vec![HostTensor { name: "param/w".into(), shape: vec![2, 3], values: vec![value; 6] }]
@@ -176,6 +187,25 @@ mod tests {
             }
             fs::write(&file, sound).unwrap();
         }
+    }
+
+    /// As manifests were before they said on what data.
+    #[test]
+    fn one_that_does_not_know_its_data_is_read() {
+        let run = tempfile::tempdir().unwrap();
+        assert!(vouched(run.path()).unwrap(), "no checkpoint says nothing else");
+        save(run.path(), 5, &state(5.0), &[("fd".to_owned(), 2.0)]).unwrap();
+        let file = run.path().join(FOLDER).join("5").join(Manifest::FILE);
+        let data = |run: &Path| latest(run, "").unwrap().0.unwrap().manifest.data;
+        assert_eq!((data(run.path()).as_deref(), vouched(run.path()).unwrap()), (Some("d1"), true));
+        let entry = FileEntry::of(&fs::read(file.with_file_name(Manifest::STATE)).unwrap());
+        let open = format!(
+            r#"{{"format":1,"step":5,"file":{{"bytes":{},"sha256":"{}"}},"figures":[["fd",2.0]],"seal":""}}"#,
+            entry.bytes, entry.sha256
+        );
+        let seal = crate::hash::sha256(&open);
+        fs::write(&file, open.replace("\"seal\":\"\"", &format!("\"seal\":\"{seal}\""))).unwrap();
+        assert_eq!((data(run.path()), vouched(run.path()).unwrap()), (None, false));
     }
 
     #[test]

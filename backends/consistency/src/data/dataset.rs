@@ -7,8 +7,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
+use sha2::{Digest, Sha256};
+
 use super::DataError;
 use super::pixels::Pixels;
+use crate::hash::hex;
 
 /// The extent of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,14 @@ impl Dataset {
     /// The class of every image.
     pub fn labels(&self) -> &[u16] {
         &self.labels
+    }
+
+    /// SHA-256 of its pixels and labels, in hexadecimal: what it is, wherever it lies.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(&self.pixels[..]);
+        self.labels.iter().for_each(|label| hash.update(label.to_le_bytes()));
+        hex(hash.finalize())
     }
 
     /// The pixels of image `index`, plane by plane.

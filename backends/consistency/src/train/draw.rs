@@ -12,6 +12,7 @@ use exp_api::{BackendError, Event, EventSink, Level, Report, Stop};
 use super::gallery::{Gallery, failed, save};
 use super::init::average;
 use super::trainer::interrupted;
+use super::vouched::Vouched;
 use crate::engine::Engine;
 use crate::files::whole;
 use crate::npz;
@@ -41,6 +42,8 @@ pub(super) struct Drawing<'a, E: Engine> {
     pub(super) gallery: &'a Gallery<'a, E>,
     pub(super) dir: &'a Path,
     pub(super) spec: &'a RunSpec,
+    /// What its images begin with, if that is data.
+    pub(super) data: Option<&'a Vouched>,
     pub(super) stop: &'a Stop,
 }
 
@@ -83,7 +86,11 @@ impl<E: Engine> Drawing<'_, E> {
         let which = fs::read_to_string(&kept).ok().and_then(|text| text.parse().ok()).map(Which::Step);
         let which = which.unwrap_or_else(|| source.checkpoint.clone());
         let run = self.dir.join(&source.run);
-        let (theta, step) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which, events)?;
+        let (theta, trained) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which, events)?;
+        if let Some(message) = self.data.map(|data| data.held(&trained)).transpose()?.flatten() {
+            events.emit(Event::Log { level: Level::Warn, message })?;
+        }
+        let step = trained.step;
         whole(&kept, |file| write!(file, "{step}")).map_err(|error| failed(&kept, error))?;
         let mut say = |message| events.emit(Event::Log { level: Level::Info, message });
         say(format!("drawing {} images by {} from step {step}", sample.n, sample.method.word()))?;

@@ -9,7 +9,7 @@ use exp_api::spec::{RunSpec, TorsoSpec, Which};
 use exp_api::{BackendError, Event, EventSink, Level, Problem};
 
 use super::state::{TrainState, fits, place};
-use crate::checkpoint::{self, CheckpointError, HostTensor};
+use crate::checkpoint::{self, CheckpointError, HostTensor, Manifest};
 use crate::engine::{Engine, Slot};
 use crate::net::Network;
 use crate::net::unetpp::songunet;
@@ -19,7 +19,7 @@ use crate::weights::Weights;
 /// SongUNet alone, and inside its preconditioner.
 const PREFIXES: [&str; 2] = ["", "model."];
 
-/// The weights of a checkpoint, averaged, of all networks, and its step. `run` is the directory of the run. What is passed over
+/// The weights of a checkpoint, averaged, of all networks, and its manifest. `run` is the directory of the run. What is passed over
 /// is told.
 pub(super) fn average<E: Engine>(
     engine: &E,
@@ -27,14 +27,14 @@ pub(super) fn average<E: Engine>(
     run: &Path,
     which: &Which,
     events: &mut dyn EventSink,
-) -> Result<(Params<E::T>, u64), BackendError> {
+) -> Result<(Params<E::T>, Manifest), BackendError> {
     let run = run.canonicalize().unwrap_or_else(|_| run.to_owned());
     let (found, rejected) = checkpoint::chosen(&run, which, "ema/").map_err(BackendError::Checkpoint)?;
     for bad in rejected {
         events.emit(Event::Log { level: Level::Warn, message: bad.to_string() })?;
     }
     let theta = place(engine, network.params(), "ema/", &found.tensors);
-    Ok((theta.map_err(|reason| mismatch(found.path, reason))?, found.manifest.step))
+    Ok((theta.map_err(|reason| mismatch(found.path, reason))?, found.manifest))
 }
 
 /// The state that starts from `init_from`.

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-use exp_api::spec::{Beside, DatasetSpec, LossKind, Method, Metric, RunSpec};
+use exp_api::spec::{Beside, DatasetSpec, LossKind, Metric, RunSpec};
 use exp_api::{BackendError, Event, EventSink, Job, Level, Problem, Report, Stop, Task};
 
 use super::Replicas;
@@ -16,11 +16,11 @@ use super::judge::Judge;
 use super::measure::Measuring;
 use super::replicas::guarded;
 use super::trainer::Trainer;
+use super::vouched::Vouched;
 use crate::data::{self, Dataset, Shape};
 use crate::engine::Engine;
 use crate::eval::inception::FEATURES;
 use crate::eval::{self, FdPixel, statistics};
-use crate::hash::sha256;
 use crate::home::Home;
 use crate::net::Network;
 use crate::pool;
@@ -138,11 +138,12 @@ pub fn run<E: Engine>(
     guarded(|| match &job.task {
         Task::Train => {
             let home = Home::find(dir).map_err(|error| BackendError::Files(format!("{}: {error}", dir.display())))?;
-            let data = opened(&spec.dataset, events)?;
+            let (data, vouched) = opened(job, events)?;
             Trainer {
                 home,
                 spec,
                 data: Arc::new(data),
+                vouched,
                 network: &network,
                 replicas,
                 events,
@@ -152,20 +153,21 @@ pub fn run<E: Engine>(
             .run()
         }
         Task::Sample(source) => {
-            let data = match spec.sample.method {
-                Method::Intermediate => Some(opened(&spec.dataset, events)?),
-                _ => None,
+            let (data, vouched) = match spec.sample.reads_data() {
+                true => Some(opened(job, events)?).unzip(),
+                false => (None, None),
             };
             let gallery =
                 Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: data.as_ref(), classes };
-            Drawing { gallery: &gallery, dir, spec, stop }.run(source, events)
+            Drawing { gallery: &gallery, dir, spec, data: vouched.as_ref(), stop }.run(source, events)
         }
         Task::Eval(source) => {
-            let data = Arc::new(opened(&spec.dataset, events)?);
+            let (data, vouched) = opened(job, events)?;
+            let data = Arc::new(data);
             let gallery =
                 Gallery { network: &network, shape, schedule: &spec.schedule, replicas, data: Some(&data), classes };
             let judge = Judge::new(replicas, &data, spec, stop)?;
-            Measuring { gallery: &gallery, judge: &judge, dir, spec, stop }.run(source, events)
+            Measuring { gallery: &gallery, judge: &judge, dir, spec, data: &vouched, stop }.run(source, events)
         }
     })
 }
@@ -176,18 +178,18 @@ fn shape(spec: &DatasetSpec) -> Shape {
     Shape { channels, height: side, width: side }
 }
 
-/// The data set, with the news of what was left out of it.
-fn opened(spec: &DatasetSpec, events: &mut dyn EventSink) -> Result<Dataset, BackendError> {
-    let data = data::open(spec).map_err(|error| BackendError::Data(error.to_string()))?;
-    let (shape, digest) = (data.shape(), sha256(data.bytes(0..data.len())));
+/// The data set of a job, and what vouches for it, with the news of what was left out of it.
+fn opened(job: &Job, events: &mut dyn EventSink) -> Result<(Dataset, Vouched), BackendError> {
+    let data = data::open(&job.spec.dataset).map_err(|error| BackendError::Data(error.to_string()))?;
+    let (shape, vouched) = (data.shape(), Vouched::of(&data, job));
     let scaled = data.scaled().map(|how| format!(", {how}")).unwrap_or_default();
     let extent = format!("{} images of {}x{}{scaled}", data.len(), shape.width, shape.height);
-    let message = format!("data set: {extent}, sha256 {digest}");
+    let message = format!("data set: {extent}, sha256 {}", vouched.digest);
     events.emit(Event::Log { level: Level::Info, message })?;
     if let Some(first) = data.skipped().first() {
         let (skipped, all) = (data.skipped().len(), data.len() + data.skipped().len());
         let message = format!("{skipped} of {all} pictures are skipped; the first: {first}");
         events.emit(Event::Log { level: Level::Warn, message })?;
     }
-    Ok(data)
+    Ok((data, vouched))
 }

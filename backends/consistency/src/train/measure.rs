@@ -12,6 +12,7 @@ use super::gallery::{Gallery, failed};
 use super::init::average;
 use super::judge::Judge;
 use super::trainer::interrupted;
+use super::vouched::Vouched;
 use crate::engine::Engine;
 use crate::files::whole;
 
@@ -33,6 +34,8 @@ pub(super) struct Measuring<'a, E: Engine> {
     pub(super) judge: &'a Judge<E::T>,
     pub(super) dir: &'a Path,
     pub(super) spec: &'a RunSpec,
+    /// What its images are held against.
+    pub(super) data: &'a Vouched,
     pub(super) stop: &'a Stop,
 }
 
@@ -44,7 +47,11 @@ impl<E: Engine> Measuring<'_, E> {
         let mut measured = kept.unwrap_or_default();
         let which = measured.step.map_or_else(|| source.checkpoint.clone(), Which::Step);
         let run = self.dir.join(&source.run);
-        let (theta, step) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which, events)?;
+        let (theta, trained) = average(self.gallery.replicas.first(), self.gallery.network, &run, &which, events)?;
+        if let Some(message) = self.data.held(&trained)? {
+            events.emit(Event::Log { level: Level::Warn, message })?;
+        }
+        let step = trained.step;
         measured.step = Some(step);
         for method in methods(self.spec) {
             if measured.done.iter().any(|(done, _)| *done == method) {

@@ -21,6 +21,7 @@ mod start;
 mod state;
 mod step;
 mod trainer;
+mod vouched;
 
 pub use job::{check, run};
 pub use replicas::{Replicas, available_threads, named_devices, usual_devices};

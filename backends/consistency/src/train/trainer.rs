@@ -17,6 +17,7 @@ use super::pace::{PROGRESS, Pace, SYSTEM};
 use super::start::{self, Start};
 use super::state::TrainState;
 use super::step::{Own, Recipe, Unread, Values};
+use super::vouched::Vouched;
 use crate::checkpoint::{self, CheckpointError};
 use crate::data::Dataset;
 use crate::engine::Engine;
@@ -32,6 +33,7 @@ pub(super) struct Trainer<'a, E: Engine> {
     pub(super) home: Home,
     pub(super) spec: &'a RunSpec,
     pub(super) data: Arc<Dataset>,
+    pub(super) vouched: Vouched,
     pub(super) network: &'a Network,
     pub(super) replicas: &'a Replicas<E>,
     pub(super) events: &'a mut dyn EventSink,
@@ -114,8 +116,8 @@ impl<E: Engine> Trainer<'_, E> {
 
     /// The state to start from, and the news of it.
     fn start(&mut self) -> Result<Start<E::T>, BackendError> {
-        let start = start::state(self.replicas.first(), self.network, self.spec, self.dir()?)?;
-        for message in &start.passed_over {
+        let start = start::state(self.replicas.first(), self.network, self.spec, self.dir()?, &self.vouched)?;
+        for message in &start.warnings {
             self.say(Level::Warn, message.clone())?;
         }
         let state = &start.state;
@@ -190,7 +192,7 @@ impl<E: Engine> Trainer<'_, E> {
         // Rows up to this step first: a checkpoint without its rows could not be resumed byte for byte.
         self.events.flush()?;
         let run = self.dir()?;
-        checkpoint::save(run, state.step, &state.tensors(), figures).map_err(files)?;
+        checkpoint::save(run, state.step, &state.tensors(), figures, &self.vouched.digest).map_err(files)?;
         checkpoint::prune(run, state.step, self.spec.train.keep).map_err(files)
     }
 

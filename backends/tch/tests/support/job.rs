@@ -34,5 +34,5 @@ pub fn job() -> Job {
         }
     }
     let spec = serde_json::from_value(spec).expect("a spec of this version");
-    Job { task: exp_api::Task::Train, spec: TchBackend.resolve(spec) }
+    Job::new(exp_api::Task::Train, TchBackend.resolve(spec))
 }

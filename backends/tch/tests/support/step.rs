@@ -20,7 +20,7 @@ pub struct Step {
 pub fn last_of(spec: RunSpec) -> Step {
     assert_eq!(TchBackend.check(&spec), []);
     let last = spec.train.steps;
-    let job = Job { task: Task::Train, spec };
+    let job = Job::new(Task::Train, spec);
     let (dir, mut kept) = (folder_with(&job), Kept::default());
     TchBackend.run(dir.path(), &job, &mut kept, &Stop::default()).unwrap();
     let row = kept.events.into_iter().find_map(|event| match event {
