@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::{Map, Value};
 
 use super::Failure;
 use super::list::took;
 use crate::cli::{Diff, Show};
 use crate::compose::Problem;
-use crate::history::{Detail, flat, text};
+use crate::history::{Detail, Evaluation, flat, text};
 use crate::report::{apart, number};
 use crate::screen::answer;
 use crate::sweep_dir::SweepDir;
@@ -39,6 +39,7 @@ pub(super) fn show(show: &Show) -> Result<(), Failure> {
     };
     section("Figures", values(&detail.run.figures));
     section("Newest metrics", values(&detail.run.last));
+    section("Evaluations", evaluations(&detail.evaluations));
     section("Pictures", detail.pictures.iter().map(|path| format!("  {}\n", path.display())).collect());
     let steps: Vec<String> = detail.checkpoints.iter().map(u64::to_string).collect();
     section("Checkpoints", if steps.is_empty() { String::new() } else { format!("  {}\n", steps.join(", ")) });
@@ -190,6 +191,22 @@ fn machine(machine: &Map<String, Value>) -> String {
 fn values(map: &IndexMap<String, f64>) -> String {
     let width = map.keys().map(String::len).max().unwrap_or(0);
     map.iter().map(|(name, value)| format!("  {name:width$}  {}\n", number(*value))).collect()
+}
+
+/// A line for each, with the figures of all.
+fn evaluations(all: &[Evaluation]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let figures: IndexSet<&String> = all.iter().flat_map(|one| one.figures.keys()).collect();
+    let names = figures.iter().map(|name| name.as_str());
+    let heading: Vec<&str> = ["  directory", "state"].into_iter().chain(names).chain(["overrides"]).collect();
+    let row = |one: &Evaluation| {
+        let figure = |name: &&String| one.figures.get(*name).copied().map(number).unwrap_or_default();
+        let cells = [format!("  {}", one.dir.display()), one.state.word()].into_iter();
+        cells.chain(figures.iter().map(figure)).chain([one.words.clone()]).collect()
+    };
+    table(&heading, &all.iter().map(row).collect::<Vec<_>>())
 }
 
 fn settings(config: &IndexMap<String, Value>, origins: &Map<String, Value>) -> String {

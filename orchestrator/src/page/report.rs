@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use indexmap::IndexSet;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
@@ -23,6 +24,16 @@ const PREVIEWS: usize = 8;
 pub fn report(dir: &Path, detail: &Detail, facts: &[(&str, String)]) -> Result<String, String> {
     let figures: Vec<(&String, String)> =
         detail.run.figures.iter().map(|(name, value)| (name, number(*value))).collect();
+    let measured: IndexSet<&String> = detail.evaluations.iter().flat_map(|one| one.figures.keys()).collect();
+    let measured: Vec<&String> = measured.into_iter().collect();
+    let evaluations: Vec<(String, Vec<String>, &String)> = detail
+        .evaluations
+        .iter()
+        .map(|one| {
+            let figure = |name: &&String| one.figures.get(*name).copied().map(number).unwrap_or_default();
+            (one.dir.display().to_string(), measured.iter().map(figure).collect(), &one.words)
+        })
+        .collect();
     let charts: Vec<String> = plot::of_run(dir).iter().filter_map(plot::Chart::svg).collect();
     let shown = thinned(detail);
     let pictures: Vec<(String, String)> = shown
@@ -40,7 +51,8 @@ pub fn report(dir: &Path, detail: &Detail, facts: &[(&str, String)]) -> Result<S
     let name = dir.display().to_string();
     let [facts, figures] = [Value::from(Serde(facts)), Value::from(Serde(&figures))];
     let [pictures, config] = [Value::from(Serde(&pictures)), Value::from(Serde(&config))];
-    let values = context! { name, style => STYLE, facts, figures, charts, pictures, config };
+    let [measured, evaluations] = [Value::from(Serde(&measured)), Value::from(Serde(&evaluations))];
+    let values = context! { name, style => STYLE, facts, figures, measured, evaluations, charts, pictures, config };
     template.render(values).map_err(|error| format!("{error:#}"))
 }
 

@@ -26,6 +26,7 @@ export async function run(view, dir, current) {
     gone,
     facts(detail),
     Object.keys(detail.run.figures).length > 0 ? [h("h2", {}, "Figures"), figures(detail.run.figures)] : null,
+    detail.evaluations.length > 0 ? [h("h2", {}, "Evaluations"), evaluations(detail.evaluations)] : null,
     h("h2", {}, "Curves"),
     controls(drawing, draw),
     charts,
@@ -106,6 +107,17 @@ function facts(detail) {
 function figures(values) {
   const rows = Object.entries(values).map(([name, found]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "number" }, short(found))));
   return h("table", { class: "facts" }, rows);
+}
+
+/** A line for each, with the figures of all. */
+function evaluations(all) {
+  const names = [...new Set(all.flatMap((one) => Object.keys(one.figures)))];
+  const heading = (name, more) => h("th", { scope: "col", ...more }, name);
+  const figure = (found) => h("td", { class: "number" }, found === undefined ? "" : short(found));
+  const head = h("tr", {}, heading("directory"), names.map((name) => heading(name, { class: "number" })), heading("overrides"));
+  const row = (one) => h("tr", {}, h("td", {}, one.dir), names.map((name) => figure(one.figures[name])), h("td", {}, one.words));
+  const rows = all.map(row);
+  return h("div", { class: "wide" }, h("table", { class: "config" }, head, rows));
 }
 
 /** The address of a picture. */
