@@ -53,6 +53,11 @@ impl Metrics {
         Metrics { rows, names }
     }
 
+    /// Whether no run has a row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// The names of the columns of metrics: their own, but for one that has the name of the first column.
     fn columns(&self) -> impl Iterator<Item = String> {
         let mut run = "metric/run".to_owned();

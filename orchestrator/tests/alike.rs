@@ -94,3 +94,19 @@ fn a_key_that_is_no_setting_is_refused() {
     assert_eq!(none.code, Some(0));
     none.says(&["no run fulfils all conditions"]);
 }
+
+#[test]
+fn a_table_for_other_programs_is_whole() {
+    let scratch = sweep();
+    let found = scratch.ok(&["ls", "sweep", "--over", "params.s", "--sort", "params.x", "--csv"]).out;
+    let root = 0.5_f64.sqrt();
+    let rows = format!("3,done,1,12.0,1.0,3\n3,\"failed,done\",2,21.5,{root},2\n");
+    assert_eq!(found, format!("runs,state,params.x,fd,fd deviation,fd runs\n{rows}"));
+    let found = scratch.ok(&["ls", "sweep", "params.x=1", "--sort", "params.s", "--csv", "-n", "1"]).out;
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines[0], "run,state,params.s,fd,started,seconds,step,tags,note,overrides");
+    let first: Vec<&str> = lines[1..].iter().map(|line| line.split(",20").next().unwrap()).collect();
+    assert_eq!(first, ["sweep/0,done,1,11.0", "sweep/1,done,2,12.0", "sweep/2,done,3,13.0"], "all of them");
+    let asked = scratch.ok(&["ls", "sweep", "--over", "params.s", "-c", "loss", "--csv", "params.x=1"]).out;
+    assert_eq!(asked, "runs,state,loss,loss deviation,loss runs\n3,done,2.0,1.0,3\n");
+}

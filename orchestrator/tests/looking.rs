@@ -339,10 +339,53 @@ fn training_leaves_checkpoints_curves_and_a_page() {
     // What a resumed run changes has its new origin.
     scratch.ok(&["resume", "outputs/a", "train.steps=8"]);
     scratch.ok(&["show", "outputs/a", "train.steps"]).says(&["8", "`train.steps=8`"]);
+    let words = |key: &str| scratch.ok(&["show", "outputs/a"]).out.contains(key);
+    assert!(words(" train.steps=8\n") && !words(" train.steps=6 "), "nor is what it stands for an override any more");
     let machine = text(scratch.path("outputs/a/environment.jsonl"));
     assert_eq!(machine.lines().count(), 2, "one line a process: {machine}");
     let listed: serde_json::Value = serde_json::from_str(&scratch.ok(&["ls", "--json"]).out).unwrap();
     assert_eq!(listed[0]["started"], rows(scratch.path("outputs/a/environment.jsonl"))[0]["started"]);
+}
+
+#[test]
+fn what_was_drawn_and_measured_later_is_shown_with_the_run() {
+    let scratch = Scratch::new();
+    scratch.tiny_run("outputs/a", &[]);
+    assert!(!scratch.ok(&["show", "outputs/a"]).out.contains("Evaluations"));
+    scratch.ok(&["eval", "outputs/a", "eval.n=16"]);
+    scratch.ok(&["eval", "outputs/a", "eval.n=16", "eval.methods=[two_step]"]);
+    scratch.ok(&["sample", "outputs/a", "sample.n=2"]);
+    let figure = |dir: &str, name: &str| json(scratch.path(dir).join("report.json"))[name].as_f64().unwrap();
+    let [one, two] = [("outputs/a/eval/last-16", "fd_pixel"), ("outputs/a/eval/last-16_1", "fd_pixel/two_step")]
+        .map(|(dir, name)| format!("{:.2}", figure(dir, name)));
+    let shown = scratch.ok(&["show", "outputs/a"]).out;
+    let lines: Vec<&str> = shown.lines().skip_while(|line| *line != "Evaluations").take(4).collect();
+    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(cells(lines[1]), ["directory", "state", "fd_pixel", "fd_pixel/two_step", "overrides"], "{shown}");
+    let [first, second] = [cells(lines[2]), cells(lines[3])];
+    assert_eq!((first[0].as_str(), &first[4..]), ("eval/last-16", &["eval.n=16".to_owned()][..]), "{shown}");
+    assert!(first[2].starts_with(&one) && second[3].starts_with(&two), "{one} {two} {shown}");
+    assert_eq!(second[4..], ["eval.n=16", "eval.methods=[two_step]"]);
+    assert!(shown.contains("  samples/grid.png\n  samples/last-one_step-2/grid.png\n"), "{shown}");
+    let listed = scratch.ok(&["ls", "outputs/a/eval"]).out;
+    assert!(listed.contains(" eval.n=16 eval.methods=[two_step]\n") && listed.contains(" eval.n=16\n"), "{listed}");
+    scratch.ok(&["report", "outputs/a"]);
+    let page = text(scratch.path("outputs/a/report.html"));
+    for part in
+        ["<h2>Evaluations</h2>", "<td>eval/last-16_1</td>", "eval.methods=[two_step]", "last-one_step-2/grid.png"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn an_export_without_a_row_says_where_the_figures_are() {
+    let scratch = Scratch::new();
+    let words = ["backend=command", "backend.argv=[sh,-c,\"echo '{\\\"fd\\\":3}'\"]", "hydra.run.dir=outputs/a"];
+    scratch.ok(&words);
+    let ended = scratch.ok(&["export", "outputs/a", "--out", "table.csv"]);
+    ended.says(&["warning: there are no metrics, and no row is written", "exp ls --csv outputs/a"]);
+    assert!(scratch.ok(&["ls", "--csv", "outputs/a"]).out.starts_with("run,state,fd,"));
 }
 
 #[test]

@@ -29,7 +29,8 @@ Examples:
   exp ls 'loss.lambda<0.2' tag=baseline --sort fd_pixel
   exp ls multirun/2026-11-22/23-50-01 --column loss.lambda --column train.lr
   exp ls state=done --over seed --sort fd_pixel
-  exp ls --json | jq '.[].dir'")]
+  exp ls --json | jq '.[].dir'
+  exp ls state=done --over seed --csv > table.csv")]
     Ls(Ls),
     /// Show all that is known of a run.
     #[command(after_help = "\
@@ -141,6 +142,9 @@ pub struct Ls {
     /// Print everything about the runs as JSON.
     #[arg(long)]
     pub json: bool,
+    /// Print all rows as comma-separated values, whole: in what settings the runs differ, and all figures.
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// `exp show`.

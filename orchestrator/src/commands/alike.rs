@@ -12,7 +12,7 @@ use crate::table::table;
 pub(super) type Alike<'a> = Vec<&'a Run>;
 
 /// What a key is in runs.
-enum Found {
+pub(super) enum Found {
     /// What they came to.
     Spread(Spread),
     /// What they were, once each.
@@ -28,7 +28,7 @@ pub(super) fn value(column: &Column, runs: &Alike) -> Option<Value> {
 }
 
 /// What runs came to has a mean; settings, states and texts have none, whatever they look like.
-fn found(column: &Column, runs: &Alike) -> Found {
+pub(super) fn found(column: &Column, runs: &Alike) -> Found {
     let values: Vec<Value> = runs.iter().filter_map(|run| column.value(run)).collect();
     let measured = !column.is_setting() && values.iter().all(|value| value.is_number() || value == "NaN");
     let spread = Spread::of(values.iter().filter(|_| measured).filter_map(Value::as_f64));

@@ -1,4 +1,4 @@
-//! `exp ls`: the runs that there are, as a table or as JSON.
+//! `exp ls`: the runs that there are, as a table, as JSON or as comma-separated values.
 
 use std::cmp::Ordering;
 use std::io::ErrorKind;
@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::Failure;
 use super::alike::{self, Alike};
 use super::run::composed;
+use super::spreadsheet;
 use crate::cli::{Cli, Ls};
 use crate::compose::{Library, Mode, Problem, Problems, World};
 use crate::finished::roots;
@@ -46,11 +47,17 @@ pub(super) fn list(ls: &Ls, cli: &Cli, library: &Library, world: &World) -> Resu
     }
     if ls.over.is_empty() {
         let sorted = sorted(runs, &history, ls, |column, run| column.value(run));
+        if ls.csv {
+            return Ok(answer(spreadsheet::of_runs(&sorted, &history, &ls.column)?)?);
+        }
         let whole = |run: &&Run| everything(run, &history);
         return print(&sorted, ls, "runs", whole, |shown| rows(shown, &history, &ls.column));
     }
     let groups = together(&history, &runs, &ls.over)?;
     let sorted = sorted(groups, &history, ls, alike::value);
+    if ls.csv {
+        return Ok(answer(spreadsheet::of_alike(&sorted, &history, &ls.column, &ls.over)?)?);
+    }
     let whole = |runs: &Alike| alike::everything(runs, &history, &ls.over);
     print(&sorted, ls, "rows", whole, |shown| alike::rows(shown, &history, &ls.column))
 }

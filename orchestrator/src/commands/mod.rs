@@ -26,6 +26,7 @@ mod run;
 mod search;
 mod show;
 mod spec;
+mod spreadsheet;
 mod sweep;
 mod sync;
 mod why;

@@ -70,6 +70,11 @@ pub(super) fn export(export: &Export) -> Result<(), Failure> {
         }
     }
     let metrics = Metrics::of(&dirs);
+    if metrics.is_empty() {
+        let asked: Vec<String> = export.dirs.iter().map(|dir| dir.display().to_string()).collect();
+        let figures = format!("what they came to: exp ls --csv {}", asked.join(" "));
+        screen::warn(format_args!("warning: there are no metrics, and no row is written; {figures}"));
+    }
     let mut bytes = Vec::new();
     let written = match export.out.extension().and_then(|end| end.to_str()) {
         Some("csv") => metrics.csv(&mut bytes),
