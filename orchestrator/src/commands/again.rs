@@ -11,7 +11,7 @@ use super::Failure;
 use super::run::{composed, place, run_one};
 use super::show::no_sweep;
 use super::spec::{absolute, checked};
-use crate::cli::Cli;
+use crate::cli::{Cli, Command};
 use crate::compose::{Library, Mode, Node, Override, Problem, View, World, extract};
 use crate::history::overrides;
 use crate::launch::Share;
@@ -82,39 +82,25 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
 
 /// Draws images from a checkpoint of a run.
 pub(super) fn sample(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    of_checkpoint(
-        dir,
-        cli,
-        library,
-        world,
-        |spec| spec.sample.reads_data(),
-        |spec, source| {
-            if spec.sample.n == 0 {
-                return Err(Problem::new("is 0, so there is nothing to draw").key("sample.n").hint("sample.n=64"));
-            }
-            let name = format!("samples/{}-{}-{}", word(&source), spec.sample.method.word(), spec.sample.n);
-            Ok((name, Task::Sample(source)))
-        },
-    )
+    of_checkpoint(dir, cli, library, world, |spec, source| {
+        if spec.sample.n == 0 {
+            return Err(Problem::new("is 0, so there is nothing to draw").key("sample.n").hint("sample.n=64"));
+        }
+        let name = format!("samples/{}-{}-{}", word(&source), spec.sample.method.word(), spec.sample.n);
+        Ok((name, Task::Sample(source)))
+    })
 }
 
 /// Measures images drawn from a checkpoint of a run.
 pub(super) fn eval(dir: &Path, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
-    of_checkpoint(
-        dir,
-        cli,
-        library,
-        world,
-        |_| true,
-        |spec, source| {
-            if spec.eval.metrics.is_empty() {
-                let problem = Problem::new("is empty, so there is nothing to measure").key("eval.metrics");
-                return Err(problem.hint("name a figure: 'eval.metrics=[fd_pixel]'"));
-            }
-            let name = format!("eval/{}-{}", word(&source), spec.eval.n);
-            Ok((name, Task::Eval(source)))
-        },
-    )
+    of_checkpoint(dir, cli, library, world, |spec, source| {
+        if spec.eval.metrics.is_empty() {
+            let problem = Problem::new("is empty, so there is nothing to measure").key("eval.metrics");
+            return Err(problem.hint("name a figure: 'eval.metrics=[fd_pixel]'"));
+        }
+        let name = format!("eval/{}-{}", word(&source), spec.eval.n);
+        Ok((name, Task::Eval(source)))
+    })
 }
 
 /// The checkpoint in the name of a directory.
@@ -122,21 +108,21 @@ fn word(source: &Source) -> String {
     source.checkpoint.to_string().replace([':', '/'], "-")
 }
 
-/// Does a job with the weights of a run in a directory below the run's, two levels down. `reads_data` says whether it needs
-/// the data set.
+/// Does a job with the weights of a run in a directory below the run's, two levels down.
 fn of_checkpoint(
     dir: &Path,
     cli: &Cli,
     library: &Library,
     world: &World,
-    reads_data: impl FnOnce(&RunSpec) -> bool,
     job: impl FnOnce(&RunSpec, Source) -> Result<(String, Task), Problem>,
 ) -> Result<(), Failure> {
     if let Ok(Work::Command(_)) = Work::open(dir) {
         let message = format!("{} is the run of a program, which draws and measures by itself", dir.display());
         return Err(Problem::new(message).into());
     }
-    let (before, spec, tree) = edited(dir, &cli.overrides, library, world, |_, spec| reads_data(spec))?;
+    let draws = matches!(cli.command, Command::Sample(_));
+    let reads_data = |_: &Job, spec: &RunSpec| !draws || spec.sample.reads_data();
+    let (before, spec, tree) = edited(dir, &cli.overrides, library, world, reads_data)?;
     // The engine holds the data against those of the checkpoint, wherever they lie.
     resume::check(&before.spec, &spec, &tree, &cli.flags.allow, true)?;
     let source = Source { run: "../..".to_owned(), checkpoint: cli.flags.checkpoint.clone().unwrap_or_default() };

@@ -26,12 +26,12 @@ pub fn report(dir: &Path, detail: &Detail, facts: &[(&str, String)]) -> Result<S
         detail.run.figures.iter().map(|(name, value)| (name, number(*value))).collect();
     let measured: IndexSet<&String> = detail.evaluations.iter().flat_map(|one| one.figures.keys()).collect();
     let measured: Vec<&String> = measured.into_iter().collect();
-    let evaluations: Vec<(String, Vec<String>, &String)> = detail
+    let evaluations: Vec<(String, String, Vec<String>, &String)> = detail
         .evaluations
         .iter()
         .map(|one| {
             let figure = |name: &&String| one.figures.get(*name).copied().map(number).unwrap_or_default();
-            (one.dir.display().to_string(), measured.iter().map(figure).collect(), &one.words)
+            (one.dir.display().to_string(), one.state.word(), measured.iter().map(figure).collect(), &one.words)
         })
         .collect();
     let charts: Vec<String> = plot::of_run(dir).iter().filter_map(plot::Chart::svg).collect();

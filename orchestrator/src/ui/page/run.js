@@ -114,8 +114,8 @@ function evaluations(all) {
   const names = [...new Set(all.flatMap((one) => Object.keys(one.figures)))];
   const heading = (name, more) => h("th", { scope: "col", ...more }, name);
   const figure = (found) => h("td", { class: "number" }, found === undefined ? "" : short(found));
-  const head = h("tr", {}, heading("directory"), names.map((name) => heading(name, { class: "number" })), heading("overrides"));
-  const row = (one) => h("tr", {}, h("td", {}, one.dir), names.map((name) => figure(one.figures[name])), h("td", {}, one.words));
+  const head = h("tr", {}, heading("directory"), heading("state"), names.map((name) => heading(name, { class: "number" })), heading("overrides"));
+  const row = (one) => h("tr", {}, h("td", {}, one.dir), h("td", {}, one.state), names.map((name) => figure(one.figures[name])), h("td", {}, one.words));
   const rows = all.map(row);
   return h("div", { class: "wide" }, h("table", { class: "config" }, head, rows));
 }

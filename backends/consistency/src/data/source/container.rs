@@ -155,11 +155,15 @@ impl Container {
 
 /// When a file was changed last in any way, as far as the system says: the time of its content is set at will, as archives and
 /// copies do, and this one is not.
+#[cfg(unix)]
 fn set(kind: &Metadata) -> String {
-    #[cfg(unix)]
-    return format!("{}.{:09}", kind.ctime(), kind.ctime_nsec());
-    #[cfg(not(unix))]
-    return String::new();
+    format!("{}.{:09}", kind.ctime(), kind.ctime_nsec())
+}
+
+/// Elsewhere it is not told.
+#[cfg(not(unix))]
+fn set(_: &Metadata) -> String {
+    String::new()
 }
 
 fn folder_names(root: &Path) -> Result<Vec<String>, DataError> {
