@@ -79,7 +79,7 @@ pub(super) fn checked(
             .map_err(|error| located(&trees[0], "backend.name", error.to_string()))?;
         for (checked, tree) in backend.prepare(same.to_vec()).into_iter().zip(trees) {
             let of_here = |key: &str| key.starts_with("backend.device");
-            let matters = |key: &str| !(share.elsewhere && of_here(key)) && !unread.contains(&key);
+            let matters = |key: &str| !(unread.contains(&key) || share.elsewhere && of_here(key));
             let found = checked.problems.into_iter().filter(|problem| matters(&problem.key));
             let hidden = share.one_gpu.then(|| hidden(&checked.spec)).into_iter().flatten();
             let found = found.chain(hidden).map(|problem| located(tree, &problem.key, problem.message));
