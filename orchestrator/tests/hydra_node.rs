@@ -79,7 +79,7 @@ fn a_job_gets_its_environment_and_directory() {
     let scratch = Scratch::new();
     // The worker of this backend tells of its process, and does nothing else.
     let script = r#"#!/bin/sh
-describe() { echo '{"protocol":1,"name":"told","devices":[]}'; }
+describe() { echo '{"protocol":2,"name":"told","devices":[]}'; }
 check() { printf '{"spec":'; sed -n '/^  "spec": {/,$p' "$1" | sed '1s/.*/{/; $d'; printf ',"problems":[]}\n'; }
 worker() {
     pwd > "$1/told"; echo "$WORD $HOME" >> "$1/told"

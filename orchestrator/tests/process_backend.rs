@@ -94,8 +94,8 @@ fn what_it_finds_wrong_is_shown_with_its_place() {
 #[test]
 fn what_is_no_backend_is_refused() {
     for (functions, reason) in [
-        (r#"describe() { echo '{"protocol":2,"name":"echo","devices":[]}'; }"#, "version 2 of the protocol, not 1"),
-        (r#"describe() { echo '{"protocol":1,"name":"ohce","devices":[]}'; }"#, "it calls itself `ohce`"),
+        (r#"describe() { echo '{"protocol":1,"name":"echo","devices":[]}'; }"#, "version 1 of the protocol, not 2"),
+        (r#"describe() { echo '{"protocol":2,"name":"ohce","devices":[]}'; }"#, "it calls itself `ohce`"),
         ("describe() { echo hello; }", "its answer is not understood"),
         ("describe() { echo no libtorch >&2; exit 3; }", "exit status: 3: no libtorch"),
     ] {

@@ -7,7 +7,7 @@
 //! | `check FILE...` | one [`Checked`] a line for the job in each FILE, in order | |
 //! | `worker DIR` | [`FromWorker`] lines, the last one `done` or `failed` | [`ToWorker`] lines |
 //!
-//! `describe` answers `{"protocol":1,"name":"mine","devices":[{"name":"cpu","description":"16 cores"}]}`, and `check`
+//! `describe` answers `{"protocol":2,"name":"mine","devices":[{"name":"cpu","description":"16 cores"}]}`, and `check`
 //! `{"spec":{...},"problems":[{"key":"train.batch","message":"too large"}]}` with the spec as it is in FILE: only the group `backend`
 //! may differ, and in it not the name. A field that is not known is an error.
 //!
@@ -50,7 +50,7 @@ use crate::limits::fail_on_large_files;
 use crate::{Backend, DeviceInfo, Event, EventSink, Job, Problem, Report, RunSpec, Stop};
 
 /// Version of the protocol.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Answer of `describe`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

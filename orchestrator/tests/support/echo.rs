@@ -8,7 +8,7 @@ use super::{Running, Scratch};
 
 /// Says what it is, and finds nothing wrong with any spec.
 pub const CALM: &str = r#"
-describe() { echo '{"protocol":1,"name":"echo","devices":[{"name":"cpu","description":"a shell"}]}'; }
+describe() { echo '{"protocol":2,"name":"echo","devices":[{"name":"cpu","description":"a shell"}]}'; }
 problems='[]'
 # A job is printed with its spec last, each key on a line of its own.
 check() {
