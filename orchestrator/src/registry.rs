@@ -78,7 +78,14 @@ pub fn find(name: &str) -> Result<Box<dyn Backend>, RegistryError> {
     // A name with a separator would leave the folders.
     let plain = !name.is_empty() && !name.contains(['/', '\\']);
     match folders.iter().map(|folder| folder.join(&wanted)).find(|path| plain && path.is_file()) {
-        Some(path) => Ok(Box::new(ProcessBackend::open(&path)?)),
+        Some(path) => match ProcessBackend::open(&path) {
+            Ok(backend) => Ok(Box::new(backend)),
+            Err(RegistryError::NoAnswer { path, reason }) => {
+                let again = set_up(name).map(|command| format!("; to set it up again: {command}"));
+                Err(RegistryError::NoAnswer { path, reason: reason + &again.unwrap_or_default() })
+            }
+            Err(error) => Err(error),
+        },
         None => {
             let looked = folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
             Err(match set_up(name) {
@@ -90,7 +97,7 @@ pub fn find(name: &str) -> Result<Box<dyn Backend>, RegistryError> {
 }
 
 /// The command that sets up an engine of this repository.
-pub fn set_up(name: &str) -> Option<&'static str> {
+fn set_up(name: &str) -> Option<&'static str> {
     SET_UP.iter().find(|(known, _)| *known == name).map(|(_, command)| *command)
 }
 

@@ -77,8 +77,7 @@ fn engines() -> String {
                 }
             }
             Err(error) => {
-                let again = registry::set_up(&name).map(|command| format!("; to set it up again: {command}"));
-                let _ = writeln!(text, "  {name:8}broken: {error}{}", again.unwrap_or_default());
+                let _ = writeln!(text, "  {name:8}broken: {error}");
             }
         }
     }
