@@ -116,7 +116,7 @@ impl Lock {
     /// # Errors
     /// The file cannot be written.
     pub fn pass(&self, program: &Owner) -> io::Result<()> {
-        write_holder(&self.file, &format!("{}, its program; to stop it: kill -INT -{}", named(program), program.pid))
+        write_holder(&self.file, &format!("{}, its program; to end it: kill -INT -{}", named(program), program.pid))
     }
 
     /// The same right for a process that is about to be started, which has it beside this one.

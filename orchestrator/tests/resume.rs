@@ -394,7 +394,7 @@ fn a_run_keeps_to_the_data_that_it_was_trained_on_wherever_they_lie() {
     let refused = |words: &[&str]| {
         let ended = scratch.exp(words);
         assert_eq!(ended.code, Some(1), "{words:?}: {ended:#?}");
-        ended.says(&[other, "to use it all the same: --allow dataset"]);
+        ended.says(&[other, "to use this one all the same: --allow dataset"]);
     };
     fs::remove_file(set.join("5.png")).unwrap();
     refused(&["resume", "run", "train.steps=6"]);
@@ -408,6 +408,11 @@ fn a_run_keeps_to_the_data_that_it_was_trained_on_wherever_they_lie() {
     // Others are, once, if that is said.
     let other = other.replace("step 4", "step 6");
     scratch.ok(&["resume", "run", "dataset.dir=set", "train.steps=8", "--allow", "dataset"]).says(&[&other]);
+    // A done run that had no step left to train with others is done, whatever may be used.
+    scratch.ok(&["resume", "run", "dataset.dir=moved", "--allow", "dataset"]);
+    scratch.ok(&["resume", "run"]);
+    assert_eq!(json(run.join("status.json"))["state"], "done");
+    scratch.ok(&["resume", "run", "dataset.dir=set"]);
     fs::remove_file(set.join("4.png")).unwrap();
     let ended = scratch.exp(&["resume", "run", "train.steps=9"]);
     assert_eq!(ended.code, Some(1));

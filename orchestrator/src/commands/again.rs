@@ -19,6 +19,7 @@ use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
 use crate::screen::answer;
+use crate::status::Status;
 use crate::sweep_dir::SweepDir;
 use crate::work::Work;
 use crate::worker::WorkerError;
@@ -74,7 +75,10 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
     // What a run may do once is not what it may do ever after; images and figures are made once.
     let kept = allow.is_empty() && before.task != Task::Train;
     let job = Job { task: before.task, allow: if kept { before.allow } else { allow.clone() }, spec };
-    if Job::open(dir).ok().as_ref() != Some(&job) {
+    // What a run may do once is nothing to a done one, which does nothing more by the same spec.
+    let frozen = Job::open(dir).ok();
+    let is_over = Status::is_done(dir) && frozen.as_ref().is_some_and(|frozen| frozen.spec == job.spec);
+    if !is_over && frozen.as_ref() != Some(&job) {
         resume::refreeze(dir, &job, &tree, &cli.overrides)?;
     }
     run_one(dir)

@@ -35,7 +35,9 @@ impl Vouched {
         );
         match self.allowed {
             true => Ok(Some(other)),
-            false => Err(BackendError::Data(format!("{other}; to use it all the same: --allow {KEY}"))),
+            false => Err(BackendError::Data(format!(
+                "{other}; where that one lies: {KEY}.dir=DIR, or to use this one all the same: --allow {KEY}"
+            ))),
         }
     }
 }
