@@ -1,11 +1,11 @@
-//! What is measured: by `exp eval` of a checkpoint, and of a run at its end.
+//! What is measured: by `exp eval` of a checkpoint, and of a run at its end; and where it is shown.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod support;
 
 use std::fs;
 
-use support::{Scratch, json, repeated, rows};
+use support::{Scratch, json, repeated, rows, text};
 
 #[test]
 fn figures_of_a_checkpoint_are_those_of_the_run() {
@@ -94,4 +94,33 @@ fn every_metric_is_judged_by_every_method() {
         measured.iter().filter(|row| row.contains_key("fd_random") && row.contains_key("fd_pixel/two_step")).count(),
         2
     );
+}
+
+#[test]
+fn what_was_drawn_and_measured_later_is_shown_with_the_run() {
+    let scratch = Scratch::new();
+    scratch.tiny_run("outputs/a", &[]);
+    assert!(!scratch.ok(&["show", "outputs/a"]).out.contains("Evaluations"));
+    scratch.ok(&["eval", "outputs/a", "eval.n=16"]);
+    scratch.ok(&["eval", "outputs/a", "eval.n=16", "eval.methods=[two_step]"]);
+    scratch.ok(&["sample", "outputs/a", "sample.n=2"]);
+    let figure = |dir: &str, name: &str| json(scratch.path(dir).join("report.json"))[name].as_f64().unwrap();
+    let is = |cell: &str, dir: &str, name: &str| (cell.parse::<f64>().unwrap() - figure(dir, name)).abs() < 1e-3;
+    let shown = scratch.ok(&["show", "outputs/a"]).out;
+    let lines: Vec<&str> = shown.lines().skip_while(|line| *line != "Evaluations").take(4).collect();
+    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(cells(lines[1]), ["directory", "state", "fd_pixel", "fd_pixel/two_step", "overrides"], "{shown}");
+    let [first, second] = [cells(lines[2]), cells(lines[3])];
+    assert_eq!((first[0].as_str(), &first[4..]), ("eval/last-16", &["eval.n=16".to_owned()][..]), "{shown}");
+    assert!(is(&first[2], "outputs/a/eval/last-16", "fd_pixel"), "{shown}");
+    assert!(is(&second[3], "outputs/a/eval/last-16_1", "fd_pixel/two_step"), "{shown}");
+    assert_eq!(second[4..], ["eval.n=16", "eval.methods=[two_step]"]);
+    assert!(shown.contains("  samples/grid.png\n  samples/last-one_step-2/grid.png\n"), "{shown}");
+    let listed = scratch.ok(&["ls", "outputs/a/eval"]).out;
+    assert!(listed.contains(" eval.n=16 eval.methods=[two_step]\n") && listed.contains(" eval.n=16\n"), "{listed}");
+    scratch.ok(&["report", "outputs/a"]);
+    let page = text(scratch.path("outputs/a/report.html"));
+    for part in ["<h2>Evaluations</h2>", "last-16_1</td><td>done</td>", "eval.methods=[two_step]", "last-one_step-2"] {
+        assert!(page.contains(part), "{part}");
+    }
 }

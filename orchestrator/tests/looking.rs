@@ -1,4 +1,4 @@
-//! Looking at runs: lists, comparisons, labels, the trash, pages and charts.
+//! Looking at runs: lists, comparisons, labels, the trash and pages.
 #![expect(clippy::unwrap_used, reason = "a test may end by a panic")]
 
 mod support;
@@ -6,26 +6,14 @@ mod support;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use support::{Ended, Running, Scratch, json, rows, text, tiny};
-
-/// A run in `outputs/NAME` whose loss and figure are given.
-fn run(scratch: &Scratch, name: &str, fd: f64, more: &[&str]) {
-    let line = format!("echo '{{\\\"step\\\":1,\\\"loss\\\":{}}}'; echo '{{\\\"fd\\\":{fd}}}'", 2.0 * fd);
-    let (argv, dir) = (format!("backend.argv=[sh,-c,\"{line}\"]"), format!("hydra.run.dir=outputs/{name}"));
-    scratch.ok(&[&["backend=command", argv.as_str(), dir.as_str()], more].concat());
-}
-
-/// The first words of the lines below the heading.
-fn first_words(ended: &Ended) -> Vec<String> {
-    ended.out.lines().skip(1).map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
-}
+use support::{Running, Scratch, first_words, json, rows, text, tiny};
 
 #[test]
 fn runs_are_found_by_what_they_were_and_came_to() {
     let scratch = Scratch::new();
-    run(&scratch, "a", 3.0, &["+params.x=1e-3", "tags=[base]"]);
-    run(&scratch, "b", 1.0, &["+params.x=0.1"]);
-    run(&scratch, "c", 2.0, &["+params.y=text"]);
+    scratch.told_run("a", 3.0, &["+params.x=1e-3", "tags=[base]"]);
+    scratch.told_run("b", 1.0, &["+params.x=0.1"]);
+    scratch.told_run("c", 2.0, &["+params.y=text"]);
     let argv = "backend.argv=[sh,-c,'exit 3']";
     assert_eq!(scratch.exp(&["backend=command", argv, "hydra.run.dir=outputs/d"]).code, Some(1));
     let all = scratch.ok(&["ls"]);
@@ -70,7 +58,7 @@ fn runs_are_found_by_what_they_were_and_came_to() {
 fn the_newest_value_of_each_metric_counts() {
     let scratch = Scratch::new();
     let logged = |name: &str, rows: &str| {
-        run(&scratch, name, 3.0, &[]);
+        scratch.told_run(name, 3.0, &[]);
         fs::write(scratch.path("outputs").join(name).join("metrics.jsonl"), rows).unwrap();
     };
     logged("a", "{\"step\":20,\"fd_pixel\":9}\n{\"step\":40,\"fd_pixel\":5}\n{\"step\":46,\"loss\":0.5}\n");
@@ -99,7 +87,7 @@ fn the_newest_value_of_each_metric_counts() {
 #[test]
 fn a_run_is_as_old_as_its_first_process() {
     let scratch = Scratch::new();
-    ["old", "none", "new"].iter().for_each(|name| run(&scratch, name, 1.0, &[]));
+    ["old", "none", "new"].iter().for_each(|name| scratch.told_run(name, 1.0, &[]));
     let lines = scratch.path("outputs/old/environment.jsonl");
     let second = text(&lines);
     fs::write(&lines, format!("{{\"started\":\"2020-02-03T12:00:00Z\",\"cores\":2}}\n{second}")).unwrap();
@@ -122,8 +110,8 @@ fn a_run_is_as_old_as_its_first_process() {
 #[test]
 fn the_copy_of_what_was_read_never_outlives_the_truth() {
     let scratch = Scratch::new();
-    run(&scratch, "a", 3.0, &[]);
-    run(&scratch, "b", 1.0, &[]);
+    scratch.told_run("a", 3.0, &[]);
+    scratch.told_run("b", 1.0, &[]);
     assert_eq!(first_words(&scratch.ok(&["ls"])).len(), 2);
     let history = scratch.path("cache/exp/history");
     let files = || fs::read_dir(&history).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
@@ -139,7 +127,7 @@ fn the_copy_of_what_was_read_never_outlives_the_truth() {
     for file in files() {
         fs::write(file, "no copy").unwrap();
     }
-    run(&scratch, "c", 2.0, &[]);
+    scratch.told_run("c", 2.0, &[]);
     fs::write(scratch.path("outputs/c/status.json"), "").unwrap();
     let ended = scratch.ok(&["ls"]);
     assert_eq!(first_words(&ended), ["outputs/a"]);
@@ -150,8 +138,8 @@ fn the_copy_of_what_was_read_never_outlives_the_truth() {
 fn a_difference_is_all_that_is_shown() {
     let scratch = Scratch::new();
     let more = ["+params.x=1", "+params.same=7", "+params.wd=0.00149", "+params.word=null"];
-    run(&scratch, "a", 3.000_001, &more);
-    run(&scratch, "b", 3.000_002, &["+params.x='1'", "+params.same=7", "+params.wd=0.00151", "+params.word='null'"]);
+    scratch.told_run("a", 3.000_001, &more);
+    scratch.told_run("b", 3.000_002, &["+params.x='1'", "+params.same=7", "+params.wd=0.00151", "+params.word='null'"]);
     let ended = scratch.ok(&["diff", "outputs/a", "outputs/b"]);
     let lines: Vec<Vec<&str>> = ended.out.lines().map(|line| line.split_whitespace().collect()).collect();
     for line in [
@@ -181,8 +169,8 @@ fn a_difference_is_all_that_is_shown() {
 #[test]
 fn what_is_thrown_away_can_be_fetched_back() {
     let scratch = Scratch::new();
-    run(&scratch, "a", 3.0, &[]);
-    run(&scratch, "b", 1.0, &[]);
+    scratch.told_run("a", 3.0, &[]);
+    scratch.told_run("b", 1.0, &[]);
     scratch.ok(&["rm", "--dry-run", "outputs/a"]).says(&["would move outputs/a -> outputs/.trash/a"]);
     assert!(scratch.path("outputs/a").exists());
     let wrong = scratch.exp(&["rm", "outputs/a", "outputs"]);
@@ -194,7 +182,7 @@ fn what_is_thrown_away_can_be_fetched_back() {
     assert!(scratch.path("outputs/a").exists() && scratch.path("outputs/b").exists());
     scratch.ok(&["rm", "outputs/a"]);
     assert_eq!(first_words(&scratch.ok(&["ls"])), ["outputs/b"]);
-    run(&scratch, "a", 2.0, &[]);
+    scratch.told_run("a", 2.0, &[]);
     scratch.ok(&["rm", "outputs/a"]).says(&["outputs/.trash/a_1"]);
     fs::rename(scratch.path("outputs/.trash/a"), scratch.path("outputs/a")).unwrap();
     assert_eq!(first_words(&scratch.ok(&["ls", "fd=3"])), ["outputs/a"]);
@@ -235,7 +223,7 @@ fn each_run_is_listed_once_wherever_the_configuration_puts_it() {
 #[test]
 fn a_name_that_is_no_text_is_listed() {
     let scratch = Scratch::new();
-    run(&scratch, "a", 3.0, &[]);
+    scratch.told_run("a", 3.0, &[]);
     let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"outputs/a\xff");
     fs::rename(scratch.path("outputs/a"), scratch.path("").join(name)).unwrap();
     scratch.ok(&["ls", "--json"]).says(&["outputs/a\u{fffd}"]);
@@ -247,12 +235,12 @@ fn a_pipe_is_no_file_of_a_run() {
     let scratch = Scratch::new();
     for name in ["status.json", "spec.json", "metrics.jsonl", "report.json", "environment.jsonl", "exp.log"] {
         let dir = format!("without-{name}");
-        run(&scratch, &dir, 1.0, &[]);
+        scratch.told_run(&dir, 1.0, &[]);
         let path = scratch.path(&format!("outputs/{dir}/{name}"));
         fs::remove_file(&path).unwrap();
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     }
-    run(&scratch, "whole", 1.0, &[]);
+    scratch.told_run("whole", 1.0, &[]);
     let listed = scratch.ok(&["ls"]);
     assert_eq!(first_words(&listed).len(), 6, "{listed:#?}");
     listed.says(&["warning: outputs/without-status.json cannot be read"]);
@@ -265,7 +253,7 @@ fn a_pipe_is_no_file_of_a_run() {
 #[test]
 fn a_system_that_refuses_threads_is_why_nothing_is_done() {
     let scratch = Scratch::new();
-    run(&scratch, "a", 1.0, &[]);
+    scratch.told_run("a", 1.0, &[]);
     let argv = "backend.argv=['true']";
     for words in [&["ls"][..], &["-m", "backend=command", argv, "+n=1,2", "hydra.sweep.dir=sweep"]] {
         let exp = scratch.command(words);
@@ -348,35 +336,6 @@ fn training_leaves_checkpoints_curves_and_a_page() {
 }
 
 #[test]
-fn what_was_drawn_and_measured_later_is_shown_with_the_run() {
-    let scratch = Scratch::new();
-    scratch.tiny_run("outputs/a", &[]);
-    assert!(!scratch.ok(&["show", "outputs/a"]).out.contains("Evaluations"));
-    scratch.ok(&["eval", "outputs/a", "eval.n=16"]);
-    scratch.ok(&["eval", "outputs/a", "eval.n=16", "eval.methods=[two_step]"]);
-    scratch.ok(&["sample", "outputs/a", "sample.n=2"]);
-    let figure = |dir: &str, name: &str| json(scratch.path(dir).join("report.json"))[name].as_f64().unwrap();
-    let is = |cell: &str, dir: &str, name: &str| (cell.parse::<f64>().unwrap() - figure(dir, name)).abs() < 1e-3;
-    let shown = scratch.ok(&["show", "outputs/a"]).out;
-    let lines: Vec<&str> = shown.lines().skip_while(|line| *line != "Evaluations").take(4).collect();
-    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(cells(lines[1]), ["directory", "state", "fd_pixel", "fd_pixel/two_step", "overrides"], "{shown}");
-    let [first, second] = [cells(lines[2]), cells(lines[3])];
-    assert_eq!((first[0].as_str(), &first[4..]), ("eval/last-16", &["eval.n=16".to_owned()][..]), "{shown}");
-    assert!(is(&first[2], "outputs/a/eval/last-16", "fd_pixel"), "{shown}");
-    assert!(is(&second[3], "outputs/a/eval/last-16_1", "fd_pixel/two_step"), "{shown}");
-    assert_eq!(second[4..], ["eval.n=16", "eval.methods=[two_step]"]);
-    assert!(shown.contains("  samples/grid.png\n  samples/last-one_step-2/grid.png\n"), "{shown}");
-    let listed = scratch.ok(&["ls", "outputs/a/eval"]).out;
-    assert!(listed.contains(" eval.n=16 eval.methods=[two_step]\n") && listed.contains(" eval.n=16\n"), "{listed}");
-    scratch.ok(&["report", "outputs/a"]);
-    let page = text(scratch.path("outputs/a/report.html"));
-    for part in ["<h2>Evaluations</h2>", "last-16_1</td><td>done</td>", "eval.methods=[two_step]", "last-one_step-2"] {
-        assert!(page.contains(part), "{part}");
-    }
-}
-
-#[test]
 fn an_export_without_a_row_says_where_the_figures_are() {
     let scratch = Scratch::new();
     let words = ["backend=command", "backend.argv=[sh,-c,\"echo '{\\\"fd\\\":3}'\"]", "hydra.run.dir=outputs/a"];
@@ -384,50 +343,4 @@ fn an_export_without_a_row_says_where_the_figures_are() {
     let ended = scratch.ok(&["export", "outputs/a", "--out", "table.csv"]);
     ended.says(&["warning: there are no metrics, and no row is written", "exp ls --csv outputs/a"]);
     assert!(scratch.ok(&["ls", "--csv", "outputs/a"]).out.starts_with("run,state,fd,"));
-}
-
-#[test]
-fn a_sweep_is_drawn_over_what_its_jobs_differ_in() {
-    let scratch = Scratch::new();
-    let argv = "backend.argv=[sh,-c,\"echo '{\\\"fd\\\":3}'\"]";
-    scratch.ok(&["-m", "backend=command", argv, "+params.x=1,2,3", "hydra.sweep.dir=sweep"]);
-    assert_eq!(first_words(&scratch.ok(&["ls", "sweep", "--sort", "params.x"])), ["sweep/0", "sweep/1", "sweep/2"]);
-    scratch.ok(&["plot", "sweep"]).says(&["sweep/plots/fd-by-params-x.svg"]);
-    assert_eq!(text(scratch.path("sweep/plots/fd-by-params-x.svg")).matches("<circle").count(), 3);
-    for words in [&["sample", "sweep"][..], &["eval", "sweep"], &["--experimental-rerun", "sweep"]] {
-        let refused = scratch.exp(words);
-        assert_eq!(refused.code, Some(2), "{refused:#?}");
-        refused.says(&["sweep is a sweep: name one of its runs"]);
-    }
-    scratch.ok(&["rm", "sweep"]);
-    assert!(!scratch.path("sweep").exists());
-}
-
-#[test]
-fn what_only_follows_from_a_swept_value_is_not_drawn() {
-    let scratch = Scratch::new();
-    fs::create_dir(scratch.path("conf")).unwrap();
-    let program = "backend: {name: command, argv: [sh, -c, \"echo '{\\\"fd\\\": 3}'\"]}";
-    fs::write(scratch.path("conf/config.yaml"), format!("x: 0\ny: '${{x}}'\nsteps: 1\n{program}\n")).unwrap();
-    scratch.ok(&["-m", "x=1,2", "steps=7", "hydra.sweep.dir=sweep"]);
-    let drawn = scratch.ok(&["plot", "sweep"]);
-    assert_eq!(drawn.out, "sweep/plots/fd-by-x.svg\n", "{drawn:#?}");
-}
-
-#[test]
-fn charts_of_several_runs_lie_beside_those_of_one() {
-    let scratch = Scratch::new();
-    run(&scratch, "a", 3.0, &[]);
-    run(&scratch, "b", 1.0, &[]);
-    scratch.ok(&["plot", "outputs/a"]);
-    let own = text(scratch.path("outputs/a/plots/loss.svg"));
-    scratch.ok(&["plot", "outputs/a", "outputs/b"]).says(&["outputs/a/plots/loss-compared.svg"]);
-    assert_eq!(text(scratch.path("outputs/a/plots/loss.svg")), own);
-    assert!(text(scratch.path("outputs/a/plots/loss-compared.svg")).contains("outputs/b"));
-    let argv = "backend.argv=[sh,-c,\"echo '{\\\"step\\\":1,\\\"loss\\\":3,\\\"acc\\\":1}'\"]";
-    scratch.ok(&["-m", "backend=command", argv, "+params.x=1,2", "hydra.sweep.dir=sweep"]);
-    let refused = scratch.exp(&["plot", "sweep"]);
-    assert_eq!(refused.code, Some(2));
-    refused.says(&["the runs of sweep have no figures in their reports", "hint: --key loss; their metrics: acc, loss"]);
-    scratch.ok(&["plot", "sweep", "--key", "loss"]).says(&["sweep/plots/loss-by-params-x.svg"]);
 }

@@ -95,6 +95,13 @@ impl Scratch {
         self.path(name)
     }
 
+    /// A run of a program in `outputs/NAME` whose loss and figure are given.
+    pub fn told_run(&self, name: &str, fd: f64, more: &[&str]) {
+        let line = format!("echo '{{\\\"step\\\":1,\\\"loss\\\":{}}}'; echo '{{\\\"fd\\\":{fd}}}'", 2.0 * fd);
+        let (argv, dir) = (format!("backend.argv=[sh,-c,\"{line}\"]"), format!("hydra.run.dir=outputs/{name}"));
+        self.ok(&[&["backend=command", argv.as_str(), dir.as_str()], more].concat());
+    }
+
     /// The names in this directory.
     pub fn names(&self) -> Vec<String> {
         names(self.0.path())
@@ -196,6 +203,11 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The first words of the lines below the heading of a table.
+pub fn first_words(ended: &Ended) -> Vec<String> {
+    ended.out.lines().skip(1).map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
 }
 
 /// The names in a directory, in order; none if there is no such directory.
