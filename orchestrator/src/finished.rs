@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use exp_api::Task;
 use exp_consistency::hash::sha256;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::compose::{Composed, Problem};
-use crate::meaning::{Foreign, meaning};
+use crate::meaning::{Foreign, meanings};
 use crate::status::{State, Status};
 use crate::work::Work;
 
@@ -99,9 +99,7 @@ fn hash(work: &Work) -> Option<String> {
         }
     };
     let Value::Object(entries) = tree else { return None };
-    let said = |(key, value): (String, Value)| meaning(&key, value, program.as_ref()).map(|value| (key, value));
-    let said: Map<String, Value> = entries.into_iter().filter_map(said).collect();
-    Some(sha256(format!("{start}\n{}", Value::Object(said))))
+    Some(sha256(format!("{start}\n{}", Value::Object(meanings(entries, program.as_ref())))))
 }
 
 #[cfg(test)]

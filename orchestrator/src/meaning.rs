@@ -2,7 +2,7 @@
 //! them.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::run_path::{PLACEHOLDER, replaced};
 
@@ -62,6 +62,12 @@ pub fn meaning(key: &str, value: Value, program: Option<&Foreign>) -> Option<Val
     }
 }
 
+/// Of the values at the top of a configuration what says what is done.
+pub fn meanings(entries: impl IntoIterator<Item = (String, Value)>, program: Option<&Foreign>) -> Map<String, Value> {
+    let said = |(key, value): (String, Value)| meaning(&key, value, program).map(|value| (key, value));
+    entries.into_iter().filter_map(said).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,11 +79,8 @@ mod tests {
             json!({"tags": ["a"], "notes": null, "track": {"tensorboard": true, "mlflow": {"url": null}}, "x": 1});
         let left = |config: &Value, is_program: bool| {
             let foreign = Foreign::new(Some("/runs/1".to_owned()), |key| config.get(key).cloned());
-            let entries = config.as_object().cloned().unwrap_or_default().into_iter();
-            let said = entries.filter_map(|(key, value)| {
-                meaning(&key, value, is_program.then_some(&foreign)).map(|value| (key, value))
-            });
-            Value::Object(said.collect())
+            let entries = config.as_object().cloned().unwrap_or_default();
+            Value::Object(meanings(entries, is_program.then_some(&foreign)))
         };
         for is_program in [true, false] {
             assert_eq!(left(&ours, is_program), json!({"x": 1}));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::list::{config, frequent, short};
 use crate::history::{Column, History, Run, Spread, overrides};
-use crate::meaning::meaning;
+use crate::meaning::meanings;
 use crate::table::table;
 
 /// Runs that are one row.
@@ -65,11 +65,8 @@ pub(super) fn everything(runs: &Alike, history: &History, over: &[String]) -> Va
         let column = Column::new(history, key);
         runs.iter().map(|run| column.value(run)).collect::<Vec<_>>()
     };
-    let said = |run: &&Run| {
-        let said = |(key, value): (String, Value)| Some((key.clone(), meaning(&key, value, run.program.as_ref())?));
-        config(run, history).into_iter().filter_map(said).collect()
-    };
-    let mut settings: Map<String, Value> = runs.first().map(said).unwrap_or_default();
+    let said = |run: &&Run| meanings(config(run, history), run.program.as_ref());
+    let mut settings = runs.first().map(said).unwrap_or_default();
     over.iter().for_each(|key| remove(&mut settings, key));
     json!({
         "runs": runs.iter().map(|run| run.dir.display().to_string()).collect::<Vec<_>>(),

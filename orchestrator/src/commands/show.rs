@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::Failure;
@@ -193,20 +193,12 @@ fn values(map: &IndexMap<String, f64>) -> String {
     map.iter().map(|(name, value)| format!("  {name:width$}  {}\n", number(*value))).collect()
 }
 
-/// A line for each, with the figures of all.
 fn evaluations(all: &[Evaluation]) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let figures: IndexSet<&String> = all.iter().flat_map(|one| one.figures.keys()).collect();
-    let names = figures.iter().map(|name| name.as_str());
-    let heading: Vec<&str> = ["  directory", "state"].into_iter().chain(names).chain(["overrides"]).collect();
-    let row = |one: &Evaluation| {
-        let figure = |name: &&String| one.figures.get(*name).copied().map(number).unwrap_or_default();
-        let cells = [format!("  {}", one.dir.display()), one.state.word()].into_iter();
-        cells.chain(figures.iter().map(figure)).chain([one.words.clone()]).collect()
-    };
-    table(&heading, &all.iter().map(row).collect::<Vec<_>>())
+    let (heading, rows) = Evaluation::table(all);
+    table(&heading, &rows).lines().map(|line| format!("  {line}\n")).collect()
 }
 
 fn settings(config: &IndexMap<String, Value>, origins: &Map<String, Value>) -> String {

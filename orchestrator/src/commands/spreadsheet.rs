@@ -65,9 +65,7 @@ pub(super) fn of_alike(
 
 /// The settings, but for those `over` which they are put together, in which `differing` runs differ, and the figures of `all`.
 fn telling(differing: &[&Run], all: &[&Run], history: &History, over: &[String]) -> Vec<String> {
-    let runs = differing.iter().map(|&run| run.clone()).collect();
-    let settings = varied(&History { runs, parts: history.parts.clone(), unreadable: Vec::new() });
-    let settings = settings.into_iter().filter(|key| !over.contains(key));
+    let settings = varied(differing.iter().copied(), &history.parts).into_iter().filter(|key| !over.contains(key));
     let figures = all.iter().flat_map(|run| run.figures.keys().cloned());
     settings.chain(figures).collect::<IndexSet<String>>().into_iter().collect()
 }

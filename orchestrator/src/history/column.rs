@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Number, Value};
 
 use super::find::History;
-use super::run::{Run, flat};
+use super::run::{Part, Run, flat};
 use crate::status::State;
 
 /// Words about the run itself.
@@ -91,37 +91,36 @@ pub fn seconds(run: &Run) -> Option<f64> {
 }
 
 /// The keys of configurations in which runs differ, in their order; also those that only some have.
-pub fn varied(history: &History) -> Vec<String> {
-    let all = frozen(history);
+pub fn varied<'a>(runs: impl IntoIterator<Item = &'a Run> + Clone, parts: &[Part]) -> Vec<String> {
+    let all = frozen(runs.clone());
     let differ = |values: &BTreeMap<String, usize>| values.len() > 1 || values.values().any(|runs| *runs < all);
-    settings(history).into_iter().filter(|(_, values)| differ(values)).map(|(key, _)| key).collect()
+    settings(runs, parts).into_iter().filter(|(_, values)| differ(values)).map(|(key, _)| key).collect()
 }
 
 /// How many runs have a configuration: one that ended before it was frozen has none, and differs in nothing.
-fn frozen(history: &History) -> usize {
-    history.runs.iter().filter(|run| !run.config.is_empty()).count()
+fn frozen<'a>(runs: impl IntoIterator<Item = &'a Run>) -> usize {
+    runs.into_iter().filter(|run| !run.config.is_empty()).count()
 }
 
 /// The settings that all runs share which have any.
 pub fn common(history: &History) -> IndexMap<String, Value> {
-    let all = frozen(history);
+    let all = frozen(&history.runs);
     let shared = |(key, values): (String, BTreeMap<String, usize>)| {
         let (json, _) = values.into_iter().next().filter(|(_, runs)| *runs == all)?;
         let value: Value = serde_json::from_str(&json).ok()?;
         (!value.is_object()).then_some((key, value))
     };
-    settings(history).into_iter().filter_map(shared).collect()
+    settings(&history.runs, &history.parts).into_iter().filter_map(shared).collect()
 }
 
 /// The keys of configurations, in their order, with their values as JSON, and how many runs have each.
-fn settings(history: &History) -> IndexMap<String, BTreeMap<String, usize>> {
+fn settings<'a>(runs: impl IntoIterator<Item = &'a Run>, parts: &[Part]) -> IndexMap<String, BTreeMap<String, usize>> {
     let mut used: BTreeMap<u32, usize> = BTreeMap::new();
-    for &number in history.runs.iter().flat_map(|run| &run.config) {
+    for &number in runs.into_iter().flat_map(|run| &run.config) {
         *used.entry(number).or_default() += 1;
     }
     let mut settings: IndexMap<String, BTreeMap<String, usize>> = IndexMap::new();
-    for (part, runs) in used.into_iter().filter_map(|(number, runs)| Some((history.parts.get(number as usize)?, runs)))
-    {
+    for (part, runs) in used.into_iter().filter_map(|(number, runs)| Some((parts.get(number as usize)?, runs))) {
         let mut leaves = IndexMap::new();
         if let Ok(value) = serde_json::from_str(&part.json) {
             flat(&part.key, &value, &mut leaves);

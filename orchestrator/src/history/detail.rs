@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use exp_api::Job;
 use exp_api::figure::explains;
 use exp_consistency::checkpoint::FOLDER;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,6 +15,7 @@ use super::newest::last_row;
 use super::run::{Run, flat, read_json};
 use crate::git::GIT;
 use crate::machine::ENVIRONMENT;
+use crate::report::number;
 use crate::run_dir::ORIGINS;
 use crate::status::State;
 
@@ -65,6 +66,20 @@ pub struct Evaluation {
     pub words: String,
     /// Its figures, without those that only explain others.
     pub figures: IndexMap<String, f64>,
+}
+
+impl Evaluation {
+    /// What was measured as a table, with the figures of all: its heading, and a row for each.
+    pub fn table(all: &[Evaluation]) -> (Vec<&str>, Vec<Vec<String>>) {
+        let figures: IndexSet<&str> = all.iter().flat_map(|one| one.figures.keys().map(String::as_str)).collect();
+        let row = |one: &Evaluation| {
+            let figure = |name: &&str| one.figures.get(*name).copied().map(number).unwrap_or_default();
+            let cells = [one.dir.display().to_string(), one.state.word()].into_iter();
+            cells.chain(figures.iter().map(figure)).chain([one.words.clone()]).collect()
+        };
+        let rows = all.iter().map(row).collect();
+        (["directory", "state"].into_iter().chain(figures).chain(["overrides"]).collect(), rows)
+    }
 }
 
 impl Detail {

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use indexmap::IndexSet;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::STYLE;
 use crate::compose::base64;
 use crate::files::small;
-use crate::history::{Detail, text};
+use crate::history::{Detail, Evaluation, text};
 use crate::plot;
 use crate::report::number;
 
@@ -24,16 +23,7 @@ const PREVIEWS: usize = 8;
 pub fn report(dir: &Path, detail: &Detail, facts: &[(&str, String)]) -> Result<String, String> {
     let figures: Vec<(&String, String)> =
         detail.run.figures.iter().map(|(name, value)| (name, number(*value))).collect();
-    let measured: IndexSet<&String> = detail.evaluations.iter().flat_map(|one| one.figures.keys()).collect();
-    let measured: Vec<&String> = measured.into_iter().collect();
-    let evaluations: Vec<(String, String, Vec<String>, &String)> = detail
-        .evaluations
-        .iter()
-        .map(|one| {
-            let figure = |name: &&String| one.figures.get(*name).copied().map(number).unwrap_or_default();
-            (one.dir.display().to_string(), one.state.word(), measured.iter().map(figure).collect(), &one.words)
-        })
-        .collect();
+    let (measured, evaluations) = Evaluation::table(&detail.evaluations);
     let charts: Vec<String> = plot::of_run(dir).iter().filter_map(plot::Chart::svg).collect();
     let shown = thinned(detail);
     let pictures: Vec<(String, String)> = shown

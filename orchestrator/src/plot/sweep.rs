@@ -35,6 +35,7 @@ pub fn sweep(history: &History, figure: &str) -> Vec<Chart> {
 fn swept(history: &History) -> Vec<String> {
     let words = history.runs.iter().flat_map(|run| overrides(&run.dir));
     let set: BTreeSet<String> = words.filter_map(|word| Some(Override::parse(&word).ok()?.key)).collect();
-    let (swept, others): (Vec<String>, Vec<String>) = varied(history).into_iter().partition(|key| set.contains(key));
+    let varied = varied(&history.runs, &history.parts).into_iter();
+    let (swept, others): (Vec<String>, Vec<String>) = varied.partition(|key| set.contains(key));
     if swept.is_empty() { others } else { swept }
 }

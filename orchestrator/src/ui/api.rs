@@ -91,7 +91,7 @@ impl App {
 
 /// What the table of runs needs, and no more: of configurations what runs differ in, and once what all of them share.
 fn list(history: &History) -> Value {
-    let keys = varied(history);
+    let keys = varied(&history.runs, &history.parts);
     let columns: Vec<Column> = keys.iter().map(|key| Column::new(history, key)).collect();
     let run = |run: &crate::history::Run| {
         let values: Vec<Option<Value>> = columns.iter().map(|column| column.value(run)).collect();
