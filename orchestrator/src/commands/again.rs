@@ -75,10 +75,11 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
     // What a run may do once is not what it may do ever after; images and figures are made once.
     let kept = allow.is_empty() && before.task != Task::Train;
     let job = Job { task: before.task, allow: if kept { before.allow } else { allow.clone() }, spec };
-    // What a run may do once is nothing to a done one, which does nothing more by the same spec.
-    let frozen = Job::open(dir).ok();
-    let is_over = Status::is_done(dir) && frozen.as_ref().is_some_and(|frozen| frozen.spec == job.spec);
-    if !is_over && frozen.as_ref() != Some(&job) {
+    let stands = Job::open(dir).is_ok_and(|frozen| {
+        // A run that is done does nothing more by the same spec, and keeps what it was allowed.
+        frozen == job || frozen.spec == job.spec && Status::is_done(dir)
+    });
+    if !stands {
         resume::refreeze(dir, &job, &tree, &cli.overrides)?;
     }
     run_one(dir)

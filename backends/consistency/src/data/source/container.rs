@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
-#[cfg(unix)]
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -153,17 +152,10 @@ impl Container {
     }
 }
 
-/// When a file was changed last in any way, as far as the system says: the time of its content is set at will, as archives and
-/// copies do, and this one is not.
-#[cfg(unix)]
+/// When a file was changed last in any way: the time of its content is set at will, as archives and copies do, and this one is
+/// not.
 fn set(kind: &Metadata) -> String {
     format!("{}.{:09}", kind.ctime(), kind.ctime_nsec())
-}
-
-/// Elsewhere it is not told.
-#[cfg(not(unix))]
-fn set(_: &Metadata) -> String {
-    String::new()
 }
 
 fn folder_names(root: &Path) -> Result<Vec<String>, DataError> {
@@ -272,7 +264,6 @@ pub(in crate::data) mod tests {
 
     /// As `touch -r`, rsync and tar do.
     #[test]
-    #[cfg(unix)]
     fn a_change_of_the_same_length_under_the_old_time_changes_the_fingerprint() {
         let (_dir, paths) = everywhere(&[("1.txt", b"one")]);
         for (path, file) in [(&paths[0], paths[0].join("1.txt")), (&paths[2], paths[2].clone())] {
