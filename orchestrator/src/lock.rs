@@ -63,7 +63,11 @@ impl Lock {
                 std::thread::sleep(MOMENT);
                 let mut text = String::new();
                 let read = file.read_to_string(&mut text).map_err(failed)?;
-                let holder = if read > 0 { text.trim().to_owned() } else { "another process".to_owned() };
+                let holder = match (read, left_to(dir, &text)) {
+                    (0, _) => "another process".to_owned(),
+                    (_, Some(pid)) => named(&Owner { pid, ..Owner::here() }),
+                    _ => text.trim().to_owned(),
+                };
                 return Err(LockError::Held { dir: shown(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
@@ -92,15 +96,9 @@ impl Lock {
 
     /// The process of this machine that was the last to sign the lock of a run directory, if it still has it.
     pub fn holder(dir: &Path) -> Option<u32> {
-        let path = dir.join(Lock::FILE);
-        let text = read_to_string(&path).ok()?;
-        let pid = text.strip_prefix("process ")?.split(' ').next()?.parse().ok()?;
-        let signature = named(&Owner { pid, ..Owner::here() });
+        let pid = signatory(&read_to_string(dir.join(Lock::FILE)).ok()?)?;
         // Its number may be that of another one by now, which has not opened the file.
-        let place = |path: &Path| metadata(path).ok().map(|found| (found.dev(), found.ino()));
-        let lock = place(&path)?;
-        let mut open = read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
-        (text.starts_with(&signature) && open.any(|file| place(&file.path()) == Some(lock))).then_some(pid)
+        has_open(pid, &dir.join(Lock::FILE)).then_some(pid)
     }
 
     /// Says to others what this process does that has it, such as `exp watch`.
@@ -136,6 +134,28 @@ pub fn sign(file: &File, owner: &Owner) -> io::Result<()> {
     write_holder(file, &named(owner))
 }
 
+/// The number of the process of this machine, since it was started, that a lock's text names.
+fn signatory(text: &str) -> Option<u32> {
+    let pid = text.strip_prefix("process ")?.split(' ').next()?.parse().ok()?;
+    text.starts_with(&named(&Owner { pid, ..Owner::here() })).then_some(pid)
+}
+
+/// The process that has the lock of a run directory in place of the one of this machine which its text names: that one was killed
+/// before it had written down what it had just started.
+fn left_to(dir: &Path, text: &str) -> Option<u32> {
+    let path = dir.join(Lock::FILE);
+    signatory(text).filter(|&pid| !has_open(pid, &path))?;
+    let pids = read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    // What it started in turn may have the lock too.
+    pids.filter(|&pid| pid != std::process::id() && has_open(pid, &path)).min()
+}
+
+fn has_open(pid: u32, path: &Path) -> bool {
+    let place = |path: &Path| metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    let Ok(open) = read_dir(format!("/proc/{pid}/fd")) else { return false };
+    place(path).is_some_and(|wanted| open.flatten().any(|file| place(&file.path()) == Some(wanted)))
+}
+
 fn named(owner: &Owner) -> String {
     format!("process {} on {} (boot {})", owner.pid, owner.host, owner.boot_id)
 }
@@ -148,6 +168,8 @@ fn write_holder(mut file: &File, holder: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -166,5 +188,21 @@ mod tests {
         sign(&lock.file, &Owner::here()).unwrap();
         drop(lock);
         assert_eq!(Lock::holder(dir.path()), None, "it is there and has closed it");
+    }
+
+    #[test]
+    fn one_that_was_started_by_the_dead_and_never_written_down_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = Lock::take(dir.path()).unwrap();
+        let mut held = Command::new("sleep").arg("60").stdin(lock.share().unwrap()).spawn().unwrap();
+        let mut dead = Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        sign(&lock.file, &Owner { pid: dead.id(), ..Owner::here() }).unwrap();
+        drop(lock);
+        let refused = Lock::take(dir.path());
+        held.kill().unwrap();
+        held.wait().unwrap();
+        let Err(LockError::Held { holder, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(holder, named(&Owner { pid: held.id(), ..Owner::here() }));
     }
 }
