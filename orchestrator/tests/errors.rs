@@ -28,6 +28,10 @@ fn an_unknown_key_names_the_nearest_one() {
     refused(&["trian.steps=3"], &["trian", "`trian.steps=3`", "train"]);
     // Of a name that stands in one place only, that place.
     refused(&["lr=3"], &["lr: there is no key `lr` here", "did you mean `train.lr`?"]);
+    refused(
+        &["+width=3"],
+        &["width: there is no such key", "track, tags, notes, params; keys of your own go under `params`"],
+    );
 }
 
 #[test]

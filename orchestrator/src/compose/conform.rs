@@ -89,7 +89,7 @@ impl Walk {
                     let problem = Problem::new("there is no such key").key(join(path, &name)).trail(&child.trail);
                     let problem = match path.is_empty() && is_misplaced(child, fields) {
                         true => problem.caret(Caret::Hidden).hint(GLOBAL),
-                        false => problem.caret(Caret::Key).nearest(&name, known),
+                        false => homed(problem.caret(Caret::Key).nearest(&name, known), fields),
                     };
                     self.problems.0.push(problem);
                 }
@@ -132,6 +132,16 @@ fn is_misplaced(node: &Node, fields: &[Field]) -> bool {
     let known = |key: &Key| fields.iter().any(|field| *key == Key::from(field.name));
     let is_file = matches!(node.trail.winner(), Some(Origin::File { .. }));
     is_file && node.as_map().is_some_and(|map| !map.is_empty() && map.keys().all(known))
+}
+
+/// What is wrong with a key that is none of `fields` and like none of them: one of these may take any key.
+fn homed(problem: Problem, fields: &[Field]) -> Problem {
+    let free = fields.iter().find(|field| matches!(field.kind, Kind::Free));
+    let listed = problem.hint.clone().filter(|hint| hint.starts_with("one of: "));
+    match (free, listed) {
+        (Some(free), Some(names)) => problem.hint(format!("{names}; keys of your own go under `{}`", free.name)),
+        _ => problem,
+    }
 }
 
 /// Whether a plain value is of a plain kind.
