@@ -62,11 +62,11 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 std::thread::sleep(MOMENT);
                 let mut text = String::new();
-                let read = file.read_to_string(&mut text).map_err(failed)?;
-                let holder = match (read, left_to(dir, &text)) {
-                    (0, _) => "another process".to_owned(),
-                    (_, Some(pid)) => named(&Owner { pid, ..Owner::here() }),
-                    _ => text.trim().to_owned(),
+                file.read_to_string(&mut text).map_err(failed)?;
+                let holder = match unnamed(dir, &text) {
+                    Some(pid) => named(&Owner { pid, ..Owner::here() }),
+                    None if text.is_empty() => "another process".to_owned(),
+                    None => text.trim().to_owned(),
                 };
                 return Err(LockError::Held { dir: shown(), holder });
             }
@@ -97,8 +97,8 @@ impl Lock {
     /// The process of this machine that was the last to sign the lock of a run directory, if it still has it.
     pub fn holder(dir: &Path) -> Option<u32> {
         let pid = signatory(&read_to_string(dir.join(Lock::FILE)).ok()?)?;
-        // Its number may be that of another one by now, which has not opened the file.
-        has_open(pid, &dir.join(Lock::FILE)).then_some(pid)
+        // Its number may be that of another one by now, which has not locked the file.
+        has_locked(pid, &dir.join(Lock::FILE)).then_some(pid)
     }
 
     /// Says to others what this process does that has it, such as `exp watch`.
@@ -140,20 +140,27 @@ fn signatory(text: &str) -> Option<u32> {
     text.starts_with(&named(&Owner { pid, ..Owner::here() })).then_some(pid)
 }
 
-/// The process that has the lock of a run directory in place of the one of this machine which its text names: that one was killed
-/// before it had written down what it had just started.
-fn left_to(dir: &Path, text: &str) -> Option<u32> {
+/// The process of this machine that has the lock of a run directory, where it cannot be the one that the lock's `text` names: that
+/// one was killed before it had written down what it had just started, or the one that has it did not come to writing yet.
+fn unnamed(dir: &Path, text: &str) -> Option<u32> {
     let path = dir.join(Lock::FILE);
-    signatory(text).filter(|&pid| !has_open(pid, &path))?;
+    let wrong = text.is_empty() || signatory(text).is_some_and(|pid| !has_locked(pid, &path));
+    if !wrong {
+        return None;
+    }
     let pids = read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // What it started in turn may have the lock too.
-    pids.filter(|&pid| pid != std::process::id() && has_open(pid, &path)).min()
+    pids.filter(|&pid| has_locked(pid, &path)).min()
 }
 
-fn has_open(pid: u32, path: &Path) -> bool {
+/// Whether a process has this file open, and locked: the kernel shows a lock beside the open files that have it.
+fn has_locked(pid: u32, path: &Path) -> bool {
     let place = |path: &Path| metadata(path).ok().map(|found| (found.dev(), found.ino()));
-    let Ok(open) = read_dir(format!("/proc/{pid}/fd")) else { return false };
-    place(path).is_some_and(|wanted| open.flatten().any(|file| place(&file.path()) == Some(wanted)))
+    let (Some(wanted), Ok(open)) = (place(path), read_dir(format!("/proc/{pid}/fd"))) else { return false };
+    open.flatten().filter(|file| place(&file.path()) == Some(wanted)).any(|file| {
+        let about = format!("/proc/{pid}/fdinfo/{}", file.file_name().display());
+        read_to_string(about).is_ok_and(|text| text.lines().any(|line| line.starts_with("lock:")))
+    })
 }
 
 fn named(owner: &Owner) -> String {
@@ -191,18 +198,27 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_started_by_the_dead_and_never_written_down_is_found() {
+    fn one_that_has_not_signed_is_found_among_those_that_only_look() {
         let dir = tempfile::tempdir().unwrap();
+        let sleep = |file: File| Command::new("sleep").arg("60").stdin(file).spawn().unwrap();
+        let looks = sleep(File::create(dir.path().join(Lock::FILE)).unwrap());
         let lock = Lock::take(dir.path()).unwrap();
-        let mut held = Command::new("sleep").arg("60").stdin(lock.share().unwrap()).spawn().unwrap();
+        let has = sleep(lock.share().unwrap());
         let mut dead = Command::new("true").spawn().unwrap();
         dead.wait().unwrap();
         sign(&lock.file, &Owner { pid: dead.id(), ..Owner::here() }).unwrap();
         drop(lock);
-        let refused = Lock::take(dir.path());
-        held.kill().unwrap();
-        held.wait().unwrap();
-        let Err(LockError::Held { holder, .. }) = refused else { panic!("{refused:?}") };
-        assert_eq!(holder, named(&Owner { pid: held.id(), ..Owner::here() }));
+        let beside_a_wrong_name = Lock::take(dir.path());
+        File::options().write(true).truncate(true).open(dir.path().join(Lock::FILE)).unwrap();
+        let beside_none = Lock::take(dir.path());
+        let has_its_name = named(&Owner { pid: has.id(), ..Owner::here() });
+        for mut process in [looks, has] {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        for refused in [beside_a_wrong_name, beside_none] {
+            let Err(LockError::Held { holder, .. }) = refused else { panic!("{refused:?}") };
+            assert_eq!(holder, has_its_name);
+        }
     }
 }
