@@ -89,6 +89,19 @@ pub fn latest(run: &Path, prefix: &str) -> Result<(Option<Loaded>, Vec<Rejected>
 /// # Errors
 /// There is none, or it is damaged; in words.
 pub fn chosen(run: &Path, which: &Which, prefix: &str) -> Result<(Loaded, Vec<Rejected>), String> {
+    loop {
+        let before = list(run);
+        let found = read(run, which, prefix);
+        let whole = matches!(&found, Ok((_, rejected)) if rejected.is_empty());
+        // A run at work makes room for new ones: what was listed may be gone when it is read.
+        let changed = matches!((before, list(run)), (Ok(before), Ok(after)) if before != after);
+        if whole || !changed {
+            return found;
+        }
+    }
+}
+
+fn read(run: &Path, which: &Which, prefix: &str) -> Result<(Loaded, Vec<Rejected>), String> {
     let Some(step) = named(run, which)? else {
         let (loaded, rejected) = latest(run, prefix).map_err(|error| error.to_string())?;
         return Ok((loaded.ok_or_else(|| format!("{} has no sound checkpoint", run.display()))?, rejected));

@@ -149,6 +149,27 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
+    fn one_that_takes_the_place_of_another_meanwhile_is_found() {
+        let run = tempfile::tempdir().unwrap();
+        save(run.path(), 5, &state(5.0), &[]).unwrap();
+        // Whoever reads a pipe waits.
+        let old = run.path().join(FOLDER).join("5");
+        let pipe = old.join(Manifest::FILE);
+        fs::remove_file(&pipe).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        std::thread::scope(|scope| {
+            let reads = scope.spawn(|| chosen(run.path(), &exp_api::spec::Which::Last, ""));
+            let pipe = File::options().write(true).open(&pipe).unwrap();
+            save(run.path(), 10, &state(10.0), &[]).unwrap();
+            remove(&old).unwrap();
+            drop(pipe);
+            let (found, rejected) = reads.join().unwrap().unwrap();
+            assert_eq!((found.manifest.step, rejected), (10, vec![]));
+        });
+    }
+
+    #[test]
+    #[cfg(unix)]
     fn the_state_of_one_that_is_measured_again_stays_where_it_is() {
         use std::os::unix::fs::MetadataExt;
         let run = tempfile::tempdir().unwrap();
