@@ -5,13 +5,14 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use exp_consistency::home::Home;
 
 use crate::status::Owner;
 
-/// What a process needs at most to write its name into a lock that it took.
+/// What a process needs at most to write its name into a lock that it took, or to look whether a run is at work.
 const MOMENT: Duration = Duration::from_millis(50);
 
 /// The right to work in a run directory, held as long as it lives. The kernel takes it back when the process ends,
@@ -20,6 +21,18 @@ const MOMENT: Duration = Duration::from_millis(50);
 pub struct Lock {
     file: File,
     home: Home,
+    /// Whether another process has the same right, now or once.
+    shared: AtomicBool,
+}
+
+impl Drop for Lock {
+    /// Gives it back also where a process that another thread is just starting has a copy of the file, before its `exec`.
+    fn drop(&mut self) {
+        if !*self.shared.get_mut() {
+            // What it does not do, closing the file does.
+            let _ = self.file.unlock();
+        }
+    }
 }
 
 /// Why the lock was not given.
@@ -57,10 +70,16 @@ impl Lock {
         let path = dir.join(Lock::FILE);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        match file.try_lock() {
+        let patiently = |error| match error {
+            TryLockError::WouldBlock => {
+                std::thread::sleep(MOMENT);
+                file.try_lock()
+            }
+            error => Err(error),
+        };
+        match file.try_lock().or_else(patiently) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                std::thread::sleep(MOMENT);
                 let mut text = String::new();
                 file.read_to_string(&mut text).map_err(failed)?;
                 let holder = match unnamed(dir, &text) {
@@ -73,7 +92,7 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         sign(&file, &Owner::here()).map_err(failed)?;
-        Ok(Lock { file, home: Home::find(dir).map_err(failed)? })
+        Ok(Lock { file, home: Home::find(dir).map_err(failed)?, shared: false.into() })
     }
 
     /// The lock of a run directory that this process was started with, as its standard input.
@@ -83,7 +102,7 @@ impl Lock {
     pub fn inherited(dir: &Path) -> io::Result<Lock> {
         let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
         sign(&file, &Owner::here())?;
-        Ok(Lock { file, home: Home::find(dir)? })
+        Ok(Lock { file, home: Home::find(dir)?, shared: true.into() })
     }
 
     /// Holds that the directory is still where it was: it may be moved or removed, and another run begun under its name.
@@ -122,8 +141,15 @@ impl Lock {
     /// # Errors
     /// There are too many open files.
     pub fn share(&self) -> io::Result<File> {
+        self.shared.store(true, Ordering::Relaxed);
         self.file.try_clone()
     }
+}
+
+/// The right to change what is said about a run, its labels and what trackers know it by, until this is dropped: whoever else is
+/// about to waits for it. It is a lock on the directory itself, beside that of the work. Some file systems have none.
+pub fn alone(dir: &Path) -> Option<File> {
+    File::open(dir).and_then(|folder| folder.lock().map(|()| folder)).ok()
 }
 
 /// Writes into a lock who has it.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stub::Stub;
-use support::{Ended, Scratch, names, text, tiny};
+use support::{Ended, Running, Scratch, names, text, tiny};
 
 /// Longest wait for a server: its first start makes its tables.
 const LOOKS: u32 = 240;
@@ -121,6 +121,19 @@ fn a_run_stays_the_same_on_every_server() {
         assert_eq!(store.runs[0].points("loss").iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4, 6, 8]);
         assert!(!store.files.is_empty() && store.files.iter().all(|file| file.starts_with("0/0/artifacts/samples/")));
     }
+}
+
+#[test]
+fn those_that_send_a_run_at_one_time_make_it_once() {
+    let (scratch, stub) = (Scratch::new(), Stub::start());
+    scratch.tiny_run("run", &[]);
+    let words = ["sync", "run", "--to", "mlflow", "--url", &stub.url, "--project", "mine"];
+    let senders: Vec<Running> = (0..8).map(|_| scratch.start(&words)).collect();
+    for sender in senders {
+        sender.ended().says(&[&format!("{}/#/experiments/0/runs/0\n", stub.url)]);
+    }
+    let store = stub.store();
+    assert_eq!((store.runs.len(), store.runs[0].points("loss").len()), (1, 3));
 }
 
 /// Its configuration may be any tree: an address in it is enough, and a group of that name without one is its own.

@@ -1,5 +1,6 @@
 //! `exp tag`, `exp note`, `exp rm`, `exp gc`: what a user keeps of runs, and what not.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,9 @@ use super::show::open;
 use crate::cli::{Cli, Gc, Note, Rm, Tag};
 use crate::compose::{Library, World};
 use crate::history::{History, Labels};
-use crate::lock::Lock;
+use crate::lock::{Lock, alone};
 use crate::screen::{tell, warn};
-use crate::status::{Owner, State};
+use crate::status::{Owner, State, Status};
 use crate::sweep_dir::SweepDir;
 
 /// Where runs go that are not wanted any more, in the folder of runs.
@@ -42,8 +43,7 @@ fn change(dir: &Path, change: impl FnOnce(&mut Labels)) -> Result<Labels, Failur
     let failed =
         |action: &str, error| Failure::Look(format!("cannot {action} {}: {error}", dir.join(Labels::FILE).display()));
     let found = open(dir)?;
-    // A lock on the directory itself: that of its file `.lock` says that the run is at work. Some file systems have none.
-    let _alone = fs::File::open(dir).and_then(|folder| folder.lock().map(|()| folder)).ok();
+    let _alone = alone(dir);
     let written = Labels::read(dir).map_err(|error| failed("read", error))?;
     let mut labels = written.unwrap_or(found.run.labels);
     change(&mut labels);
@@ -51,14 +51,15 @@ fn change(dir: &Path, change: impl FnOnce(&mut Labels)) -> Result<Labels, Failur
     Ok(labels)
 }
 
-/// Moves runs and sweeps into the trash. All are looked at before the first is moved.
+/// Moves runs and sweeps into the trash. All are looked at before the first is moved, and none can be begun in between.
 pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result<(), Failure> {
     let roots = usual(cli, library, world)?;
     let mut wrong = Vec::new();
     let mut moves = Vec::new();
+    let mut locks = BTreeMap::new();
     let wholes: Vec<PathBuf> = rm.dirs.iter().filter_map(|dir| dir.canonicalize().ok()).collect();
     for dir in &rm.dirs {
-        match plan(dir, &wholes, &roots) {
+        match plan(dir, &wholes, &roots, &mut locks) {
             Ok(found) => moves.push(found),
             Err(reason) => wrong.push(format!("{}: {reason}", dir.display())),
         }
@@ -80,8 +81,13 @@ pub(super) fn rm(rm: &Rm, cli: &Cli, library: &Library, world: &World) -> Result
     Ok(())
 }
 
-/// From where to where a run or sweep is moved, which is one of `wholes`.
-fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, PathBuf), String> {
+/// From where to where a run or sweep is moved, which is one of `wholes`. What could work on it is locked.
+fn plan(
+    dir: &Path,
+    wholes: &[PathBuf],
+    roots: &[PathBuf],
+    locks: &mut BTreeMap<PathBuf, Lock>,
+) -> Result<(PathBuf, PathBuf), String> {
     let full = dir.canonicalize().map_err(|error| error.to_string())?;
     // Without a slash at its end, which would name what the link leads to.
     if dir.components().collect::<PathBuf>().is_symlink() {
@@ -103,8 +109,9 @@ fn plan(dir: &Path, wholes: &[PathBuf], roots: &[PathBuf]) -> Result<(PathBuf, P
     let sweeps = full.ancestors().filter(|above| SweepDir::is_one(above));
     let within = runs.flat_map(|run| ["samples", "eval"].map(|name| run.join(name))).flat_map(folders);
     for place in [full.clone()].into_iter().chain(sweeps.map(Path::to_owned)).chain(within) {
-        if place.join(Lock::FILE).exists() {
-            Lock::take(&place).map_err(|error| error.to_string())?;
+        if place.join(Lock::FILE).exists() && !locks.contains_key(&place) {
+            let lock = Lock::take(&place).map_err(|error| error.to_string())?;
+            locks.insert(place, lock);
         }
     }
     let above = roots.iter().filter_map(|root| Some((root.clone(), root.canonicalize().ok()?)));
@@ -150,6 +157,10 @@ pub(super) fn gc(gc: &Gc, cli: &Cli, library: &Library, world: &World) -> Result
                 continue;
             }
         };
+        // They were listed some time ago, and somebody may have gone on with this one meanwhile.
+        if !Status::is_done(&run.dir) {
+            continue;
+        }
         let failed = |error: &dyn std::fmt::Display| Failure::Look(error.to_string());
         let old = match old(&run.dir, gc.keep) {
             Ok(old) => old,

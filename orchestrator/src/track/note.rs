@@ -27,7 +27,7 @@ pub struct Note {
 }
 
 impl Note {
-    /// The note of a run directory, which is made where there is none of its own.
+    /// The note of a run directory, which is made where there is none of its own. Who calls this is [`crate::lock::alone`].
     ///
     /// # Errors
     /// The directory cannot be read or written.

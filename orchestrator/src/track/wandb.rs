@@ -13,6 +13,7 @@ use super::message::Message;
 use super::note::Note;
 use crate::files::write_atomically;
 use crate::history::{Detail, started};
+use crate::lock::alone;
 use crate::recorder::METRICS;
 use crate::rows;
 use crate::status::State;
@@ -31,6 +32,7 @@ const PIECE: usize = 7;
 /// # Errors
 /// The directory cannot be written.
 pub fn write(dir: &Path, detail: &Detail, project: &str) -> std::io::Result<PathBuf> {
+    let _alone = alone(dir);
     let id = &Note::of(dir)?.id;
     let clock = Clock::of(dir);
     let start = started(&detail.run).map_or_else(jiff::Timestamp::now, |time| time.timestamp());

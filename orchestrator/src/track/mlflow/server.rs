@@ -12,6 +12,7 @@ use super::rest::{Rest, name};
 use super::unsent::{Mark, unsent};
 use crate::files::small;
 use crate::history::{Detail, started, text};
+use crate::lock::alone;
 use crate::recorder::METRICS;
 use crate::status::State;
 use crate::track::clock::Clock;
@@ -66,6 +67,8 @@ impl Server {
     /// The server cannot be reached or refuses, or the directory cannot be written; in words.
     pub fn send(&self, dir: &Path, detail: &Detail, experiment: &str, warn: &dyn Fn(String)) -> Result<String, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", dir.display());
+        // Two at once would each make it there.
+        let _alone = alone(dir);
         let mut note = Note::of(dir).map_err(failed)?;
         let url = self.url();
         let known = note.mlflow.get(url).cloned();
