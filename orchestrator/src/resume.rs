@@ -71,11 +71,11 @@ fn compare(
 }
 
 /// Writes the changed job over the frozen one, and who changed which of its keys, as `tree` tells; `words` are those that did.
+/// Who calls this has had the lock of the run since it read what was frozen.
 ///
 /// # Errors
-/// Another process works on the run, or it cannot be written.
+/// It cannot be written.
 pub fn refreeze(dir: &Path, job: &Job, tree: &Node, words: &[String]) -> Result<(), crate::Failure> {
-    let _lock = crate::lock::Lock::take(dir).map_err(WorkerError::from)?;
     let run = crate::run_dir::RunDir::open(dir);
     // What is done is so by the old spec.
     if let Some(status) = Status::read(dir).filter(|status| status.state == State::Done) {

@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
+use support::echo::{CALM, Echo};
 use support::{Scratch, checkpoints, json, repeated, steps, text};
 
 #[test]
@@ -27,6 +28,27 @@ fn what_would_change_the_past_is_refused() {
     let train = &json(run.join("spec.json"))["spec"]["train"];
     assert_eq!((&train["lr"], &train["steps"]), (&1.0.into(), &8.into()));
     assert_eq!(steps(run.join("metrics.jsonl")), [2, 4, 6, 8]);
+}
+
+#[test]
+fn who_changes_a_run_has_it_alone() {
+    let wait = "check() { touch asked; while [ -e wait ]; do sleep 0.02; done; calm \"$@\"; }\n";
+    let work = r#"worker() { echo '{"done":{"step":3,"interrupted":false,"figures":[],"grid":null}}'; }"#;
+    let echo = Echo::new(&[&CALM.replace("check()", "calm()"), wait, work]);
+    let exp = |words: &[&str]| echo.start(words).ended();
+    let begun = exp(&["backend.name=echo", "train.steps=3", "hydra.run.dir=run"]);
+    assert_eq!(begun.code, Some(0), "{begun:#?}");
+    let [asked, wait] = ["asked", "wait"].map(|name| echo.scratch.path(name));
+    fs::remove_file(&asked).unwrap();
+    fs::write(&wait, "").unwrap();
+    let mut first = echo.start(&["resume", "run", "tags=[first]"]);
+    assert!(first.until(|| asked.exists()));
+    let second = exp(&["resume", "run", "tags=[second]"]);
+    assert_eq!(second.code, Some(2), "{second:#?}");
+    second.says(&[&format!("run is in use by process {} on ", first.pid())]);
+    fs::remove_file(&wait).unwrap();
+    assert_eq!(first.ended().code, Some(0));
+    assert_eq!(json(echo.scratch.path("run/spec.json"))["spec"]["tags"], serde_json::json!(["first"]));
 }
 
 /// Grey pictures in a folder, none like another.

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::process::Command;
 
 use exp::status::{State, Status};
@@ -197,6 +198,28 @@ fn how_an_orphan_ended_is_known_to_who_looks() {
     let watched = scratch.exp(&["watch", "run"]);
     assert_eq!(watched.code, Some(1));
     watched.says(&[cause]);
+}
+
+#[test]
+fn what_an_orphan_came_to_counts_and_not_how_it_had_ended_before() {
+    // It kills the `exp` that has just started it again, by way of the shell between them.
+    let again = "kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)";
+    let scratch = project("", &format!("echo >> started\n[ $EXP_RESUMED = 1 ] || exit 4\n{again}\n"));
+    assert_eq!(scratch.exp(&["hydra.run.dir=run"]).code, Some(1));
+    // A pipe that is full takes nothing: `exp` comes no further than to say on which machine the program was started.
+    let machine = scratch.path("run/environment.jsonl");
+    fs::remove_file(&machine).unwrap();
+    assert!(Command::new("mkfifo").arg(&machine).status().unwrap().success());
+    let mut full = fs::File::options().read(true).write(true).open(&machine).unwrap();
+    full.write_all(&[b'\n'; 65536]).unwrap();
+    assert_eq!(scratch.exp(&["resume", "run"]).code, None);
+    fs::remove_file(&machine).unwrap();
+    while !scratch.path("run/.exit-code").exists() {
+        std::thread::yield_now();
+    }
+    scratch.ok(&["show", "run"]).says(&["state     done"]);
+    scratch.ok(&["resume", "run"]);
+    assert_eq!(text(scratch.path("started")), "\n\n", "it is not run once more");
 }
 
 #[test]

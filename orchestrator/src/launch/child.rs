@@ -174,15 +174,19 @@ impl<'a> Held<'a> {
         self.furnish(&mut command, dir, conditions);
         let shown = !conditions.quiet && self.process.logging.console;
         let mut output = Output::open(dir, &log, shown, program.wants_board())?;
+        if resumed {
+            // Until it is written down who does the work: how it ended before is not how it ends now.
+            Status { started: self.started(), ..Status::here(State::Created) }.write(dir)?;
+        }
         let child = pages::starting(|| command.spawn())?;
         let (owner, started) = (Owner::child(child.id()), jiff::Timestamp::now().to_string());
         // It is there now: what goes wrong ends it, and does not leave it behind.
-        let recorded = self.lock.pass(&owner).and_then(|()| machine::record(dir, &started, &[]));
-        let status = Status { owner, started: Some(started), ..Status::here(State::Running) };
-        let mut written = recorded.and_then(|()| status.write(dir));
+        let passed = self.lock.pass(&owner);
+        let status = Status { owner, started: Some(started.clone()), ..Status::here(State::Running) };
+        let mut recorded = passed.and_then(|()| status.write(dir)).and_then(|()| machine::record(dir, &started, &[]));
         let live = program.mlflow().and_then(|mlflow| Live::begin(dir, &mlflow));
         let end = follow(child, conditions.timeout, asked, || {
-            std::mem::replace(&mut written, Ok(())).and_then(|()| output.read())
+            std::mem::replace(&mut recorded, Ok(())).and_then(|()| output.read())
         })?;
         self.lock.guards()?;
         let status = settle_program(dir, &mut output, status, end, &log, said)?;
