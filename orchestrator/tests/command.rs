@@ -99,14 +99,16 @@ fn a_hangup_that_is_ignored_stays_so() {
 #[test]
 fn what_goes_wrong_behind_its_start_ends_it() {
     let scratch = Scratch::new();
-    assert_eq!(shell(&scratch, "[ ! -e slow ] || { sleep 0.5; echo > late; }", &[]).code, Some(0));
+    let line = "[ ! -e slow ] || { while [ -e slow ] && [ ! -e go ]; do sleep 0.02; done; echo > late; }";
+    assert_eq!(shell(&scratch, line, &[]).code, Some(0));
     fs::write(scratch.path("slow"), "").unwrap();
     // Nothing can take the place of a directory.
     let status = scratch.path("run/status.json");
     fs::remove_file(&status).unwrap();
     fs::create_dir(&status).unwrap();
     assert_eq!(scratch.exp(&["resume", "run"]).code, Some(1));
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    fs::write(scratch.path("go"), "").unwrap();
+    std::thread::sleep(Duration::from_millis(700));
     assert!(!scratch.path("late").exists(), "it was left running");
 }
 
@@ -147,10 +149,8 @@ fn why_a_job_could_not_begin_is_told_at_the_end() {
     ended.says(&["#0 done\n", "2 jobs: 1 done, 1 failed", "\n  failed: cannot lock sweep/1: Is a directory"]);
 }
 
-/// What a sweep needs to find a program that is there already.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// A sweep in the directory `sweep` that was killed while its one program runs, which is a line of shell and makes `started`.
+/// A sweep in the directory `sweep` that was killed while its one program runs, which is a line of shell, makes `started`, and ends
+/// without it: a test that fails takes it away.
 fn orphan(line: &str, launcher: &str) -> Scratch {
     let scratch = Scratch::new();
     let (argv, launcher) = (format!("backend.argv=[sh,-c,\"{line}\"]"), format!("hydra/launcher={launcher}"));
@@ -162,14 +162,22 @@ fn orphan(line: &str, launcher: &str) -> Scratch {
     scratch
 }
 
+/// Goes on with the sweep of an orphan, up to where its program is found there: whoever waits for a lock has its file open.
+fn find_orphan(scratch: &Scratch) -> Running {
+    let mut resumed = scratch.start(&["resume", "sweep"]);
+    let (lock, open) = (scratch.path("sweep/0/.lock").canonicalize().unwrap(), format!("/proc/{}/fd", resumed.pid()));
+    let is_lock = |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|path| path == lock);
+    assert!(resumed.until(|| fs::read_dir(&open).into_iter().flatten().flatten().any(is_lock)));
+    resumed
+}
+
 /// Whoever started a program may be killed: its outcome is found all the same, and it is not run again.
 #[test]
 fn an_orphan_is_adopted() {
-    let line = "echo >> started; while [ ! -e go ]; do sleep 0.02; done; echo '{\\\"step\\\":5,\\\"x\\\":1}'";
+    let line = "echo >> started; while [ -e started ] && [ ! -e go ]; do sleep 0.02; done; echo '{\\\"step\\\":5,\\\"x\\\":1}'";
     for launcher in ["basic", "inline"] {
         let scratch = orphan(line, launcher);
-        let resumed = scratch.start(&["resume", "sweep"]);
-        std::thread::sleep(LOOK);
+        let resumed = find_orphan(&scratch);
         fs::write(scratch.path("go"), "").unwrap();
         let ended = resumed.ended();
         assert_eq!(ended.code, Some(0), "{launcher}: {ended:#?}");
@@ -181,11 +189,10 @@ fn an_orphan_is_adopted() {
 
 #[test]
 fn an_orphan_that_is_stopped_can_go_on() {
-    let line = "echo >> started; trap 'exit 1' INT; while [ ! -e go ]; do sleep 0.02; done";
+    let line = "echo >> started; trap 'exit 1' INT; while [ -e started ] && [ ! -e go ]; do sleep 0.02; done";
     for launcher in ["basic", "inline"] {
         let scratch = orphan(line, launcher);
-        let resumed = scratch.start(&["resume", "sweep"]);
-        std::thread::sleep(LOOK);
+        let resumed = find_orphan(&scratch);
         resumed.signal("INT");
         let ended = resumed.ended();
         assert_eq!(ended.code, Some(130), "{launcher}: {ended:#?}");
