@@ -92,8 +92,9 @@ fn a_search_that_was_killed_goes_on_with_the_same_history() {
     let words = ["+x=interval(-10,10)", "hydra.sweeper.n_trials=8"];
     let (whole, cut) = (Scratch::new(), Scratch::new());
     assert_eq!(run(&whole, DISTANCE, &words).code, Some(0));
-    // The third job waits, so that there is time for a kill.
-    let line = format!("echo >> begun; [ $(wc -l < begun) != 3 ] || [ -e go ] || sleep 1; {DISTANCE}");
+    // The third job waits for the kill.
+    let waits = "while [ $(wc -l < begun) = 3 ] && [ ! -e go ]; do sleep 0.02; done";
+    let line = format!("echo >> begun; {waits}; {DISTANCE}");
     let words = search(&line, &words);
     let mut running = cut.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let begun = || fs::read_to_string(cut.path("begun")).is_ok_and(|text| text.lines().count() == 3);
@@ -141,8 +142,13 @@ fn what_a_job_came_to_while_nobody_looked_is_part_of_the_search() {
 #[test]
 fn jobs_that_fall_behind_are_given_up() {
     let scratch = Scratch::new();
-    // The cost is x, from the first step on; a job that nobody stops takes twenty steps.
-    let line = "for s in $(seq 20); do echo '{\\\"step\\\":'$s',\\\"cost\\\":'${x}'}'; sleep 0.1; done";
+    // The cost is x, from the first step on; a job that nobody stops takes twenty steps. One that is worse than those before it
+    // waits until it is stopped, and time goes by as the rows are read: a slow machine gives up the same ones.
+    let line = "least=$(cat least 2>/dev/null || echo 9); \
+                for s in $(seq 20); do echo '{\\\"step\\\":'$s',\\\"cost\\\":'${x}'}'; sleep 0.1; \
+                while [ $(wc -l < $EXP_OUTPUT_DIR/metrics.jsonl) -lt $s ]; do sleep 0.02; done; \
+                while [ $s = 5 ] && [ ${x} -gt $least ] && [ -e least ]; do sleep 0.02; done; done; \
+                [ ${x} -ge $least ] || echo ${x} > least";
     let more = ["+x=choice(1,2,3)", "hydra/sweeper=random", "hydra.sweeper.n_trials=6", "hydra.sweeper.prune_from=2"];
     let ended = run(&scratch, line, &more);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
