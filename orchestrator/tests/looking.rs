@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use support::{Running, Scratch, first_words, json, rows, text, tiny};
+use support::{Running, Scratch, first_words, json, rows, text, tiny, until_gone};
 
 #[test]
 fn runs_are_found_by_what_they_were_and_came_to() {
@@ -280,7 +280,11 @@ fn a_run_at_work_is_not_thrown_away() {
     let scratch = Scratch::new();
     let argv = "backend.argv=[sh,-c,'echo > ready; while :; do sleep 0.05; done']";
     let mut running = scratch.start(&["backend=command", argv, "hydra.run.dir=outputs/a"]);
-    assert!(running.until(|| scratch.path("ready").exists()));
+    // It says something before it is written down that it is there.
+    let status = || fs::read_to_string(scratch.path("outputs/a/status.json"));
+    assert!(
+        running.until(|| scratch.path("ready").exists() && status().is_ok_and(|text| text.contains("\"running\"")))
+    );
     let refused = scratch.exp(&["rm", "outputs/a"]);
     assert_eq!(refused.code, Some(2));
     refused.says(&["works on outputs/a"]);
@@ -290,9 +294,8 @@ fn a_run_at_work_is_not_thrown_away() {
     // Nobody wrote down that it ended.
     let pid = json(scratch.path("outputs/a/status.json"))["owner"]["pid"].to_string();
     std::process::Command::new("kill").args(["-9", "--", &format!("-{pid}")]).status().unwrap();
-    // The system may need a moment to end it.
-    let gone = |_| first_words(&scratch.ok(&["ls", "state=interrupted"])) == ["outputs/a"];
-    assert!((0..100).any(gone), "{}", text(scratch.path("outputs/a/status.json")));
+    until_gone(&pid);
+    assert_eq!(first_words(&scratch.ok(&["ls", "state=interrupted"])), ["outputs/a"]);
     let listed: serde_json::Value = serde_json::from_str(&scratch.ok(&["ls", "--json"]).out).unwrap();
     assert!(listed[0]["seconds"].is_null(), "nobody knows when it ended");
     let watched = scratch.exp(&["watch", "outputs/a"]);

@@ -4,12 +4,12 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::echo::{CALM, Echo};
-use support::{Ended, Running, json, rows, text};
+use support::{Ended, Running, json, rows, text, until_gone};
 
 /// Three steps, as a well-behaved backend reports them.
 const THREE_STEPS: &str = r#"
@@ -141,15 +141,8 @@ fn a_failure_says_its_cause() {
 
     // A process that it leaves behind, and that holds its output, is not waited for.
     let clock = Instant::now();
-    Echo::new(&[CALM, THREE_STEPS, &fails("sleep 15 2>&- & kill -9 $$")]).fails("signal: 9 (SIGKILL)");
-    assert!(clock.elapsed() < Duration::from_secs(12), "waited for a stranger");
-}
-
-/// A process that a worker has started, whose number is in the file `started` of the run.
-fn is_gone(run: &Path) -> bool {
-    let pid = text(run.join("started"));
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    stat.is_empty() || stat.contains(") Z ")
+    Echo::new(&[CALM, THREE_STEPS, &fails("sleep 300 2>&- & kill -9 $$")]).fails("signal: 9 (SIGKILL)");
+    assert!(clock.elapsed() < Duration::from_secs(60), "waited for a stranger");
 }
 
 #[test]
@@ -158,7 +151,7 @@ fn what_it_has_started_ends_with_it_whatever_went_wrong() {
         let worker = format!("worker() {{ sleep 300 & echo $! > $1/started; echo \"$started\"; {end}; }}");
         let echo = Echo::new(&[CALM, THREE_STEPS, &worker]);
         assert_eq!(echo.exp().code, Some(1));
-        assert!(is_gone(&echo.run()), "{end}");
+        until_gone(&text(echo.run().join("started")));
     }
 }
 
@@ -172,7 +165,8 @@ fn one_that_does_not_end_after_its_report_is_not_waited_for() {
         let ended = echo.exp();
         assert_eq!(ended.code, Some(0), "{after}: {ended:#?}");
         assert_eq!(json(echo.run().join("report.json")), serde_json::json!({"fd": 1.5, "kid": null}));
-        assert!(is_gone(&echo.run()) && clock.elapsed() < Duration::from_secs(60), "{after}");
+        assert!(clock.elapsed() < Duration::from_secs(60), "{after}");
+        until_gone(&text(echo.run().join("started")));
     }
     let worker = r#"worker() { echo "$started"; exec >&-; touch $1/closed; sleep 300; }"#;
     let echo = Echo::new(&[CALM, THREE_STEPS, worker]);
@@ -272,12 +266,7 @@ fn a_second_signal_ends_at_once() {
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(running.ended().code, Some(130));
-        // It is killed, and may need a moment to die.
-        let clock = Instant::now();
-        while !is_gone(&run) {
-            assert!(clock.elapsed() < Duration::from_secs(10), "the worker was left behind: {words:?}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until_gone(&text(run.join("started")));
     }
 }
 

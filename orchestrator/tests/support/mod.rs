@@ -205,6 +205,17 @@ impl Drop for Running {
     }
 }
 
+/// Waits for the end of a process, given by its number. One that was killed dies when its turn comes, and is a zombie until
+/// somebody has asked for its end.
+pub fn until_gone(pid: &str) {
+    let stat = || fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    let start = Instant::now();
+    while !stat().is_empty() && !stat().contains(") Z ") {
+        assert!(start.elapsed() < PATIENCE, "it still runs: {}", stat());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// The first words of the lines below the heading of a table.
 pub fn first_words(ended: &Ended) -> Vec<String> {
     ended.out.lines().skip(1).map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
