@@ -27,6 +27,25 @@ fn course<'a>(more: &[&'a str]) -> Vec<&'a str> {
     tiny(&[&COURSE[..], more].concat())
 }
 
+/// A course without an end, so that none comes before what a test does to it, in the directory `name`; see [`end`].
+fn start_endless(scratch: &Scratch, name: &str, more: &[&str]) -> (PathBuf, Running) {
+    let place = format!("hydra.run.dir={name}");
+    let endless = ["train.steps=1000000", "schedule.horizon=120", "train.horizon=120", &place];
+    (scratch.path(name), scratch.start(&course(&[&endless, more].concat())))
+}
+
+/// A number of steps for an endless course at which its last two checkpoints are those of a course that was never stopped.
+fn end(run: &Path) -> u64 {
+    let step = steps(run.join("metrics.jsonl")).into_iter().chain(checkpoints(run)).max();
+    step.unwrap() + 30
+}
+
+/// What an endless course is that was given an end, undisturbed.
+fn ended_reference(scratch: &Scratch, end: u64) -> PathBuf {
+    let steps = format!("train.steps={end}");
+    scratch.tiny_run("reference", &course(&["schedule.horizon=120", "train.horizon=120", &steps]))
+}
+
 /// An undisturbed course.
 fn reference(scratch: &Scratch) -> PathBuf {
     scratch.tiny_run("reference", &COURSE)
@@ -39,7 +58,7 @@ fn start(scratch: &Scratch, name: &str) -> (PathBuf, Running) {
 
 /// The steps at which a run went on, by its log.
 fn resumed_from(run: &Path) -> Vec<u64> {
-    let log = text(run.join("exp.log"));
+    let log = fs::read_to_string(run.join("exp.log")).unwrap_or_default();
     let said = log.lines().filter_map(|line| line.split_once("resumed from step "));
     said.map(|(_, step)| step.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
 }
@@ -47,11 +66,12 @@ fn resumed_from(run: &Path) -> Vec<u64> {
 #[test]
 fn signals_stop_at_a_checkpoint_and_resume_goes_on() {
     let scratch = Scratch::new();
-    let reference = reference(&scratch);
-    let (run, mut running) = start(&scratch, "run");
-    let mut stops = Vec::new();
-    for (signal, row) in [("INT", 2), ("TERM", 16), ("HUP", 31), ("USR1", 50)] {
-        running.until_rows(&run, row);
+    let (run, first) = start_endless(&scratch, "run", &[]);
+    let (mut first, mut stops) = (Some(first), Vec::new());
+    for (signal, more) in [("INT", 2), ("TERM", 14), ("HUP", 15), ("USR1", 19)] {
+        let rows = fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count());
+        let mut running = first.take().unwrap_or_else(|| scratch.start(&["resume", "run"]));
+        running.until_rows(&run, rows + more);
         running.signal(signal);
         let ended = running.ended();
         assert_eq!(ended.code, Some(130), "{signal}: {ended:#?}");
@@ -59,89 +79,107 @@ fn signals_stop_at_a_checkpoint_and_resume_goes_on() {
         let status = json(run.join("status.json"));
         assert_eq!(status["state"], "interrupted");
         let step = status["step"].as_u64().unwrap();
-        assert!(step >= row as u64 && step < 120);
+        assert_eq!(steps(run.join("metrics.jsonl")).last(), Some(&step), "every step that was done has a row");
         assert_eq!(checkpoints(&run).last(), Some(&step), "a checkpoint of the very step");
         assert!(!run.join("report.json").exists());
         stops.push(step);
-        running = scratch.start(&["resume", "run"]);
     }
-    let ended = running.ended();
-    assert_eq!(ended.code, Some(0));
+    let end = end(&run);
+    let ended = scratch.ok(&["resume", "run", &format!("train.steps={end}")]);
     ended.says(&[&format!("resumed from step {}\n", stops[3]), "fd_pixel", "run:    run\n"]);
     assert_eq!(resumed_from(&run), stops);
     assert_eq!(json(run.join("status.json"))["state"], "done");
-    assert_same(&run, &reference);
+    assert_same(&run, &ended_reference(&scratch, end));
 }
 
 #[test]
 fn a_stop_while_judging_is_heeded_and_resume_judges() {
     let scratch = Scratch::new();
-    let words = ["train.steps=4", "eval.n=1797", "eval.methods=[two_step,multistep,heun]"];
+    let words = ["train.steps=4", "eval.methods=[two_step,multistep,heun]"];
     let reference = scratch.tiny_run("reference", &words);
     let run = scratch.path("run");
-    let mut running = scratch.start(&tiny(&[&words[..], &["hydra.run.dir=run"]].concat()));
+    // More than it can have judged before the stop.
+    let endless = ["eval.n=10000000", "hydra.run.dir=run"];
+    let mut running = scratch.start(&tiny(&[&words[..], &endless].concat()));
     assert!(running.until(|| fs::read_to_string(run.join("exp.log")).is_ok_and(|log| log.contains("judging"))));
     running.signal("INT");
     let ended = running.ended();
     assert_eq!(ended.code, Some(130), "{ended:#?}");
     assert_eq!(json(run.join("status.json"))["state"], "interrupted");
     assert!(!run.join("report.json").exists());
-    scratch.ok(&["resume", "run"]);
+    scratch.ok(&["resume", "run", "eval.n=32"]);
     assert_same(&run, &reference);
 }
 
-/// Where in its life a run is killed.
+/// Where in its life a run is killed, counted from the checkpoint at which it went on.
 enum Instant9 {
-    /// Once it has so many rows of metrics.
-    Row(usize),
-    /// Once the checkpoint of a step is there.
+    /// Once it has done so many steps.
+    Done(u64),
+    /// Once that many checkpoints are there.
     Saved(u64),
-    /// While the checkpoint of a step is being written: as soon as its folder is seen.
+    /// While the last one of that many checkpoints is being written: as soon as its folder is seen.
     Saving(u64),
     /// Likewise, once its manifest is seen.
     Sealing(u64),
-    /// As soon as the last grid is there.
-    Grid,
+}
+
+/// Kills a run at this very instant, and goes on with it by `more` words; from the last checkpoint that is there whole, which is
+/// given back.
+fn kill_and_resume(scratch: &Scratch, run: &Path, running: Running, more: &[&str]) -> (u64, Running) {
+    running.kill_9();
+    println!("killed with checkpoints {:?}", names(&run.join("checkpoints")));
+    let (last, before) = (checkpoints(run).pop().unwrap_or(0), resumed_from(run));
+    let mut resumed = scratch.start(&[&["resume", "run"], more].concat());
+    assert!(resumed.until(|| resumed_from(run).len() > before.len()), "it ended before it went on");
+    assert_eq!(resumed_from(run), [before, vec![last]].concat());
+    (last, resumed)
 }
 
 #[test]
 fn kill_9_at_chosen_instants_changes_nothing() {
-    use Instant9::{Grid, Row, Saved, Saving, Sealing};
+    use Instant9::{Done, Saved, Saving, Sealing};
     let scratch = Scratch::new();
-    let reference = reference(&scratch);
-    let (run, mut running) = start(&scratch, "run");
-    let folder = run.join("checkpoints");
-    let partial = |step: u64| folder.join(format!(".{step}.partial"));
-    let mut caught = Vec::new();
-    for instant in
-        [Row(2), Row(12), Saving(15), Row(20), Saved(30), Sealing(45), Saving(75), Saved(90), Saving(120), Grid]
-    {
-        let seen = match &instant {
-            Row(count) => {
-                running.until_rows(&run, *count);
-                true
-            }
-            Saved(step) => running.until(|| folder.join(step.to_string()).exists()),
-            Saving(step) => running.until(|| partial(*step).exists() || folder.join(step.to_string()).exists()),
-            Sealing(step) => {
-                let manifest = partial(*step).join("manifest.json");
-                running.until(|| manifest.exists() || folder.join(step.to_string()).exists())
-            }
-            Grid => running.until(|| run.join("samples/grid.png").exists()),
-        };
+    // Twice there is no checkpoint.
+    let (run, mut running) = start_endless(&scratch, "run", &["train.checkpoint_every=1000000"]);
+    let partial = |step: u64| run.join(format!("checkpoints/.{step}.partial"));
+    let is_saved = |step: u64| checkpoints(&run).last() >= Some(&step);
+    let mut last = 0;
+    for (instant, more) in [
+        (Done(2), &[][..]),
+        (Done(12), &["train.checkpoint_every=15"]),
+        (Saving(1), &[]),
+        (Done(5), &[]),
+        (Saved(1), &[]),
+        (Sealing(2), &[]),
+        (Saving(3), &[]),
+    ] {
+        let at = |count: u64| (last / 15 + count) * 15;
+        let metrics = run.join("metrics.jsonl");
+        let done = |count: u64| metrics.exists() && steps(&metrics).last() >= Some(&(last + count));
+        let seen = running.until(|| match instant {
+            Done(count) => done(count),
+            Saved(count) => is_saved(at(count)),
+            Saving(count) => partial(at(count)).exists() || is_saved(at(count)),
+            Sealing(count) => partial(at(count)).join("manifest.json").exists() || is_saved(at(count)),
+        });
         assert!(seen, "it ended before that");
-        running.kill_9();
-        caught.extend(names(&folder).into_iter().filter(|name| name.starts_with('.')));
-        running = scratch.start(&["resume", "run"]);
+        (last, running) = kill_and_resume(&scratch, &run, running, more);
     }
-    println!("checkpoints caught half written: {caught:?}");
+    assert!(running.until(|| is_saved(last + 1)));
+    // It stands still while its end is chosen.
+    running.signal("STOP");
+    let end = end(&run);
+    (_, running) = kill_and_resume(&scratch, &run, running, &[&format!("train.steps={end}")]);
+    // At its last checkpoint, and as soon as the last grid is there.
+    assert!(running.until(|| partial(end).exists() || is_saved(end)));
+    (_, running) = kill_and_resume(&scratch, &run, running, &[]);
+    assert!(running.until(|| run.join("samples/grid.png").exists()));
+    (_, running) = kill_and_resume(&scratch, &run, running, &[]);
     assert_eq!(running.ended().code, Some(0));
-    let from = resumed_from(&run);
-    assert_eq!((from.len(), from[0], from[1]), (10, 0, 0), "{from:?}");
-    assert!(from.iter().all(|step| step % 15 == 0), "{from:?}");
+    assert_eq!(resumed_from(&run)[..2], [0, 0]);
     assert!(text(run.join("exp.log")).contains("resumed from step 0, since there is no sound checkpoint"));
-    assert_same(&run, &reference);
-    assert_eq!(names(&folder), ["105", "120"], "the last two, and nothing half written");
+    assert_same(&run, &ended_reference(&scratch, end));
+    assert_eq!(names(&run.join("checkpoints")).len(), 2, "the last two, and nothing half written");
 }
 
 #[test]
@@ -215,8 +253,7 @@ fn a_damaged_checkpoint_is_passed_over() {
 #[test]
 fn a_run_whose_directory_was_moved_writes_into_no_other() {
     let scratch = Scratch::new();
-    let reference = reference(&scratch);
-    let (run, mut running) = start(&scratch, "run");
+    let (run, mut running) = start_endless(&scratch, "run", &[]);
     running.until_rows(&run, 5);
     fs::rename(&run, scratch.path("moved")).unwrap();
     fs::create_dir(&run).unwrap();
@@ -225,10 +262,12 @@ fn a_run_whose_directory_was_moved_writes_into_no_other() {
     assert_eq!(ended.code, Some(1), "{ended:#?}");
     ended.says(&["run: it was moved, removed or replaced while the run was at work"]);
     assert_eq!(names(&run), [".lock"]);
-    scratch.ok(&["resume", "moved"]);
-    assert_same(&scratch.path("moved"), &reference);
+    let moved = scratch.path("moved");
+    let end = end(&moved);
+    scratch.ok(&["resume", "moved", &format!("train.steps={end}")]);
+    assert_same(&moved, &ended_reference(&scratch, end));
 
-    let (gone, mut running) = start(&scratch, "gone");
+    let (gone, mut running) = start_endless(&scratch, "gone", &[]);
     running.until_rows(&gone, 5);
     fs::rename(&gone, scratch.path("trash")).unwrap();
     running.ended().says(&["gone: it was moved, removed or replaced"]);
@@ -236,7 +275,7 @@ fn a_run_whose_directory_was_moved_writes_into_no_other() {
 
     // Nor does who waits for it in another process, or would try it again.
     let sweep = ["-m", "hydra/launcher=local", "hydra.launcher.retries=1", "hydra.sweep.dir=sweep"];
-    let mut running = scratch.start(&course(&sweep));
+    let mut running = scratch.start(&course(&[&sweep[..], &["train.steps=1000000"]].concat()));
     let job = scratch.path("sweep/0");
     running.until_rows(&job, 5);
     fs::rename(&job, scratch.path("kept")).unwrap();
