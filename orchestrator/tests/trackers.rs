@@ -32,20 +32,30 @@ impl Drop for Server {
 
 /// An MLflow server and its address.
 fn mlflow(scratch: &Scratch) -> (Server, String) {
+    // Somebody else may take the port before it does, which ends it.
+    (0..3).find_map(|_| try_mlflow(scratch)).expect("the server does not come up")
+}
+
+/// None if it ended at once.
+fn try_mlflow(scratch: &Scratch) -> Option<(Server, String)> {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new(std::env::var("EXP_MLFLOW").expect("EXP_MLFLOW names the program mlflow"));
     let store = format!("sqlite:///{}", scratch.path("mlflow.db").display());
     command.args(["server", "--backend-store-uri", &store, "--host", "127.0.0.1", "--workers", "1"]);
     command.args(["--port", &port.to_string(), "--artifacts-destination"]).arg(scratch.path("artifacts"));
     command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-    let server = Server(command.spawn().unwrap());
+    let mut server = Server(command.spawn().unwrap());
     let url = format!("http://127.0.0.1:{port}");
-    let up = |_| {
+    for _ in 0..LOOKS {
         std::thread::sleep(Duration::from_millis(500));
-        ureq::get(format!("{url}/health")).call().is_ok()
-    };
-    assert!((0..LOOKS).any(up), "the server does not come up");
-    (server, url)
+        if server.0.try_wait().unwrap().is_some() {
+            return None;
+        }
+        if ureq::get(format!("{url}/health")).call().is_ok() {
+            return Some((server, url));
+        }
+    }
+    panic!("the server does not come up");
 }
 
 fn post(url: &str, path: &str, body: &Value) -> Value {
