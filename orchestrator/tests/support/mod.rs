@@ -160,7 +160,8 @@ impl Running {
                 return ready();
             }
             assert!(start.elapsed() < PATIENCE, "waited in vain");
-            std::thread::yield_now();
+            // Short, since some wait for what is there for a moment.
+            std::thread::sleep(Duration::from_micros(100));
         }
     }
 
