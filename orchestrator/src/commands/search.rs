@@ -182,6 +182,15 @@ impl<'a> Trials<'a> {
         })?)
     }
 
+    /// Takes in the rows that a running job has written since the last look; the last of them.
+    fn look(&mut self, job: usize) -> Option<(u64, f64)> {
+        let (halving, read) = (self.halving.as_mut()?, self.running.get_mut(&job)?);
+        let (rows, end) = rows(&self.sweep.dir(job), &self.search.metric, *read);
+        *read = end;
+        rows.iter().for_each(|&(step, value)| halving.tell(job, step, self.search.direction.cost(value)));
+        rows.last().copied()
+    }
+
     /// Notes an outcome, and lets the sampler learn of it.
     fn learn(&mut self, outcome: Outcome) {
         if let Some(cost) = cost(&outcome, self.search) {
@@ -226,6 +235,8 @@ impl Jobs for Trials<'_> {
     }
 
     fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
+        // The others are held against it also where it was quicker than any look.
+        self.look(job);
         self.running.remove(&job);
         let dir = self.sweep.dir(job);
         let (mut noted, metric) = (Outcome::of(job, state(&outcome)), &self.search.metric);
@@ -254,16 +265,11 @@ impl Jobs for Trials<'_> {
     }
 
     fn hopeless(&mut self) -> Vec<usize> {
+        let running: Vec<usize> = self.running.keys().copied().collect();
+        let latest: HashMap<_, _> = running.into_iter().filter_map(|job| Some((job, self.look(job)?))).collect();
         let Some(halving) = &mut self.halving else { return Vec::new() };
-        let mut latest = HashMap::new();
-        for (job, read) in &mut self.running {
-            let (rows, end) = rows(&self.sweep.dir(*job), &self.search.metric, *read);
-            *read = end;
-            rows.iter().for_each(|&(step, value)| halving.tell(*job, step, self.search.direction.cost(value)));
-            latest.extend(rows.last().map(|&row| (*job, row)));
-        }
         let mut found = halving.behind();
-        found.retain(|job| !self.behind.contains_key(job));
+        found.retain(|job| self.running.contains_key(job) && !self.behind.contains_key(job));
         self.behind.extend(found.iter().filter_map(|job| Some((*job, *latest.get(job)?))));
         found.into_iter().collect()
     }
