@@ -25,18 +25,25 @@ struct Frozen {
     exp: String,
 }
 
+/// The text of the `spec.json` in `dir`.
+///
+/// # Errors
+/// There is none that can be read.
+pub fn text(dir: &Path) -> Result<String, Problem> {
+    let path = dir.join(Job::FILE);
+    open(&path).and_then(std::io::read_to_string).map_err(|error| {
+        Problem::new(format!("{} is no run directory: cannot read {}: {error}", dir.display(), path.display()))
+    })
+}
+
 /// The spec of the job in `dir`, as a tree.
 ///
 /// # Errors
 /// There is no readable `spec.json`.
 pub fn load(dir: &Path) -> Result<Node, Problems> {
-    let path = dir.join(Job::FILE);
-    let shown = path.display().to_string();
-    let text = open(&path).and_then(std::io::read_to_string).map_err(|error| {
-        Problem::new(format!("{} is no run directory: cannot read {shown}: {error}", dir.display()))
-    })?;
+    let shown = dir.join(Job::FILE).display().to_string();
     // JSON is YAML: one reader serves, and every value knows its line.
-    let root = load_yaml(&shown.as_str().into(), &text)?;
+    let root = load_yaml(&shown.as_str().into(), &text(dir)?)?;
     root.child("spec").cloned().ok_or_else(|| Problem::new(format!("{shown} holds no spec")).into())
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use exp_api::{Job, RunSpec};
 
 use crate::compose::{Node, Override, Problem, Problems};
+use crate::frozen;
 use crate::history::{OVERRIDES, overrides};
 use crate::status::{State, Status};
 use crate::worker::WorkerError;
@@ -70,12 +71,17 @@ fn compare(
     }
 }
 
-/// Writes the changed job over the frozen one, and who changed which of its keys, as `tree` tells; `words` are those that did.
-/// Who calls this has had the lock of the run since it read what was frozen.
+/// Writes the changed job over the frozen one, whose text was `found` when it was changed, and who changed which of its keys, as
+/// `tree` tells; `words` are those that did.
 ///
 /// # Errors
-/// It cannot be written.
-pub fn refreeze(dir: &Path, job: &Job, tree: &Node, words: &[String]) -> Result<(), crate::Failure> {
+/// Another process works on the run, or has changed it too, or it cannot be written.
+pub fn refreeze(dir: &Path, found: &str, job: &Job, tree: &Node, words: &[String]) -> Result<(), crate::Failure> {
+    let _lock = crate::lock::Lock::take(dir).map_err(WorkerError::from)?;
+    if frozen::text(dir)? != found {
+        let message = format!("{} was changed by another process in the meantime", dir.display());
+        return Err(Problem::new(message).hint("the same command once more, if what it says still holds").into());
+    }
     let run = crate::run_dir::RunDir::open(dir);
     // What is done is so by the old spec.
     if let Some(status) = Status::read(dir).filter(|status| status.state == State::Done) {

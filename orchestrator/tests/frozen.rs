@@ -31,24 +31,27 @@ fn what_would_change_the_past_is_refused() {
 }
 
 #[test]
-fn who_changes_a_run_has_it_alone() {
-    let wait = "check() { touch asked; while [ -e wait ]; do sleep 0.02; done; calm \"$@\"; }\n";
+fn of_two_that_change_a_run_at_once_the_later_is_told() {
+    // Whoever asks while there is a file `wait` gets its answer when there is a file `go`.
+    let wait = "check() { [ ! -e wait ] || { touch asked; while [ ! -e go ]; do sleep 0.02; done; }; calm \"$@\"; }\n";
     let work = r#"worker() { echo '{"done":{"step":3,"interrupted":false,"figures":[],"grid":null}}'; }"#;
     let echo = Echo::new(&[&CALM.replace("check()", "calm()"), wait, work]);
     let exp = |words: &[&str]| echo.start(words).ended();
     let begun = exp(&["backend.name=echo", "train.steps=3", "hydra.run.dir=run"]);
     assert_eq!(begun.code, Some(0), "{begun:#?}");
     let [asked, wait] = ["asked", "wait"].map(|name| echo.scratch.path(name));
-    fs::remove_file(&asked).unwrap();
     fs::write(&wait, "").unwrap();
     let mut first = echo.start(&["resume", "run", "tags=[first]"]);
     assert!(first.until(|| asked.exists()));
-    let second = exp(&["resume", "run", "tags=[second]"]);
-    assert_eq!(second.code, Some(2), "{second:#?}");
-    second.says(&[&format!("run is in use by process {} on ", first.pid())]);
     fs::remove_file(&wait).unwrap();
-    assert_eq!(first.ended().code, Some(0));
-    assert_eq!(json(echo.scratch.path("run/spec.json"))["spec"]["tags"], serde_json::json!(["first"]));
+    let second = exp(&["resume", "run", "tags=[second]"]);
+    assert_eq!(second.code, Some(0), "{second:#?}");
+    fs::write(echo.scratch.path("go"), "").unwrap();
+    let late = first.ended();
+    assert_eq!(late.code, Some(2), "{late:#?}");
+    late.says(&["error: run was changed by another process in the meantime\n  hint: the same command once more"]);
+    let spec = || json(echo.scratch.path("run/spec.json"))["spec"].take();
+    assert_eq!((&spec()["tags"], &spec()["train"]["steps"]), (&serde_json::json!(["second"]), &3.into()));
 }
 
 /// Grey pictures in a folder, none like another.

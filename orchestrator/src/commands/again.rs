@@ -15,7 +15,6 @@ use crate::cli::{Cli, Command};
 use crate::compose::{Library, Mode, Node, Override, Problem, View, World, extract};
 use crate::history::overrides;
 use crate::launch::Share;
-use crate::lock::Lock;
 use crate::process::Process;
 use crate::registry::Registry;
 use crate::run_dir::{Place, RunDir};
@@ -68,8 +67,8 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
     if cli.overrides.is_empty() && matches!(Work::open(dir), Ok(Work::Command(_))) {
         return run_one(dir);
     }
-    // Two that change it at once would each lose the other's words. What is no run gets no lock.
-    let lock = dir.join(Job::FILE).is_file().then(|| Lock::take(dir)).transpose().map_err(WorkerError::from)?;
+    // Read before anything is made of it: who changes it meanwhile is found out.
+    let found = frozen::text(dir)?;
     let reads_data = |job: &Job, spec: &RunSpec| !matches!(job.task, Task::Sample(_)) || spec.sample.reads_data();
     let (before, spec, tree) = edited(dir, &cli.overrides, library, world, reads_data)?;
     let allow = &cli.flags.allow;
@@ -83,9 +82,8 @@ pub(super) fn resume(dir: &Path, cli: &Cli, library: &Library, world: &World) ->
         frozen == job || frozen.spec == job.spec && Status::is_done(dir)
     });
     if !stands {
-        resume::refreeze(dir, &job, &tree, &cli.overrides)?;
+        resume::refreeze(dir, &found, &job, &tree, &cli.overrides)?;
     }
-    drop(lock);
     run_one(dir)
 }
 
