@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::echo::{CALM, Echo};
-use support::{Running, Scratch, assert_same, json, names, text, tiny, until_gone};
+use support::{Ended, Running, Scratch, assert_same, json, names, text, tiny, until_gone};
 
 /// A worker that dies in the way that `params.doom` of its job says, or does not.
 const DOOMED: &str = r#"
@@ -47,13 +47,18 @@ const DEATHS: [(u64, &str); 10] = [
     (97, "the loss is not finite at step 2"),
 ];
 
+/// A sweep over dooms, of which not all jobs are done.
+fn doomed(dooms: &str, more: &str) -> (Echo, Ended) {
+    let echo = Echo::new(&[CALM, DOOMED]);
+    let words = ["-m", "backend.name=echo", "train.steps=3", dooms, "hydra.sweep.dir=sweep"];
+    let ended = echo.start(&[&words[..], &["hydra/launcher=local", more]].concat()).ended();
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    (echo, ended)
+}
+
 #[test]
 fn of_a_hundred_jobs_ten_die_and_ninety_do_not() {
-    let echo = Echo::new(&[CALM, DOOMED]);
-    let words = ["-m", "backend.name=echo", "train.steps=3", "+params.doom=range(100)", "hydra.sweep.dir=sweep"];
-    let local = ["hydra/launcher=local", "hydra.launcher.n_jobs=4"];
-    let ended = echo.start(&[&words[..], &local].concat()).ended();
-    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    let (echo, ended) = doomed("+params.doom=range(100)", "hydra.launcher.n_jobs=4");
     let (_, mut rest) = ended.err.rsplit_once("100 jobs: 90 done, 10 failed\n").unwrap();
     for (n, cause) in DEATHS {
         let status = json(echo.scratch.path(&format!("sweep/{n}/status.json")));
@@ -70,11 +75,7 @@ fn of_a_hundred_jobs_ten_die_and_ninety_do_not() {
 /// It is deaf to the word that it is to stop.
 #[test]
 fn one_that_hears_nothing_is_ended_when_its_time_is_up() {
-    let echo = Echo::new(&[CALM, DOOMED]);
-    let words = ["-m", "backend.name=echo", "train.steps=3", "+params.doom=100", "hydra.sweep.dir=sweep"];
-    let local = ["hydra/launcher=local", "hydra.launcher.timeout_s=1"];
-    let ended = echo.start(&[&words[..], &local].concat()).ended();
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    let (_echo, ended) = doomed("+params.doom=100", "hydra.launcher.timeout_s=1");
     ended.says(&["1 jobs: 0 done, 1 failed", "it was not done after 1 s"]);
 }
 

@@ -7,8 +7,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use exp::status::Status;
-use support::{Ended, Running, Scratch, json, text};
+use support::{Ended, Running, Scratch, is_at_work, json, text};
 
 /// A run that is a line of shell, in the directory `run`.
 fn shell(scratch: &Scratch, line: &str, more: &[&str]) -> Ended {
@@ -155,9 +154,7 @@ fn orphan(line: &str, launcher: &str) -> Scratch {
     let scratch = Scratch::new();
     let (argv, launcher) = (format!("backend.argv=[sh,-c,\"{line}\"]"), format!("hydra/launcher={launcher}"));
     let mut running = scratch.start(&["-m", "backend=command", &argv, "+n=1", "hydra.sweep.dir=sweep", &launcher]);
-    // It says something before it is written down that it is there.
-    let is_known = || Status::read(&scratch.path("sweep/0")).is_some_and(|status| status.started.is_some());
-    assert!(running.until(|| scratch.path("started").exists() && is_known()));
+    assert!(running.until(|| scratch.path("started").exists() && is_at_work(&scratch.path("sweep/0"))));
     running.kill_9();
     scratch
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use exp::status::{State, Status};
 use serde_json::Value;
-use support::{Ended, Running, Scratch, json, text};
+use support::{Ended, Running, Scratch, is_at_work, json, text};
 
 /// A directory with a configuration of its own, and the script that it names, which is started by `sh`.
 fn project(config: &str, script: &str) -> Scratch {
@@ -162,8 +162,7 @@ fn orphan(line: &str) -> Scratch {
         "backend.argv=[sh,-c,\"echo > started; while [ -e started -a ! -e go ]; do sleep 0.02; done; {line}\"]"
     );
     let mut running: Running = scratch.start(&["backend=command", &argv, "hydra.run.dir=run"]);
-    let is_known = || Status::read(&scratch.path("run")).is_some_and(|status| status.started.is_some());
-    assert!(running.until(|| scratch.path("started").exists() && is_known()));
+    assert!(running.until(|| scratch.path("started").exists() && is_at_work(&scratch.path("run"))));
     running.kill_9();
     scratch
 }

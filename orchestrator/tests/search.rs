@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use support::{Ended, Scratch, json, names, rows, text};
+use support::{Ended, Scratch, is_at_work, json, names, rows, text};
 
 /// A search over `x`, whose program does a line of shell with `x` and its digits `${x}` known, in the directory `sweep`.
 fn search(line: &str, more: &[&str]) -> Vec<String> {
@@ -116,8 +116,7 @@ fn what_a_job_came_to_while_nobody_looked_is_part_of_the_search() {
     let words = search(&line, &["+x=interval(-10,10)", "hydra.sweeper.n_trials=2"]);
     let mut running = scratch.start(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let job = scratch.path("sweep/1");
-    let works = || fs::read_to_string(job.join("status.json")).is_ok_and(|text| text.contains("\"running\""));
-    assert!(running.until(works));
+    assert!(running.until(|| is_at_work(&job)));
     running.kill_9();
     fs::write(scratch.path("go"), "").unwrap();
     let start = Instant::now();

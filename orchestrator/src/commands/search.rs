@@ -151,8 +151,7 @@ impl<'a> Trials<'a> {
         }
         if let Some(halving) = &mut halving {
             for job in 0..sweep.len() {
-                let (rows, _) = rows(&sweep.dir(job), &search.metric, 0);
-                rows.iter().for_each(|&(step, value)| halving.tell(job, step, search.direction.cost(value)));
+                take_in(halving, sweep, search, job, 0);
             }
             // What has been judged, or ended before it was, is not judged again.
             halving.behind();
@@ -180,15 +179,6 @@ impl<'a> Trials<'a> {
                 let _ = std::fs::remove_dir_all(&dir);
             }
         })?)
-    }
-
-    /// Takes in the rows that a running job has written since the last look; the last of them.
-    fn look(&mut self, job: usize) -> Option<(u64, f64)> {
-        let (halving, read) = (self.halving.as_mut()?, self.running.get_mut(&job)?);
-        let (rows, end) = rows(&self.sweep.dir(job), &self.search.metric, *read);
-        *read = end;
-        rows.iter().for_each(|&(step, value)| halving.tell(job, step, self.search.direction.cost(value)));
-        rows.last().copied()
     }
 
     /// Notes an outcome, and lets the sampler learn of it.
@@ -236,8 +226,9 @@ impl Jobs for Trials<'_> {
 
     fn ended(&mut self, job: usize, outcome: Result<Report, WorkerError>) {
         // The others are held against it also where it was quicker than any look.
-        self.look(job);
-        self.running.remove(&job);
+        if let (Some(read), Some(halving)) = (self.running.remove(&job), &mut self.halving) {
+            take_in(halving, self.sweep, self.search, job, read);
+        }
         let dir = self.sweep.dir(job);
         let (mut noted, metric) = (Outcome::of(job, state(&outcome)), &self.search.metric);
         match (&outcome, self.behind.remove(&job)) {
@@ -265,9 +256,13 @@ impl Jobs for Trials<'_> {
     }
 
     fn hopeless(&mut self) -> Vec<usize> {
-        let running: Vec<usize> = self.running.keys().copied().collect();
-        let latest: HashMap<_, _> = running.into_iter().filter_map(|job| Some((job, self.look(job)?))).collect();
         let Some(halving) = &mut self.halving else { return Vec::new() };
+        let mut latest = HashMap::new();
+        for (job, read) in &mut self.running {
+            let (last, end) = take_in(halving, self.sweep, self.search, *job, *read);
+            *read = end;
+            latest.extend(last.map(|row| (*job, row)));
+        }
         let mut found = halving.behind();
         found.retain(|job| self.running.contains_key(job) && !self.behind.contains_key(job));
         self.behind.extend(found.iter().filter_map(|job| Some((*job, *latest.get(job)?))));
@@ -291,6 +286,19 @@ fn unknown_metric(job: usize, metric: &str, report: &Report, dir: &Path) -> Prob
     let problem =
         Problem::new(format!("job #{job} has no figure `{metric}`, and none before it had: no other one is made"));
     problem.key("hydra.sweeper.metric").nearest(metric, known.map(String::as_str))
+}
+
+/// Lets the rungs know what a job came to, by its rows from byte `from` of the file on; the last of them, and where to read on.
+fn take_in(
+    halving: &mut Halving,
+    sweep: &SweepDir,
+    search: &Search,
+    job: usize,
+    from: u64,
+) -> (Option<(u64, f64)>, u64) {
+    let (rows, end) = rows(&sweep.dir(job), &search.metric, from);
+    rows.iter().for_each(|&(step, value)| halving.tell(job, step, search.direction.cost(value)));
+    (rows.last().copied(), end)
 }
 
 /// The values of a metric in the rows of a run, from byte `from` of the file on, each with its step; and where to read on.

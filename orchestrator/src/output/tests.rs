@@ -1,10 +1,17 @@
 use super::*;
 use std::io::Write;
 
-#[test]
-fn lines_of_one_step_are_one_row() {
+/// A log of this text as it is opened, and the rows of metrics that it gave.
+fn read(text: &str) -> (Output, String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("exp.log");
+    std::fs::write(&path, text).unwrap();
+    let output = Output::open(dir.path(), &path, false, false).unwrap();
+    (output, std::fs::read_to_string(dir.path().join(METRICS)).unwrap_or_default())
+}
+
+#[test]
+fn lines_of_one_step_are_one_row() {
     let lines = [
         "{\"step\":1,\"a\":1}",
         "{\"step\":1,\"b\":2}",
@@ -13,9 +20,7 @@ fn lines_of_one_step_are_one_row() {
         "{\"step\":2,\"a\":5}",
         "{\"step\":2.5,\"a\":5}",
     ];
-    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let output = Output::open(dir.path(), &path, false, false).unwrap();
-    let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+    let (output, metrics) = read(&(lines.join("\n") + "\n"));
     let wanted =
         ["{\"step\":1,\"a\":1.0,\"b\":2.0}\n", "{\"step\":3,\"a/x\":3.0,\"a/y/z\":4.0}\n", "{\"step\":2,\"a\":5.0}\n"];
     assert_eq!((metrics, output.step), (wanted.concat(), Some(3)));
@@ -44,10 +49,7 @@ fn a_program_that_is_started_again_repeats_what_it_likes() {
 
 #[test]
 fn final_figures_add_up() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("exp.log");
-    std::fs::write(&path, "{\"fd\":1.5}\n{\"fd\":2,\"kid\":0.5}\n{\"event\":\"saved\"}\n").unwrap();
-    let output = Output::open(dir.path(), &path, false, false).unwrap();
+    let (output, _) = read("{\"fd\":1.5}\n{\"fd\":2,\"kid\":0.5}\n{\"event\":\"saved\"}\n");
     assert_eq!(output.figures, [("fd".to_owned(), 2.0), ("kid".to_owned(), 0.5)]);
 }
 
@@ -81,8 +83,6 @@ fn what_is_no_number_is_in_its_row_and_the_last_line_needs_no_end() {
 
 #[test]
 fn a_progress_bar_hides_no_row() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("exp.log");
     let lines = [
         // As tqdm writes it on standard error while rows come on standard output.
         "\r  0%|          | 0/3 [00:00<?, ?it/s]{\"step\": 1, \"loss\": 1.0}",
@@ -94,9 +94,7 @@ fn a_progress_bar_hides_no_row() {
         "\rsaved {\"lr\": 0.1}",
         "\rsaved {\"step\": 5} and more",
     ];
-    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let output = Output::open(dir.path(), &path, false, false).unwrap();
-    let metrics = std::fs::read_to_string(dir.path().join(METRICS)).unwrap();
+    let (output, metrics) = read(&(lines.join("\n") + "\n"));
     let wanted = ["{\"step\":1,\"loss\":1.0}\n", "{\"step\":2,\"acc/top1\":null}\n", "{\"step\":3}\n"];
     assert_eq!(metrics, wanted.concat());
     assert_eq!(output.figures, [("fd".to_owned(), 1.5)]);

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use exp::status::{State, Status};
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 
@@ -204,6 +205,11 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Whether it is written down that a run is at work: a program says something before that.
+pub fn is_at_work(run: &Path) -> bool {
+    Status::read(run).is_some_and(|status| status.state == State::Running)
 }
 
 /// Waits for the end of a process, given by its number. One that was killed dies when its turn comes, and is a zombie until
